@@ -1,0 +1,2 @@
+// Package shard serves rooms: sessions, order, the ring and fan-out.
+package shard
