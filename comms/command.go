@@ -5,7 +5,6 @@ package comms
 type Command interface {
 	// CommandType is the value of "_ct".
 	CommandType() string
-	appendCommand(dst []byte) []byte
 }
 
 // Roles a connection can take in Hello.As. The ticket must be of that role.

@@ -4,7 +4,6 @@ package comms
 type Event interface {
 	// EventType is the value of "_et".
 	EventType() string
-	appendEvent(dst []byte) []byte
 }
 
 // Room is a room's name and description (its topic).
@@ -32,8 +31,9 @@ type RoomParticipation struct {
 // a shard writes all fields (Epoch is never 0 there, and decides the form).
 type UserJoinedRoom struct {
 	Room        string   `json:"r"`
-	Users       []string `json:"us"`              // participants, sorted, at most MaxUsersListed; nil on a silent resume: the list follows as PresenceList
-	Count       int      `json:"count,omitempty"` // participants in all
+	Users       []string `json:"us"`               // participants, sorted, at most MaxUsersListed
+	Silent      bool     `json:"silent,omitempty"` // a resume after a crash: Users is not known yet and follows as PresenceList
+	Count       int      `json:"count,omitempty"`  // participants in all
 	Description string   `json:"d,omitempty"`
 	Head        uint64   `json:"head"`  // sequence of the room's newest record; 0 in a new room
 	HeadEpoch   uint64   `json:"he"`    // epoch of that record
