@@ -1,0 +1,150 @@
+package membership
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// notice is what a process tells others that share its data directory.
+type notice struct {
+	Gossip string `json:"gossip"`
+	PID    int    `json:"pid"`
+	Kernel string `json:"kernel"` // boot id of the kernel: a number is a process only there
+}
+
+func kernelBoot() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// publish writes this process's notice and returns how to take it back.
+func (c *Cluster) publish() (func(), error) {
+	if c.opts.Dir == "" {
+		return func() {}, nil
+	}
+	dir := filepath.Join(c.opts.Dir, "members")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	b, err := json.Marshal(notice{Gossip: c.Self().Gossip, PID: os.Getpid(), Kernel: kernelBoot()})
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, c.list.LocalNode().Name)
+	if err := os.WriteFile(path+".tmp", b, 0o600); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	return func() { os.Remove(path) }, nil //nolint:errcheck // others prune what stays
+}
+
+// discovered reads the notices of others and prunes those of processes gone.
+func (c *Cluster) discovered() []string {
+	if c.opts.Dir == "" {
+		return nil
+	}
+	paths, err := filepath.Glob(filepath.Join(c.opts.Dir, "members", "*#*"))
+	if err != nil {
+		return nil
+	}
+	var addrs []string
+	kernel := kernelBoot()
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		var n notice
+		if err != nil || json.Unmarshal(b, &n) != nil || n.Gossip == "" || strings.HasSuffix(path, ".tmp") {
+			continue
+		}
+		if kernel != "" && (n.Kernel != kernel || errors.Is(syscall.Kill(n.PID, 0), syscall.ESRCH)) {
+			os.Remove(path) //nolint:errcheck // the next reader tries again
+			continue
+		}
+		if n.Gossip != c.Self().Gossip {
+			addrs = append(addrs, n.Gossip)
+		}
+	}
+	return addrs
+}
+
+// LoadSecret returns the cluster's 32-byte secret: from file if given, else
+// from env (64 hexadecimal digits or base64), else from dir/secret, made (0600)
+// by the first process there, safe against races. created tells that it was made now.
+func LoadSecret(dir, file, env string) (secret []byte, created bool, err error) {
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return nil, false, fmt.Errorf("secret: %w", err)
+		}
+		secret, err = parseSecret(string(b))
+		if err != nil {
+			return nil, false, fmt.Errorf("secret file %s: %w", file, err)
+		}
+		return secret, false, nil
+	}
+	if env != "" {
+		secret, err = parseSecret(env)
+		if err != nil {
+			return nil, false, fmt.Errorf("PX_SECRET: %w", err)
+		}
+		return secret, false, nil
+	}
+	path := filepath.Join(dir, "secret")
+	if b, err := os.ReadFile(path); err == nil {
+		secret, err = parseSecret(string(b))
+		if err != nil {
+			return nil, false, fmt.Errorf("secret file %s: %w", path, err)
+		}
+		return secret, false, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, false, fmt.Errorf("secret: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, false, fmt.Errorf("data directory: %w", err)
+	}
+	fresh := make([]byte, 32)
+	rand.Read(fresh) //nolint:errcheck // never fails
+	tmp, err := os.CreateTemp(dir, "secret-*")
+	if err != nil {
+		return nil, false, fmt.Errorf("data directory: %w", err)
+	}
+	defer os.Remove(tmp.Name()) //nolint:errcheck // the link stays
+	_, err = tmp.WriteString(hex.EncodeToString(fresh) + "\n")
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return nil, false, fmt.Errorf("secret: %w", err)
+	}
+	// Link fails where another was first: then that one counts for all.
+	linkErr := os.Link(tmp.Name(), path)
+	if linkErr != nil && !errors.Is(linkErr, fs.ErrExist) {
+		return nil, false, fmt.Errorf("secret: %w", linkErr)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, false, fmt.Errorf("secret: %w", err)
+	}
+	secret, err = parseSecret(string(b))
+	return secret, linkErr == nil, err
+}
+
+func parseSecret(text string) ([]byte, error) {
+	text = strings.TrimSpace(text)
+	for _, decode := range []func(string) ([]byte, error){hex.DecodeString, base64.StdEncoding.DecodeString, base64.RawURLEncoding.DecodeString} {
+		if b, err := decode(text); err == nil && len(b) == 32 {
+			return b, nil
+		}
+	}
+	return nil, errors.New("a secret is 32 bytes, as 64 hexadecimal digits or in base64")
+}
