@@ -1,0 +1,202 @@
+package sqlitelog
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"positivity-exchange/shard/roomlog"
+)
+
+// schema is the version of the files; one directory has one.
+const schema = 1
+
+// checkpointEvery is how often changed files are checkpointed in the
+// background: an automatic checkpoint's fsync inside COMMIT would be the p99.
+const checkpointEvery = 100 * time.Millisecond
+
+// Options configures a Log.
+type Options struct {
+	Sync   string // "normal" (or empty): an append survives a killed process; "full": power loss too
+	Logger *slog.Logger
+}
+
+// Log is the embedded room log in one directory.
+type Log struct {
+	dir      string
+	identity string
+	sync     string
+	logger   *slog.Logger
+
+	mu    sync.Mutex
+	parts map[int]*part
+
+	stop    chan struct{}
+	stopped sync.WaitGroup
+}
+
+var _ roomlog.Log = (*Log)(nil)
+
+// clusterFile is what cluster.json holds.
+type clusterFile struct {
+	Identity string `json:"identity"`
+	Schema   int    `json:"schema"`
+}
+
+// Open opens the log in dir, making it if there is none. A process opens a
+// directory once and shares the Log among its members.
+func Open(dir string, opts Options) (*Log, error) {
+	switch opts.Sync {
+	case "":
+		opts.Sync = "normal"
+	case "normal", "full":
+	default:
+		return nil, fmt.Errorf("--sync %q: use normal or full", opts.Sync)
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	for _, sub := range []string{"partitions", "roll"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return nil, fmt.Errorf("data directory %s: %w (name another with --data)", dir, err)
+		}
+	}
+	if err := checkFileSystem(dir); err != nil {
+		return nil, err
+	}
+	identity, err := identify(dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{dir: dir, identity: identity, sync: opts.Sync, logger: opts.Logger, parts: map[int]*part{}, stop: make(chan struct{})}
+	l.stopped.Go(l.checkpoint)
+	return l, nil
+}
+
+// identify reads the directory's identity, making one if there is none.
+func identify(dir string) (string, error) {
+	path := filepath.Join(dir, "cluster.json")
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		var random [12]byte
+		rand.Read(random[:]) //nolint:errcheck // never fails
+		b, err = json.Marshal(clusterFile{Identity: hex.EncodeToString(random[:]), Schema: schema})
+		if err != nil {
+			return "", err
+		}
+		tmp := fmt.Sprintf("%s.%x", path, random)
+		if err := writeFile(tmp, b); err != nil {
+			return "", fmt.Errorf("data directory %s is not writable: %w (name another with --data)", dir, err)
+		}
+		// Several may start at once: the first link counts for all.
+		err = os.Link(tmp, path)
+		os.Remove(tmp) //nolint:errcheck // the link stays
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("data directory %s: %w", dir, err)
+		}
+		b, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	var f clusterFile
+	if err := json.Unmarshal(b, &f); err != nil || f.Identity == "" {
+		return "", fmt.Errorf("%s is damaged: restore it from a backup, or name another directory with --data", path)
+	}
+	if f.Schema > schema {
+		return "", fmt.Errorf("data directory %s has schema %d, this program knows %d: run a newer px", dir, f.Schema, schema)
+	}
+	probe, err := os.CreateTemp(filepath.Join(dir, "roll"), "probe-*")
+	if err != nil {
+		return "", fmt.Errorf("data directory %s is not writable: %w (name another with --data)", dir, err)
+	}
+	return f.Identity, errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+func writeFile(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Close())
+}
+
+// Identity names this log for ever.
+func (l *Log) Identity() string { return l.identity }
+
+// part returns the partition's files, opened lazily; nil if it was never used
+// and create is false.
+func (l *Log) part(partition int, create bool) (*part, error) {
+	l.mu.Lock()
+	p := l.parts[partition]
+	if p == nil {
+		p = &part{log: l, partition: partition, path: filepath.Join(l.dir, "partitions", fmt.Sprintf("%03d.db", partition))}
+		l.parts[partition] = p
+	}
+	l.mu.Unlock()
+	open, err := p.open(create)
+	if err != nil || !open {
+		return nil, err
+	}
+	return p, nil
+}
+
+// CloseIdle lets go of a partition's files; the next use opens them again.
+func (l *Log) CloseIdle(partition int) {
+	l.mu.Lock()
+	p := l.parts[partition]
+	l.mu.Unlock()
+	if p != nil {
+		if err := p.close(); err != nil {
+			l.logger.Warn("close partition", "partition", partition, "err", err)
+		}
+	}
+}
+
+// Close lets go of everything, after calls under way.
+func (l *Log) Close() error {
+	close(l.stop)
+	l.stopped.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var errs []error
+	for _, p := range l.parts {
+		errs = append(errs, p.close())
+	}
+	return errors.Join(errs...)
+}
+
+func (l *Log) checkpoint() {
+	tick := time.NewTicker(checkpointEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-tick.C:
+		}
+		l.mu.Lock()
+		var changed []*part
+		for _, p := range l.parts {
+			if p.changed.Swap(false) {
+				changed = append(changed, p)
+			}
+		}
+		l.mu.Unlock()
+		for _, p := range changed {
+			if err := p.checkpoint(context.Background()); err != nil {
+				l.logger.Debug("checkpoint", "partition", p.partition, "err", err)
+			}
+		}
+	}
+}

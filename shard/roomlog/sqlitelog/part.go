@@ -1,0 +1,242 @@
+package sqlitelog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"positivity-exchange/shard/roomlog"
+)
+
+// lockWait bounds how long a write waits for another process's transaction;
+// those take well under a millisecond unless their process is stopped.
+const (
+	lockWait = 250 * time.Millisecond
+	lockPoll = 500 * time.Microsecond
+)
+
+// roomShift makes a record's key of room id and sequence: clustered by room,
+// so that a history page is one range scan without a second index.
+const (
+	roomShift = 40
+	maxInRoom = 1<<roomShift - 1
+)
+
+const createSchema = `
+CREATE TABLE owner (
+	id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, name TEXT NOT NULL, boot TEXT NOT NULL, addr TEXT NOT NULL,
+	released INTEGER NOT NULL, next_name TEXT NOT NULL, next_addr TEXT NOT NULL, handover BLOB);
+CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, description TEXT NOT NULL);
+CREATE TABLE records (
+	key INTEGER PRIMARY KEY, -- room id << 40 | sequence
+	epoch INTEGER NOT NULL, kind INTEGER NOT NULL, user TEXT NOT NULL, id TEXT NOT NULL, time INTEGER NOT NULL, content TEXT NOT NULL);
+INSERT INTO owner VALUES (1, 0, '', '', '', 1, '', '', NULL);
+PRAGMA user_version = 1;
+`
+
+// part is one partition's file.
+type part struct {
+	log       *Log
+	partition int
+	path      string
+	changed   atomic.Bool // since the last checkpoint
+
+	mu     sync.RWMutex // guards what follows against open and close
+	db     *sql.DB
+	writer *sql.Conn
+	insert *sql.Stmt
+
+	write sync.Mutex       // one transaction at a time; guards what follows
+	rooms map[string]int64 // ids of rooms known to exist
+	block blocker
+}
+
+// blocker remembers who held the lock since when.
+type blocker struct {
+	os    roomlog.OSProcess
+	since time.Time
+}
+
+func (p *part) open(create bool) (bool, error) {
+	p.mu.RLock()
+	open := p.db != nil
+	p.mu.RUnlock()
+	if open {
+		return true, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.db != nil {
+		return true, nil
+	}
+	if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) && !create {
+		return false, nil
+	}
+	dsn := "file:" + p.path + "?_pragma=busy_timeout(0)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + p.log.sync +
+		")&_pragma=cache_size(-512)&_pragma=temp_store(2)&_pragma=wal_autocheckpoint(16000)"
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return false, fmt.Errorf("partition %d: %w", p.partition, err)
+	}
+	db.SetMaxOpenConns(4)
+	db.SetConnMaxIdleTime(5 * time.Second)
+	if err := p.prepare(db); err != nil {
+		return false, errors.Join(fmt.Errorf("%w: partition %d: %w", roomlog.ErrRefused, p.partition, err), p.closeLocked(db))
+	}
+	p.db = db
+	return true, nil
+}
+
+// prepare looks first and writes only when creating: opening must not need the
+// write lock, which a stopped owner may hold.
+func (p *part) prepare(db *sql.DB) (err error) {
+	ctx := context.Background()
+	if err = retryBusy(func() error { p.writer, err = db.Conn(ctx); return err }); err != nil {
+		return err
+	}
+	var version int
+	if err := retryBusy(func() error { return p.writer.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version) }); err != nil {
+		return err
+	}
+	if version > schema {
+		return fmt.Errorf("%s has schema %d, this program knows %d: run a newer px", p.path, version, schema)
+	}
+	if version == 0 {
+		err := retryBusy(func() error {
+			if _, err := p.writer.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+				return err
+			}
+			// Another process may have been first.
+			if err := p.writer.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err == nil && version == 0 {
+				_, err = p.writer.ExecContext(ctx, createSchema)
+				if err != nil {
+					p.rollback()
+					return err
+				}
+			}
+			_, err := p.writer.ExecContext(ctx, "COMMIT")
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	p.insert, err = p.writer.PrepareContext(ctx, "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)")
+	p.rooms = map[string]int64{}
+	return err
+}
+
+// retryBusy polls while another process holds the lock, within lockWait.
+func retryBusy(f func() error) error {
+	deadline := time.Now().Add(lockWait)
+	for {
+		err := f()
+		if !isBusy(err) || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(lockPoll)
+	}
+}
+
+func isBusy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
+func (p *part) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	db := p.db
+	p.db = nil
+	return p.closeLocked(db)
+}
+
+func (p *part) closeLocked(db *sql.DB) error {
+	var errs []error
+	// A statement left open would keep its connection alive.
+	if p.insert != nil {
+		errs = append(errs, p.insert.Close())
+		p.insert = nil
+	}
+	if p.writer != nil {
+		errs = append(errs, p.writer.Close())
+		p.writer = nil
+	}
+	if db != nil {
+		errs = append(errs, db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// use calls f with the file open; it may not be closed meanwhile.
+func (p *part) use(f func(db *sql.DB) error) error {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.db == nil {
+		return fmt.Errorf("%w: partition %d is closed", roomlog.ErrRefused, p.partition)
+	}
+	return f(p.db)
+}
+
+func (p *part) checkpoint(ctx context.Context) error {
+	return p.use(func(db *sql.DB) error {
+		_, err := db.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+		return err
+	})
+}
+
+func (p *part) rollback() bool {
+	_, err := p.writer.ExecContext(context.Background(), "ROLLBACK")
+	return err == nil
+}
+
+// transact runs f between BEGIN IMMEDIATE and COMMIT. known tells, with an
+// error of COMMIT, whether the transaction is certainly not in.
+func (p *part) transact(f func(ctx context.Context, c *sql.Conn) error) (known bool, err error) {
+	known = true
+	err = p.use(func(*sql.DB) error {
+		p.write.Lock()
+		defer p.write.Unlock()
+		// Never cancelled half way: it would leave open what the state is.
+		ctx := context.Background()
+		begin := func() error { _, err := p.writer.ExecContext(ctx, "BEGIN IMMEDIATE"); return err }
+		if err := retryBusy(begin); err != nil {
+			if isBusy(err) {
+				return p.blocked()
+			}
+			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
+		}
+		p.block = blocker{}
+		if err := f(ctx, p.writer); err != nil {
+			p.rollback()
+			return err
+		}
+		if _, err := p.writer.ExecContext(ctx, "COMMIT"); err != nil {
+			// Still open: rolled back now, certainly not in. Otherwise nobody knows.
+			known = p.rollback()
+			return fmt.Errorf("commit: %w", err)
+		}
+		p.changed.Store(true)
+		return nil
+	})
+	return known, err
+}
+
+// blocked names the process in the way and since when it has been there.
+func (p *part) blocked() error {
+	holder := lockHolder(p.path + "-shm")
+	now := time.Now()
+	if holder != p.block.os || p.block.since.IsZero() {
+		p.block = blocker{holder, now.Add(-lockWait)}
+	}
+	return &roomlog.BlockedError{Partition: p.partition, OS: holder, For: now.Sub(p.block.since)}
+}

@@ -1,0 +1,201 @@
+package sqlitelog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"positivity-exchange/shard/roomlog"
+)
+
+func isAnswer(err error) bool {
+	for _, answer := range []error{roomlog.ErrFenced, roomlog.ErrRefused, roomlog.ErrUnknown, roomlog.ErrConflict, roomlog.ErrRoomExists, roomlog.ErrNoRoom} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
+}
+
+// Append stores all records in one transaction, or none.
+func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []roomlog.Record) error {
+	p, err := l.part(partition, true)
+	if err != nil {
+		return err
+	}
+	created := map[string]int64{}
+	known, err := p.transact(func(ctx context.Context, c *sql.Conn) error {
+		var now uint64
+		var released bool
+		if err := c.QueryRowContext(ctx, "SELECT epoch, released FROM owner WHERE id = 1").Scan(&now, &released); err != nil {
+			return err
+		}
+		if now != epoch || released {
+			return fmt.Errorf("%w: epoch %d, not %d", roomlog.ErrFenced, now, epoch)
+		}
+		for i := range records {
+			r := &records[i]
+			room, err := p.room(ctx, c, created, r)
+			if err != nil {
+				return err
+			}
+			if r.Seq > maxInRoom {
+				return fmt.Errorf("%w: sequence %d", roomlog.ErrRefused, r.Seq)
+			}
+			if _, err := p.insert.ExecContext(ctx, room<<roomShift|int64(r.Seq), epoch, r.Kind, r.User, r.ID, r.Time, r.Content); err != nil {
+				return err
+			}
+			if r.Kind == roomlog.KindTopic {
+				if _, err := c.ExecContext(ctx, "UPDATE rooms SET description = ? WHERE id = ?", r.Content, room); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return l.outcome("append to", partition, known, err)
+	}
+	p.write.Lock()
+	for name, id := range created {
+		p.rooms[name] = id
+	}
+	p.write.Unlock()
+	return nil
+}
+
+// room returns the id of a record's room, making the room for its creation.
+func (p *part) room(ctx context.Context, c *sql.Conn, created map[string]int64, r *roomlog.Record) (int64, error) {
+	if r.Kind == roomlog.KindCreated {
+		result, err := c.ExecContext(ctx, "INSERT INTO rooms (name, description) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM rooms WHERE name = ?)", r.Room, r.Content, r.Room)
+		if err != nil {
+			return 0, err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return 0, errors.Join(fmt.Errorf("%w: %s", roomlog.ErrRoomExists, r.Room), err)
+		}
+		id, err := result.LastInsertId()
+		created[r.Room] = id
+		return id, err
+	}
+	if id, ok := p.rooms[r.Room]; ok {
+		return id, nil
+	}
+	if id, ok := created[r.Room]; ok {
+		return id, nil
+	}
+	id, _, err := findRoom(ctx, c, r.Room)
+	if err == nil {
+		created[r.Room] = id
+	}
+	return id, err
+}
+
+func findRoom(ctx context.Context, q rowQuerier, name string) (id int64, description string, err error) {
+	err = q.QueryRowContext(ctx, "SELECT id, description FROM rooms WHERE name = ?", name).Scan(&id, &description)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("%w: %s", roomlog.ErrNoRoom, name)
+	}
+	return id, description, err
+}
+
+// read opens the partition for reading and calls f; a partition never used has no rooms.
+func (l *Log) read(partition int, f func(db *sql.DB) error) error {
+	p, err := l.part(partition, false)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		return roomlog.ErrNoRoom
+	}
+	if err := p.use(func(db *sql.DB) error { return retryBusy(func() error { return f(db) }) }); err != nil {
+		return fmt.Errorf("read partition %d: %w", partition, err)
+	}
+	return nil
+}
+
+// Head returns the newest position of a room and its description.
+func (l *Log) Head(ctx context.Context, partition int, room string) (at roomlog.Position, info roomlog.RoomInfo, err error) {
+	err = l.read(partition, func(db *sql.DB) error {
+		id, description, err := findRoom(ctx, db, room)
+		if err != nil {
+			return err
+		}
+		info = roomlog.RoomInfo{Name: room, Description: description}
+		var key int64
+		err = db.QueryRowContext(ctx, "SELECT key, epoch FROM records WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1", id<<roomShift, id<<roomShift|maxInRoom).Scan(&key, &at.Epoch)
+		at.Seq = uint64(key & maxInRoom)
+		return err
+	})
+	return at, info, err
+}
+
+// Read returns records from from on, ascending.
+func (l *Log) Read(ctx context.Context, partition int, room string, from uint64, limit, maxBytes int) ([]roomlog.Record, error) {
+	from = max(from, 1) // the creation is no record of the conversation
+	return l.page(ctx, partition, room, "SELECT * FROM records WHERE key BETWEEN ? AND ? ORDER BY key ASC LIMIT ?", from, maxInRoom, limit, maxBytes)
+}
+
+// ReadBack returns the newest records below before, ascending.
+func (l *Log) ReadBack(ctx context.Context, partition int, room string, before uint64, limit, maxBytes int) ([]roomlog.Record, error) {
+	if before <= 1 {
+		_, _, err := l.Head(ctx, partition, room)
+		return nil, err
+	}
+	records, err := l.page(ctx, partition, room, "SELECT * FROM records WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT ?", 1, min(before-1, maxInRoom), limit, maxBytes)
+	slices.Reverse(records)
+	return records, err
+}
+
+func (l *Log) page(ctx context.Context, partition int, room, query string, from, to uint64, limit, maxBytes int) (records []roomlog.Record, err error) {
+	err = l.read(partition, func(db *sql.DB) error {
+		records = nil
+		id, _, err := findRoom(ctx, db, room)
+		if err != nil || from > maxInRoom {
+			return err
+		}
+		rows, err := db.QueryContext(ctx, query, id<<roomShift|int64(from), id<<roomShift|int64(to), limit)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for size := 0; size < maxBytes && rows.Next(); {
+			r := roomlog.Record{Room: room}
+			var key int64
+			if err := rows.Scan(&key, &r.Epoch, &r.Kind, &r.User, &r.ID, &r.Time, &r.Content); err != nil {
+				return err
+			}
+			r.Seq = uint64(key & maxInRoom)
+			size += len(r.Content)
+			records = append(records, r)
+		}
+		return rows.Err()
+	})
+	return records, err
+}
+
+// Rooms lists rooms by name.
+func (l *Log) Rooms(ctx context.Context, partition int, after string, limit int) (rooms []roomlog.RoomInfo, err error) {
+	err = l.read(partition, func(db *sql.DB) error {
+		rooms = nil
+		rows, err := db.QueryContext(ctx, "SELECT name, description FROM rooms WHERE name > ? ORDER BY name LIMIT ?", after, limit)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var r roomlog.RoomInfo
+			if err := rows.Scan(&r.Name, &r.Description); err != nil {
+				return err
+			}
+			rooms = append(rooms, r)
+		}
+		return rows.Err()
+	})
+	if errors.Is(err, roomlog.ErrNoRoom) {
+		return nil, nil
+	}
+	return rooms, err
+}
