@@ -1,43 +1,28 @@
 package ownership
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"positivity-exchange/comms"
+	"positivity-exchange/membership"
 	"positivity-exchange/shard/roomlog"
 )
 
-// CensusOptions configures a Census.
-type CensusOptions struct {
-	Logger *slog.Logger
-	Alive  func(boot string) bool // gossip's view (membership.Cluster.Alive); needed
-}
-
-// Census keeps this process's entry on the roll and judges who is gone. Shards and routers have one each.
-type Census struct{}
-
-// NewCensus makes a Census for p on log.
-func NewCensus(log roomlog.Log, p roomlog.Process, opts CensusOptions) *Census { panic("contract") }
-
-// Enroll puts this process on the roll once no other living boot has its
-// name; it waits up to 5 s for that and then returns an error naming who has it.
-func (c *Census) Enroll(ctx context.Context) error { panic("contract") }
-
-// Run beats every 500 ms and reads the roll each second until ctx ends.
-// It returns an error wrapping roomlog.ErrNameTaken if this process is a zombie
-// (a newer boot has its name): the caller must exit.
-func (c *Census) Run(ctx context.Context) error { panic("contract") }
-
-// Gone reports whether boot is gone: (a) not alive for gossip, and (b) silent
-// on the roll as design says, not on it, or known to be no process any more.
-func (c *Census) Gone(boot string) bool { panic("contract") }
-
-// LastBeat is when the last successful heartbeat began; zero if none.
-func (c *Census) LastBeat() time.Time { panic("contract") }
-
-// Strike removes the entry; call it last.
-func (c *Census) Strike(ctx context.Context) error { panic("contract") }
+const (
+	rereadEvery = time.Second
+	cutAfter    = 2 * time.Second
+	moveWidth   = 8                      // partitions moving at once
+	announceFor = 100 * time.Millisecond // between the announcement of a move and its stop
+	forceAfter  = 500 * time.Millisecond // a lock unmoved for so long may be broken
+)
 
 // Options configures a Keeper. Zero values mean the design's figures.
 type Options struct {
@@ -48,53 +33,543 @@ type Options struct {
 
 // Keeper decides which partitions this shard holds: it acquires at first use,
 // yields, moves, releases and learns of being deposed.
-type Keeper struct{}
+type Keeper struct {
+	log    roomlog.Log
+	census *Census
+	gossip Gossip
+	peers  Peers
+	rooms  Rooms
+	opts   Options
+	logger *slog.Logger
+	slots  [membership.Partitions]slot
+
+	ctx    context.Context // of everything the Keeper started
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	kick   chan struct{} // one slot: moves are to be looked at
+
+	forced atomic.Int64 // processes ended by force
+}
+
+// slot is one partition. turn is the right to change who holds it: taken for
+// the length of one transition, log I/O included, and never waited for by those
+// who only look.
+type slot struct {
+	turn    chan struct{}
+	held    atomic.Pointer[Holding]
+	checked atomic.Int64 // last time the record was read and still ours
+	asked   atomic.Bool  // somebody wants it: move it first
+}
 
 // NewKeeper makes a Keeper. Nothing runs before Run.
 func NewKeeper(log roomlog.Log, census *Census, gossip Gossip, peers Peers, rooms Rooms, opts Options) *Keeper {
-	panic("contract")
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.DrainTimeout == 0 {
+		opts.DrainTimeout = 8 * time.Second
+	}
+	k := &Keeper{log: log, census: census, gossip: gossip, peers: peers, rooms: rooms, opts: opts, logger: opts.Logger, kick: make(chan struct{}, 1)}
+	k.ctx, k.cancel = context.WithCancel(context.Background())
+	for i := range k.slots {
+		k.slots[i].turn = make(chan struct{}, 1)
+	}
+	return k
 }
 
 // Run re-reads owner records each second, moves partitions away that the table
 // gives to others, serves wants. It returns after everything it started ended.
-func (k *Keeper) Run(ctx context.Context) error { panic("contract") }
+func (k *Keeper) Run(ctx context.Context) error {
+	defer k.wg.Wait()
+	defer k.cancel()
+	changed, stop := k.gossip.Watch()
+	defer stop()
+	moves := sync.WaitGroup{}
+	defer moves.Wait()
+	moves.Go(func() { k.moveLoop(ctx) })
+	tick := time.NewTicker(rereadEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+			k.lookAtMoves()
+		case <-tick.C:
+			k.gossip.SetCut(time.Since(k.census.LastBeat()) > cutAfter)
+			for p := range k.slots {
+				if k.slots[p].held.Load() != nil {
+					k.recheck(ctx, p)
+				}
+			}
+			k.serveWants(ctx)
+			k.lookAtMoves()
+		}
+	}
+}
 
-// Hold returns the holding of partition, acquiring it at first use. When it is
-// held already and the last heartbeat is fresh (1 s) this is a lock-free look-up;
-// when the heartbeat is older the owner record is read again first. Errors:
-// *RedirectError, ErrNotReady, or one wrapping roomlog.ErrRefused.
-func (k *Keeper) Hold(ctx context.Context, partition int) (Holding, error) { panic("contract") }
+func (k *Keeper) lookAtMoves() {
+	select {
+	case k.kick <- struct{}{}:
+	default:
+	}
+}
+
+func (k *Keeper) take(ctx context.Context, s *slot) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *slot) give() { <-s.turn }
 
 // Fresh reports whether the holding may answer without reading the owner
-// record again. Walkers and sequencers call it on the hot path: no lock, no allocation.
-func (k *Keeper) Fresh(partition int, epoch uint64) bool { panic("contract") }
+// record again. No lock, no allocation.
+func (k *Keeper) Fresh(partition int, epoch uint64) bool {
+	s := &k.slots[partition]
+	h := s.held.Load()
+	if h == nil || h.Epoch != epoch {
+		return false
+	}
+	now := time.Now()
+	return k.census.fresh(now) || now.UnixNano()-s.checked.Load() < int64(freshFor)
+}
+
+// Hold returns the holding of partition, acquiring it at first use. Errors:
+// *RedirectError, ErrNotReady, or one wrapping roomlog.ErrRefused.
+func (k *Keeper) Hold(ctx context.Context, partition int) (Holding, error) {
+	s := &k.slots[partition]
+	if h := s.held.Load(); h != nil {
+		if k.Fresh(partition, h.Epoch) {
+			return *h, nil
+		}
+		k.recheck(ctx, partition)
+		if k.Fresh(partition, h.Epoch) {
+			return *h, nil
+		}
+	}
+	if err := k.take(ctx, s); err != nil {
+		return Holding{}, err
+	}
+	defer s.give()
+	if h := s.held.Load(); h != nil {
+		if k.Fresh(partition, h.Epoch) {
+			return *h, nil
+		}
+		return Holding{}, ErrNotReady
+	}
+	return k.obtain(ctx, partition)
+}
+
+// look gathers what a decision depends on.
+func (k *Keeper) look(ctx context.Context, partition int) (view, error) {
+	record, err := k.log.Owner(ctx, partition)
+	if err != nil {
+		return view{}, err
+	}
+	v := view{self: k.gossip.Self(), record: record}
+	v.table, _ = k.gossip.Table().Owner(partition)
+	if record.Epoch != 0 && !record.Released && record.Boot != v.self.Boot {
+		v.gone = k.census.Gone(record.Boot)
+	}
+	if record.Released && record.NextName != "" {
+		for _, m := range k.gossip.Members() {
+			if m.Name == record.NextName && m.State == membership.StateActive && k.gossip.Alive(m.Boot) {
+				v.nextAlive = true
+			}
+		}
+	}
+	return v, nil
+}
+
+// obtain acquires or says why not. The caller has the slot's turn.
+func (k *Keeper) obtain(ctx context.Context, partition int) (Holding, error) {
+	for range 4 {
+		v, err := k.look(ctx, partition)
+		if err != nil {
+			return Holding{}, err
+		}
+		action, where := decide(v)
+		switch action {
+		case redirect:
+			return Holding{}, &RedirectError{where}
+		case letGo:
+			if err := k.log.Release(ctx, partition, v.record.Epoch, roomlog.Release{NextName: where.Name, NextAddr: where.Addr}); err != nil {
+				return Holding{}, err
+			}
+			return Holding{}, &RedirectError{where}
+		case ask:
+			answer, err := k.peers.Yield(ctx, where.Addr, partition)
+			switch {
+			case err != nil:
+				k.census.want(partition)
+				k.logger.Debug("yield", "partition", partition, "owner", where.Name, "err", err)
+				return Holding{}, ErrNotReady
+			case answer == comms.YieldReleased:
+				continue
+			case answer == comms.YieldNotHeld:
+				return Holding{}, ErrNotReady
+			}
+			return Holding{}, &RedirectError{where}
+		case acquire:
+			h, err := k.acquire(ctx, partition, v)
+			if errors.Is(err, roomlog.ErrConflict) {
+				continue
+			}
+			return h, err
+		default:
+			return Holding{}, ErrNotReady
+		}
+	}
+	return Holding{}, ErrNotReady
+}
+
+func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, error) {
+	to := roomlog.Owner{Name: v.self.Name, Boot: v.self.Boot, Addr: v.self.Client}
+	own, err := k.log.Acquire(ctx, partition, v.record, to)
+	var blocked *roomlog.BlockedError
+	if errors.As(err, &blocked) {
+		k.force(ctx, blocked)
+		return Holding{}, ErrNotReady
+	}
+	if err != nil {
+		return Holding{}, err // an unknown outcome is found in the record at the next use
+	}
+	h := &Holding{Partition: partition, Epoch: own.Epoch, Crashed: v.record.Epoch != 0 && !v.record.Released}
+	if v.record.Released {
+		h.Handover = v.record.Handover
+	}
+	s := &k.slots[partition]
+	s.asked.Store(false)
+	s.checked.Store(time.Now().UnixNano())
+	s.held.Store(h)
+	k.logger.Info("acquired", "partition", partition, "epoch", h.Epoch, "crashed", h.Crashed)
+	return *h, nil
+}
+
+// force ends the process in the way if every condition for it holds.
+func (k *Keeper) force(ctx context.Context, b *roomlog.BlockedError) {
+	forcer, ok := k.log.(roomlog.Forcer)
+	if !ok || k.opts.NoFenceKill || b.For < forceAfter || b.OS.PID == 0 || b.OS.PID == os.Getpid() {
+		return
+	}
+	entries := k.census.entriesOf(ctx, b.OS)
+	if len(entries) == 0 {
+		k.logger.Warn("waiting for a process that is on no roll and holds a partition's lock", "partition", b.Partition, "pid", b.OS.PID)
+		return
+	}
+	for _, e := range entries {
+		if !e.Alone || !k.census.Gone(e.Boot) {
+			k.logger.Warn("waiting for a process that holds a partition's lock", "partition", b.Partition, "pid", b.OS.PID, "member", e.Name)
+			return
+		}
+	}
+	if err := forcer.End(ctx, b); err != nil {
+		k.logger.Warn("end a stopped process", "pid", b.OS.PID, "err", err)
+		return
+	}
+	k.forced.Add(1)
+}
+
+// Forced is how many processes were ended by force.
+func (k *Keeper) Forced() int64 { return k.forced.Load() }
 
 // Recheck reads the owner record again soon: a client knows a later sequence.
-func (k *Keeper) Recheck(partition int) { panic("contract") }
+func (k *Keeper) Recheck(partition int) { k.recheck(k.ctx, partition) }
+
+// recheck reads the owner record of a held partition; another's means that we were deposed.
+func (k *Keeper) recheck(ctx context.Context, partition int) {
+	s := &k.slots[partition]
+	h := s.held.Load()
+	if h == nil {
+		return
+	}
+	start := time.Now()
+	record, err := k.log.Owner(ctx, partition)
+	if err != nil {
+		k.logger.Warn("read the owner record again", "partition", partition, "err", err)
+		return
+	}
+	if record.Epoch == h.Epoch && !record.Released {
+		s.checked.Store(start.UnixNano())
+		return
+	}
+	if s.held.CompareAndSwap(h, nil) {
+		k.logger.Warn("deposed", "partition", partition, "epoch", h.Epoch, "owner", record.Name)
+		k.rooms.Lost(partition, h.Epoch, whereOf(record))
+		k.log.CloseIdle(partition)
+	}
+}
+
+func whereOf(o roomlog.Owner) Where {
+	if o.Released {
+		return Where{Name: o.NextName, Addr: o.NextAddr}
+	}
+	return Where{Name: o.Name, Addr: o.Addr, Epoch: o.Epoch}
+}
 
 // Fenced tells that an append under epoch was fenced. Rooms.Lost follows.
-func (k *Keeper) Fenced(partition int, epoch uint64) { panic("contract") }
+func (k *Keeper) Fenced(partition int, epoch uint64) {
+	k.wg.Go(func() { k.recheck(k.ctx, partition) })
+}
 
 // Reacquire follows an append of unknown outcome: it acquires from itself, so
-// that a late write of the old epoch cannot enter. The caller then reads the heads again.
+// that a late write of the old epoch cannot enter.
 func (k *Keeper) Reacquire(ctx context.Context, partition int, epoch uint64) (Holding, error) {
-	panic("contract")
+	s := &k.slots[partition]
+	if err := k.take(ctx, s); err != nil {
+		return Holding{}, err
+	}
+	defer s.give()
+	v, err := k.look(ctx, partition)
+	if err != nil {
+		return Holding{}, err
+	}
+	if v.record.Epoch != epoch || v.record.Boot != v.self.Boot || v.record.Released {
+		return Holding{}, roomlog.ErrFenced
+	}
+	h, err := k.acquire(ctx, partition, v)
+	h.Crashed = false
+	return h, err
 }
 
 // Yield answers a shard that asks for partition. The answer is one of comms.Yield*.
 func (k *Keeper) Yield(ctx context.Context, partition int, name, boot string) string {
-	panic("contract")
+	if partition < 0 || partition >= len(k.slots) {
+		return comms.YieldNotHeld
+	}
+	s := &k.slots[partition]
+	self := k.gossip.Self()
+	if s.held.Load() == nil {
+		// The record may name us although we do not serve it: then let it go.
+		if err := k.take(ctx, s); err != nil {
+			return comms.YieldNotHeld
+		}
+		defer s.give()
+		record, err := k.log.Owner(ctx, partition)
+		if err == nil && record.Boot == self.Boot && !record.Released && s.held.Load() == nil &&
+			k.log.Release(ctx, partition, record.Epoch, roomlog.Release{NextName: name}) == nil {
+			return comms.YieldReleased
+		}
+		return comms.YieldNotHeld
+	}
+	if owner, _ := k.gossip.Table().Owner(partition); owner.Boot == self.Boot {
+		return comms.YieldNo
+	}
+	s.asked.Store(true)
+	if sessions, _ := k.rooms.Load(partition); sessions == 0 {
+		for _, m := range k.gossip.Members() {
+			if m.Boot == boot && k.move(ctx, partition, m, false) == nil {
+				return comms.YieldReleased
+			}
+		}
+	}
+	k.lookAtMoves()
+	return comms.YieldQueued
 }
 
 // Offered answers a shard that asks whether this one would take partition.
-func (k *Keeper) Offered(partition int, draining bool) bool { panic("contract") }
+func (k *Keeper) Offered(partition int, draining bool) bool {
+	self := k.gossip.Self()
+	if self.State != membership.StateActive || self.Cut {
+		return false
+	}
+	owner, ok := k.gossip.Table().Owner(partition)
+	return draining || ok && owner.Boot == self.Boot
+}
 
 // Where answers who serves partition, from the owner record, else from the table.
-func (k *Keeper) Where(ctx context.Context, partition int) (Where, error) { panic("contract") }
+func (k *Keeper) Where(ctx context.Context, partition int) (Where, error) {
+	v, err := k.look(ctx, partition)
+	if err != nil {
+		return Where{}, err
+	}
+	if action, where := decide(v); action != wait && where.Addr != "" {
+		return where, nil
+	}
+	if v.table.Name == "" {
+		return Where{}, ErrNotReady
+	}
+	return Where{Name: v.table.Name, Addr: v.table.Client}, nil
+}
 
 // Held lists what is held now.
-func (k *Keeper) Held() []Holding { panic("contract") }
+func (k *Keeper) Held() []Holding {
+	var held []Holding
+	for p := range k.slots {
+		if h := k.slots[p].held.Load(); h != nil {
+			held = append(held, *h)
+		}
+	}
+	return held
+}
+
+// moveLoop gives up what the table gives to others.
+func (k *Keeper) moveLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.kick:
+		}
+		if k.gossip.Self().State != membership.StateActive {
+			continue // a drain moves by itself
+		}
+		k.moveAll(ctx, false, nil)
+	}
+}
+
+// moveAll moves every held partition that the table gives to another: those
+// asked for first, the busiest last, moveWidth at a time.
+func (k *Keeper) moveAll(ctx context.Context, draining bool, moved func()) {
+	type move struct {
+		partition, load int
+		asked           bool
+		to              membership.Member
+	}
+	var moves []move
+	self, table := k.gossip.Self(), k.gossip.Table()
+	for _, h := range k.Held() {
+		to, ok := table.Owner(h.Partition)
+		if !ok || to.Boot == self.Boot {
+			continue
+		}
+		load, _ := k.rooms.Load(h.Partition)
+		moves = append(moves, move{h.Partition, load, k.slots[h.Partition].asked.Load(), to})
+	}
+	slices.SortFunc(moves, func(a, b move) int {
+		if a.asked != b.asked {
+			if a.asked {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.load, b.load)
+	})
+	width := make(chan struct{}, moveWidth)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, m := range moves {
+		select {
+		case width <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		wg.Go(func() {
+			defer func() { <-width }()
+			ok, err := k.peers.Offer(ctx, m.to.Client, m.partition, draining)
+			if err != nil || !ok {
+				k.logger.Debug("offer", "partition", m.partition, "to", m.to.Name, "ok", ok, "err", err)
+				return
+			}
+			if err := k.move(ctx, m.partition, m.to, true); err != nil {
+				k.logger.Debug("move", "partition", m.partition, "to", m.to.Name, "err", err)
+			} else if moved != nil {
+				moved()
+			}
+		})
+	}
+}
+
+// move gives one partition to `to`.
+func (k *Keeper) move(ctx context.Context, partition int, to membership.Member, announce bool) error {
+	s := &k.slots[partition]
+	if announce {
+		if sessions, _ := k.rooms.Load(partition); sessions > 0 {
+			k.rooms.Announce(partition, to)
+			if err := pause(ctx, announceFor); err != nil {
+				return err
+			}
+		}
+	}
+	if err := k.take(ctx, s); err != nil {
+		return err
+	}
+	defer s.give()
+	h := s.held.Load()
+	if h == nil {
+		return roomlog.ErrFenced
+	}
+	start := time.Now()
+	handover, err := k.rooms.Stop(ctx, partition)
+	if err != nil {
+		k.rooms.Resume(partition)
+		return err
+	}
+	err = k.log.Release(ctx, partition, h.Epoch, roomlog.Release{NextName: to.Name, NextAddr: to.Client, Handover: handover})
+	if err != nil {
+		record, readErr := k.log.Owner(ctx, partition)
+		if readErr == nil && (record.Epoch != h.Epoch || record.Released) {
+			s.held.Store(nil)
+			k.rooms.Lost(partition, h.Epoch, whereOf(record))
+			return err
+		}
+		k.rooms.Resume(partition)
+		return err
+	}
+	s.held.Store(nil)
+	s.asked.Store(false)
+	k.rooms.Released(partition, h.Epoch, Where{Name: to.Name, Addr: to.Client})
+	k.log.CloseIdle(partition)
+	k.logger.Info("released", "partition", partition, "epoch", h.Epoch, "to", to.Name, "took", time.Since(start))
+	return nil
+}
+
+// serveWants gives up partitions that another shard wants and cannot ask for,
+// if no client of theirs reaches us either.
+func (k *Keeper) serveWants(ctx context.Context) {
+	entries, err := k.log.Entries(ctx)
+	if err != nil {
+		return
+	}
+	self := k.gossip.Self()
+	for _, e := range entries {
+		if e.Boot == self.Boot {
+			continue
+		}
+		for _, p := range e.Wants {
+			if p < 0 || p >= len(k.slots) || k.slots[p].held.Load() == nil {
+				continue
+			}
+			if _, heard := k.rooms.Load(p); heard > 0 {
+				continue
+			}
+			to := membership.Member{Name: e.Name, Boot: e.Boot, Client: e.Client}
+			if err := k.move(ctx, p, to, false); err != nil {
+				k.logger.Debug("give up what is wanted", "partition", p, "err", err)
+			}
+		}
+	}
+}
 
 // Drain gives everything up, announced and paced until the deadline, then at
 // once. progress is called with the number still held after each change.
-func (k *Keeper) Drain(ctx context.Context, progress func(held int)) error { panic("contract") }
+func (k *Keeper) Drain(ctx context.Context, progress func(held int)) error {
+	if progress == nil {
+		progress = func(int) {}
+	}
+	k.gossip.SetState(membership.StateDraining)
+	paced, cancel := context.WithTimeout(ctx, k.opts.DrainTimeout)
+	defer cancel()
+	progress(len(k.Held()))
+	for len(k.Held()) > 0 && paced.Err() == nil {
+		if len(k.gossip.Table().Shards()) == 0 {
+			break // nobody to give to
+		}
+		k.moveAll(paced, true, func() { progress(len(k.Held())) })
+		if len(k.Held()) > 0 && pause(paced, 100*time.Millisecond) != nil {
+			break
+		}
+	}
+	for _, h := range k.Held() {
+		to, _ := k.gossip.Table().Owner(h.Partition)
+		if err := k.move(ctx, h.Partition, to, false); err != nil {
+			k.logger.Warn("release at the end of the drain", "partition", h.Partition, "err", err)
+		}
+		progress(len(k.Held()))
+	}
+	return ctx.Err()
+}

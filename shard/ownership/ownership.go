@@ -42,10 +42,10 @@ type Rooms interface {
 	Resume(partition int)
 	// Released tells the sessions that partition is served by whom `where` says
 	// (its Addr may be empty: ask a router) and forgets its rooms.
-	Released(partition int, where Where)
+	Released(partition int, epoch uint64, where Where)
 	// Lost is Released for an owner that was deposed: nothing that is not in
 	// the log may be answered any more.
-	Lost(partition int, where Where)
+	Lost(partition int, epoch uint64, where Where)
 	// Load tells how busy partition is: sessions in its rooms, and how many of
 	// those were heard within the last 2 s.
 	Load(partition int) (sessions, heard int)

@@ -1,0 +1,229 @@
+package ownership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"positivity-exchange/shard/roomlog"
+)
+
+const (
+	beatEvery  = 500 * time.Millisecond
+	silentFor  = time.Second // between two reads of an unchanged heartbeat
+	enrollWait = 5 * time.Second
+	freshFor   = time.Second // after a heartbeat, within which an owner need not read its records again
+)
+
+// CensusOptions configures a Census.
+type CensusOptions struct {
+	Logger *slog.Logger
+	Alive  func(boot string) bool // gossip's view (membership.Cluster.Alive); needed
+}
+
+// Census keeps this process's entry on the roll and judges who is gone. Shards
+// and routers have one each.
+type Census struct {
+	log    roomlog.Log
+	self   roomlog.Process
+	alive  func(string) bool
+	logger *slog.Logger
+	last   atomic.Int64 // start of the last successful heartbeat, Unix nanoseconds
+
+	mu    sync.Mutex
+	seen  map[string]sighting
+	wants map[int]time.Time // partitions wanted, until when
+}
+
+// sighting is the last change of an entry's heartbeat as this process saw it.
+type sighting struct {
+	beat    uint64
+	changed time.Time // first read with this beat
+	latest  time.Time // last read with this beat
+}
+
+// NewCensus makes a Census for p on log.
+func NewCensus(log roomlog.Log, p roomlog.Process, opts CensusOptions) *Census {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Census{log: log, self: p, alive: opts.Alive, logger: opts.Logger, seen: map[string]sighting{}, wants: map[int]time.Time{}}
+}
+
+// Enroll puts this process on the roll once no other living boot has its name;
+// it waits up to 5 s for that and then returns an error naming who has it.
+func (c *Census) Enroll(ctx context.Context) error {
+	deadline := time.Now().Add(enrollWait)
+	for {
+		entries, err := c.read(ctx)
+		if err != nil {
+			return err
+		}
+		var holder *roomlog.Entry
+		for i, e := range entries {
+			if e.Name != c.self.Name || e.Boot == c.self.Boot {
+				continue
+			}
+			if c.alive(e.Boot) || !c.silent(e, false) {
+				holder = &entries[i]
+				continue
+			}
+			if err := c.log.Strike(ctx, e.Boot); err != nil {
+				return err
+			}
+		}
+		if holder == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the name %q belongs to a living process (pid %d, %s): choose another --name, or stop it first", c.self.Name, holder.OS.PID, holder.Client)
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	if err := c.log.Register(ctx, c.self); err != nil {
+		return err
+	}
+	return c.beat(ctx) // of several that start at once the newest finds itself alone
+}
+
+// Run beats every 500 ms and reads the roll until ctx ends. It returns an error
+// wrapping roomlog.ErrNameTaken if a newer boot has the name: the caller must exit.
+func (c *Census) Run(ctx context.Context) error {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		if err := c.beat(ctx); errors.Is(err, roomlog.ErrNameTaken) {
+			return err
+		} else if err != nil {
+			c.logger.Warn("heartbeat", "err", err)
+		}
+		if _, err := c.read(ctx); err != nil {
+			c.logger.Debug("read the roll", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *Census) beat(ctx context.Context) error {
+	start := time.Now()
+	c.mu.Lock()
+	var wants []int
+	for p, until := range c.wants {
+		if until.Before(start) {
+			delete(c.wants, p)
+			continue
+		}
+		wants = append(wants, p)
+	}
+	c.mu.Unlock()
+	slices.Sort(wants)
+	if err := c.log.Beat(ctx, c.self.Boot, wants); err != nil {
+		return err
+	}
+	c.last.Store(start.UnixNano())
+	return nil
+}
+
+// read notes every entry's heartbeat.
+func (c *Census) read(ctx context.Context) ([]roomlog.Entry, error) {
+	entries, err := c.log.Entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range entries {
+		s, ok := c.seen[e.Boot]
+		if !ok || s.beat != e.Beat {
+			s = sighting{beat: e.Beat, changed: now}
+		}
+		s.latest = now
+		c.seen[e.Boot] = s
+	}
+	return entries, nil
+}
+
+// silent is rule (b): the process is known not to exist, or its heartbeat did
+// not change between two reads, with one of our own successful in between (so
+// that a log nobody can write does not depose everybody).
+func (c *Census) silent(e roomlog.Entry, ownBeat bool) bool {
+	if known, gone := roomlog.ProcessGone(e.OS); known && gone {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok := c.seen[e.Boot]
+	if !ok || s.beat != e.Beat || s.latest.Sub(s.changed) < silentFor {
+		return false
+	}
+	last := time.Unix(0, c.last.Load())
+	return !ownBeat || last.After(s.changed) && last.Before(s.latest)
+}
+
+// Gone reports whether boot is gone: (a) not alive for gossip, and (b) silent
+// on the roll, not on it, or no process any more. Only the gone are deposed.
+func (c *Census) Gone(boot string) bool {
+	if c.alive(boot) {
+		return false
+	}
+	entries, err := c.log.Entries(context.Background())
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if e.Boot == boot {
+			return c.silent(e, true)
+		}
+	}
+	return true
+}
+
+// entriesOf lists the roll's entries of one operating system process.
+func (c *Census) entriesOf(ctx context.Context, os roomlog.OSProcess) []roomlog.Entry {
+	entries, err := c.log.Entries(ctx)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(entries, func(e roomlog.Entry) bool { return e.OS != os })
+}
+
+// want states in the next heartbeats that partition's holder cannot be reached.
+func (c *Census) want(partition int) {
+	c.mu.Lock()
+	c.wants[partition] = time.Now().Add(3 * time.Second)
+	c.mu.Unlock()
+}
+
+// LastBeat is when the last successful heartbeat began; zero if none.
+func (c *Census) LastBeat() time.Time {
+	if n := c.last.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
+}
+
+func (c *Census) fresh(now time.Time) bool { return now.UnixNano()-c.last.Load() < int64(freshFor) }
+
+// Strike removes the entry; call it last.
+func (c *Census) Strike(ctx context.Context) error { return c.log.Strike(ctx, c.self.Boot) }
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
