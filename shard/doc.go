@@ -1,2 +1,0 @@
-// Package shard serves rooms: sessions, order, the ring and fan-out.
-package shard

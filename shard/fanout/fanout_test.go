@@ -1,0 +1,210 @@
+package fanout
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// book is a Source that keeps everything.
+type book struct {
+	mu     sync.Mutex
+	events []string // events[i] is record i+1
+}
+
+func (b *book) Records(_ context.Context, after uint64, maxBytes int) ([]byte, uint64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []byte
+	last := after
+	for int(last) < len(b.events) && (len(out) == 0 || len(out) < maxBytes) {
+		out = append(out, b.events[last]...)
+		last++
+	}
+	return out, last, nil
+}
+
+func (b *book) Snapshot() []byte { return []byte("snapshot\n") }
+
+func pool(t testing.TB) *Pool {
+	p := NewPool(PoolOptions{})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { p.Run(ctx); close(done) }() //nolint:errcheck // ends with ctx
+	t.Cleanup(func() { cancel(); <-done })
+	return p
+}
+
+func tcpPair(t testing.TB) (server, client net.Conn) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err = net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err = ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close(); server.Close() })
+	return server, client
+}
+
+// TestSlowSessionIsCaughtUpFromTheLog lets far more pass than the ring keeps
+// while one session does not read; then it gets everything in order, once.
+func TestSlowSessionIsCaughtUpFromTheLog(t *testing.T) {
+	p, log := pool(t), &book{}
+	r := p.NewRing(0, log)
+	server, client := tcpPair(t)
+	o := p.NewOutlet(server, func(error) {})
+	o.Attach(r, 0, []byte("reply\n"))
+	const n = 50000
+	pad := strings.Repeat("x", 200)
+	for seq := uint64(1); seq <= n; seq++ {
+		event := fmt.Sprintf("%d %s\n", seq, pad)
+		log.mu.Lock()
+		log.events = append(log.events, event)
+		log.mu.Unlock()
+		r.Append(seq, []byte(event))
+		r.Wake()
+		if seq%1000 == 0 {
+			r.Notice([]byte("notice\n"))
+		}
+	}
+	lines := bufio.NewScanner(client)
+	want, snapshots := 1, 0
+	for want <= n && lines.Scan() {
+		word, _, _ := strings.Cut(lines.Text(), " ")
+		switch word {
+		case "reply":
+			if want != 1 {
+				t.Fatal("the reply came behind records")
+			}
+		case "notice":
+		case "snapshot":
+			snapshots++
+		default:
+			if word != strconv.Itoa(want) {
+				t.Fatalf("got record %s, want %d", word, want)
+			}
+			want++
+		}
+	}
+	if want != n+1 || snapshots == 0 {
+		t.Errorf("read up to %d of %d with %d snapshots: %v", want-1, n, snapshots, lines.Err())
+	}
+}
+
+func TestAttachInTheMiddleAndDetach(t *testing.T) {
+	p, log := pool(t), &book{}
+	r := p.NewRing(0, log)
+	server, client := tcpPair(t)
+	first := p.NewOutlet(server, func(error) {})
+	first.Attach(r, 0, nil)
+	publish := func(seq uint64) {
+		event := fmt.Sprintf("%d\n", seq)
+		log.mu.Lock()
+		log.events = append(log.events, event)
+		log.mu.Unlock()
+		r.Append(seq, []byte(event))
+		r.Wake()
+	}
+	for seq := uint64(1); seq <= 5; seq++ {
+		publish(seq)
+	}
+	server2, client2 := tcpPair(t)
+	second := p.NewOutlet(server2, func(error) {})
+	second.Attach(r, 3, []byte("hello\n"))
+	publish(6)
+	lines2 := bufio.NewScanner(client2)
+	for _, want := range []string{"hello", "4", "5", "6"} {
+		if !lines2.Scan() || lines2.Text() != want {
+			t.Fatalf("got %q, want %q", lines2.Text(), want)
+		}
+	}
+	second.Detach(r, []byte("left\n"))
+	publish(7)
+	second.Send([]byte("end\n"))
+	for _, want := range []string{"left", "end"} {
+		if !lines2.Scan() || lines2.Text() != want {
+			t.Fatalf("got %q, want %q", lines2.Text(), want)
+		}
+	}
+	lines := bufio.NewScanner(client)
+	for want := 1; want <= 7; want++ {
+		if !lines.Scan() || lines.Text() != strconv.Itoa(want) {
+			t.Fatalf("got %q, want %d", lines.Text(), want)
+		}
+	}
+	if r.Members() != 1 {
+		t.Errorf("%d members, want 1", r.Members())
+	}
+}
+
+func TestCloseWritesWhatIsQueued(t *testing.T) {
+	p := pool(t)
+	server, client := tcpPair(t)
+	closed := make(chan error, 1)
+	o := p.NewOutlet(server, func(err error) { closed <- err })
+	o.Send([]byte("one\n"))
+	o.Close([]byte("goodbye\n"), 1e9)
+	lines := bufio.NewScanner(client)
+	for _, want := range []string{"one", "goodbye"} {
+		if !lines.Scan() || lines.Text() != want {
+			t.Fatalf("got %q, want %q", lines.Text(), want)
+		}
+	}
+	if lines.Scan() {
+		t.Errorf("then %q", lines.Text())
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkFanout1000(b *testing.B) {
+	p, log := pool(b), &book{}
+	r := p.NewRing(0, log)
+	var got sync.WaitGroup
+	for range 1000 {
+		server, client := tcpPair(b)
+		p.NewOutlet(server, func(error) {}).Attach(r, 0, nil)
+		go func() {
+			buf := make([]byte, 64<<10)
+			for {
+				n, err := client.Read(buf)
+				if err != nil {
+					return
+				}
+				for _, c := range buf[:n] {
+					if c == '\n' {
+						got.Done()
+					}
+				}
+			}
+		}()
+	}
+	event := []byte(strings.Repeat("x", 119) + "\n")
+	var seq uint64
+	b.ReportAllocs()
+	for b.Loop() {
+		got.Add(1000)
+		seq++
+		r.Append(seq, event)
+		r.Wake()
+		got.Wait()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(1000*b.N), "ns/delivery")
+}
