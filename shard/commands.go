@@ -1,0 +1,254 @@
+package shard
+
+import (
+	"errors"
+	"time"
+
+	"positivity-exchange/comms"
+	"positivity-exchange/shard/roomlog"
+)
+
+// join takes the session into a room, from now on or from behind After.
+func (s *session) join(c comms.JoinRoom) {
+	asked := false
+	for {
+		p, err := s.server.part(s.ctx, c.Room)
+		if err != nil {
+			s.refuse(err, c.Room, "")
+			return
+		}
+		r, over, err := p.load(s.ctx, c.Room)
+		if over {
+			if s.ctx.Err() != nil {
+				return
+			}
+			continue
+		}
+		if err != nil {
+			s.refuse(storeError(err, c.Room), c.Room, "")
+			return
+		}
+		head := r.head
+		if c.After != nil && c.After.Seq > head.Seq {
+			p.mu.Unlock()
+			if c.After.Epoch == 0 {
+				s.refuse(&comms.Error{Code: comms.CodeBadRange, Message: "\"after\" lies beyond the room's newest record; join without it"}, c.Room, "")
+				return
+			}
+			if !asked {
+				// The client knows more than we do: are we still the owner?
+				asked = true
+				s.server.keeper.Recheck(p.partition)
+				continue
+			}
+			p.mu.Lock()
+		}
+		p.mu.Unlock()
+		at, cut, err := p.resumeAt(s, c)
+		if err != nil {
+			s.refuse(storeError(err, c.Room), c.Room, "")
+			return
+		}
+		if !p.enter(s.ctx) {
+			continue
+		}
+		if p.rooms[c.Room] != r {
+			p.mu.Unlock()
+			continue
+		}
+		s.joinLocked(p, r, c, at, cut)
+		p.mu.Unlock()
+		return
+	}
+}
+
+// resumeAt finds where a joining session's stream begins, and whether the log
+// lost what it had seen. It reads the log, so no lock is held.
+func (p *part) resumeAt(s *session, c comms.JoinRoom) (after uint64, cut bool, err error) {
+	if c.After == nil {
+		return 0, false, nil
+	}
+	if c.After.Seq == 0 || c.After.Epoch == 0 {
+		return c.After.Seq, false, nil
+	}
+	log := s.server.opts.Log
+	epochAt := func(seq uint64) (uint64, error) {
+		records, err := log.Read(s.ctx, p.partition, c.Room, seq, 1, 1)
+		if err != nil || len(records) == 0 || records[0].Seq != seq {
+			return 0, err
+		}
+		return records[0].Epoch, nil
+	}
+	epoch, err := epochAt(c.After.Seq)
+	if err != nil || epoch == c.After.Epoch {
+		return c.After.Seq, false, err
+	}
+	// Epochs ascend with the sequence: bisect for the last record that can be
+	// older than what the client saw. Records beyond the head count as newer.
+	low, high := uint64(0), c.After.Seq // low is shared, high is not
+	for high-low > 1 {
+		mid := low + (high-low)/2
+		epoch, err := epochAt(mid)
+		if err != nil {
+			return 0, false, err
+		}
+		if epoch != 0 && epoch <= c.After.Epoch {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return low, true, nil
+}
+
+func (s *session) joinLocked(p *part, r *room, c comms.JoinRoom, at uint64, cut bool) {
+	if r.members[s] != nil {
+		s.refuse(&comms.Error{Code: comms.CodeJoined, Message: "you are in the room already"}, c.Room, "")
+		return
+	}
+	s.mu.Lock()
+	full := len(s.joined) >= maxJoined
+	if !full {
+		s.joined[c.Room] = p
+	}
+	s.mu.Unlock()
+	if full {
+		s.refuse(&comms.Error{Code: comms.CodeTooMany, Message: "a session can be in 1000 rooms; leave one first"}, c.Room, "")
+		return
+	}
+	r.add(s)
+	reply := comms.UserJoinedRoom{Room: c.Room, Description: r.topic, Head: r.head.Seq, HeadEpoch: r.head.Epoch, Epoch: p.epoch}
+	if p.silent && c.After != nil {
+		reply.Silent = true
+	} else {
+		users := r.present()
+		reply.Users, reply.Count = clipUsers(users), len(users)
+	}
+	events := comms.AppendEvent(nil, reply)
+	after := r.head.Seq
+	if c.After != nil {
+		after = min(at, r.head.Seq)
+	}
+	if cut {
+		events = comms.AppendEvent(events, comms.HistoryCut{Room: c.Room, At: after})
+	}
+	s.out.Attach(r.ring, after, events)
+}
+
+func (s *session) leave(name string) {
+	p, err := s.server.part(s.ctx, name)
+	if err != nil {
+		s.refuse(err, name, "")
+		return
+	}
+	r, over, err := p.load(s.ctx, name)
+	if over {
+		s.refuse(&comms.Error{Code: comms.CodeNotReady, Message: "the room is moving; leave it where it goes", Retry: 50}, name, "")
+		return
+	}
+	if err != nil {
+		s.refuse(storeError(err, name), name, "")
+		return
+	}
+	defer p.mu.Unlock()
+	if r.members[s] == nil {
+		if p.grace[name][s.user] && r.users[s.user] == 0 {
+			// Moved and not yet joined here again: gone for good then.
+			delete(p.grace[name], s.user)
+			r.changed[s.user] = struct{}{}
+			s.send(comms.RoomLeft{Room: name})
+			return
+		}
+		s.refuse(&comms.Error{Code: comms.CodeNotJoined, Message: "you are not in the room"}, name, "")
+		return
+	}
+	r.remove(s)
+	s.leftRoom(name)
+	s.out.Detach(r.ring, comms.AppendEvent(nil, comms.RoomLeft{Room: name}))
+}
+
+// leaveAll ends the participation everywhere, when the connection has ended.
+func (s *session) leaveAll() {
+	s.mu.Lock()
+	joined := s.joined
+	s.joined = map[string]*part{}
+	s.mu.Unlock()
+	for name, p := range joined {
+		p.mu.Lock()
+		if r := p.rooms[name]; r != nil && r.members[s] != nil {
+			r.remove(s)
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (s *session) history(c comms.History) {
+	refuse := func(err error) {
+		e := *comms.AsError(err)
+		e.Tag = c.Tag
+		s.refuse(&e, c.Room, "")
+	}
+	p, err := s.server.part(s.ctx, c.Room)
+	if err != nil {
+		var coded *comms.Error
+		if errors.As(err, &coded) {
+			refuse(err)
+		} else {
+			s.refuse(err, c.Room, "")
+		}
+		return
+	}
+	log := s.server.opts.Log
+	at, _, err := log.Head(s.ctx, p.partition, c.Room)
+	var records []roomlog.Record
+	if err == nil && c.Before != 0 {
+		records, err = log.ReadBack(s.ctx, p.partition, c.Room, c.Before, c.Limit, comms.MaxEventFrame/4)
+	} else if err == nil {
+		records, err = log.Read(s.ctx, p.partition, c.Room, max(c.From, 1), c.Limit, comms.MaxEventFrame/4)
+	}
+	if err != nil {
+		refuse(storeError(err, c.Room))
+		return
+	}
+	page := comms.HistoryPage{Room: c.Room, Head: at.Seq, Tag: c.Tag, Records: make([]comms.Record, len(records))}
+	p.mu.Lock()
+	page.Epoch = p.epoch
+	p.mu.Unlock()
+	for i, r := range records {
+		kind := comms.KindMessage
+		if r.Kind == roomlog.KindTopic {
+			kind = comms.KindTopic
+		}
+		page.Records[i] = comms.Record{Kind: kind, Seq: r.Seq, Epoch: r.Epoch, User: r.User, ID: r.ID, Time: r.Time, Content: r.Content}
+	}
+	if n := len(records); n > 0 {
+		page.More = c.Before != 0 && records[0].Seq > 1 || c.Before == 0 && records[n-1].Seq < at.Seq
+	}
+	s.send(page)
+}
+
+func (s *session) create(c comms.CreateRoom) {
+	for {
+		p, err := s.server.part(s.ctx, c.Room)
+		if err != nil {
+			s.refuse(err, c.Room, "")
+			return
+		}
+		if !p.enter(s.ctx) {
+			if s.ctx.Err() != nil {
+				return
+			}
+			continue
+		}
+		epoch := p.epoch
+		p.mu.Unlock()
+		err = s.server.opts.Log.Append(s.ctx, p.partition, epoch, []roomlog.Record{{Room: c.Room, Kind: roomlog.KindCreated, User: s.user, Content: c.Description, Time: time.Now().UnixMilli()}})
+		if err != nil {
+			s.refuse(storeError(err, c.Room), c.Room, "")
+			return
+		}
+		s.server.roomsChanged(p.partition)
+		s.send(comms.RoomCreated{Room: c.Room, Description: c.Description, Epoch: epoch})
+		return
+	}
+}

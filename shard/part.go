@@ -1,0 +1,294 @@
+package shard
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"positivity-exchange/comms"
+	"positivity-exchange/membership"
+	"positivity-exchange/shard/ownership"
+	"positivity-exchange/shard/roomlog"
+)
+
+const (
+	graceFor    = 10 * time.Second // in which people come back after a move or a crash
+	maxHandover = 256 << 10
+	tailRecords = 512 // of a room's end, for the dedup window
+)
+
+// handover is what a released partition says of who was present.
+type handover struct {
+	Deadline int64               `json:"deadline"` // Unix milliseconds; a second move carries it on
+	Rooms    map[string][]string `json:"rooms"`
+}
+
+// part is one held partition.
+type part struct {
+	server    *Server
+	partition int
+	first     uint64 // epoch at which it was opened
+
+	seedOnce sync.Mutex // one opening or loading at a time; held during log I/O, never with mu
+	seeded   bool
+
+	mu         sync.Mutex
+	epoch      uint64
+	rooms      map[string]*room
+	queue      []*pending
+	committing bool
+	idle       *sync.Cond    // committing became false
+	gate       chan struct{} // not nil while stopped: closed when it goes on or is over
+	over       bool
+	grace      map[string]map[string]bool // room -> user, present by hand-over
+	until      time.Time                  // end of the grace
+	silent     bool                       // the grace follows a crash: nobody knows who was there
+}
+
+func newPart(s *Server, h ownership.Holding) *part {
+	p := &part{server: s, partition: h.Partition, first: h.Epoch, epoch: h.Epoch, rooms: map[string]*room{}, grace: map[string]map[string]bool{}}
+	p.idle = sync.NewCond(&p.mu)
+	now := time.Now()
+	if h.Crashed {
+		p.silent, p.until = true, now.Add(graceFor)
+		return p
+	}
+	var was handover
+	if len(h.Handover) == 0 || json.Unmarshal(h.Handover, &was) != nil {
+		return p
+	}
+	p.until = time.UnixMilli(was.Deadline)
+	if limit := now.Add(graceFor); p.until.After(limit) {
+		p.until = limit
+	}
+	for name, users := range was.Rooms {
+		p.grace[name] = map[string]bool{}
+		for _, u := range users {
+			p.grace[name][u] = true
+		}
+	}
+	return p
+}
+
+func (p *part) isOver() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.over
+}
+
+// seed creates the rooms of the rooms file that the log does not have.
+func (p *part) seed(ctx context.Context) error {
+	p.seedOnce.Lock()
+	defer p.seedOnce.Unlock()
+	if p.seeded {
+		return nil
+	}
+	var missing []roomlog.Record
+	for _, r := range p.server.seeds[p.partition] {
+		_, _, err := p.server.opts.Log.Head(ctx, p.partition, r.Name)
+		if errors.Is(err, roomlog.ErrNoRoom) {
+			missing = append(missing, roomlog.Record{Room: r.Name, Kind: roomlog.KindCreated, Content: r.Description, Time: time.Now().UnixMilli()})
+		} else if err != nil {
+			return err
+		}
+	}
+	if len(missing) > 0 {
+		if err := p.server.opts.Log.Append(ctx, p.partition, p.first, missing); err != nil {
+			return err
+		}
+	}
+	p.seeded = true
+	return nil
+}
+
+// enter waits until the partition accepts and returns with mu held, or says
+// that it is over: then the caller looks again who holds it.
+func (p *part) enter(ctx context.Context) (ok bool) {
+	for {
+		p.mu.Lock()
+		if p.over {
+			p.mu.Unlock()
+			return false
+		}
+		gate := p.gate
+		if gate == nil {
+			return true
+		}
+		p.mu.Unlock()
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// end forgets the rooms, sends their sessions elsewhere and refuses what is queued.
+func (p *part) end(where ownership.Where) {
+	s := p.server
+	p.mu.Lock()
+	if p.over {
+		p.mu.Unlock()
+		return
+	}
+	p.over = true
+	if p.gate != nil {
+		close(p.gate)
+		p.gate = nil
+	}
+	queue, rooms := p.queue, p.rooms
+	p.queue, p.rooms = nil, map[string]*room{}
+	moved := map[*session][]string{}
+	for name, r := range rooms {
+		for sess := range r.members {
+			moved[sess] = append(moved[sess], name)
+			sess.leftRoom(name)
+			sess.out.Detach(r.ring, nil)
+		}
+	}
+	p.mu.Unlock()
+	for _, q := range queue {
+		q.session.send(redirectTo(where, q.record.Room, p.partition, q.record.ID))
+	}
+	now := time.Now()
+	for sess, names := range moved {
+		ticket, expires := s.opts.Keys.Issue(comms.AsClient, sess.user, now)
+		sess.send(comms.RoomMoved{Partition: p.partition, Rooms: names, Shard: where.Name, Addr: where.Addr, Epoch: where.Epoch, Ticket: ticket, Expires: expires.UnixMilli()})
+	}
+}
+
+func redirectTo(w ownership.Where, room string, partition int, id string) comms.Redirect {
+	r := comms.Redirect{Room: room, Partition: partition, Shard: w.Name, Addr: w.Addr, Epoch: w.Epoch, ID: id}
+	if w.Addr == "" {
+		r.Retry = 200
+	}
+	return r
+}
+
+// rooms is the Server as ownership sees it.
+type rooms Server
+
+var _ ownership.Rooms = (*rooms)(nil)
+
+func (r *rooms) server() *Server { return (*Server)(r) }
+
+// Announce tells the sessions that the partition will soon move.
+func (r *rooms) Announce(partition int, to membership.Member) {
+	p := r.server().held(partition)
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	moving := map[*session][]string{}
+	for name, room := range p.rooms {
+		for sess := range room.members {
+			moving[sess] = append(moving[sess], name)
+		}
+	}
+	for sess, names := range moving {
+		sess.send(comms.RoomMoving{Partition: partition, Rooms: names, Shard: to.Name, Addr: to.Client})
+	}
+}
+
+// Stop stops accepting, waits for the commit in flight and returns the hand-over.
+func (r *rooms) Stop(ctx context.Context, partition int) ([]byte, error) {
+	p := r.server().held(partition)
+	if p == nil {
+		return nil, nil // held and never used since
+	}
+	// A seed under way would append after the release otherwise.
+	p.seedOnce.Lock()
+	defer p.seedOnce.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gate == nil {
+		p.gate = make(chan struct{})
+	}
+	for p.committing {
+		p.idle.Wait()
+	}
+	now := time.Now()
+	was := handover{Deadline: now.Add(graceFor).UnixMilli(), Rooms: map[string][]string{}}
+	if p.until.After(now) && !p.silent {
+		was.Deadline = p.until.UnixMilli()
+	}
+	for name, users := range p.grace {
+		for u := range users {
+			if room := p.rooms[name]; room == nil || room.users[u] == 0 {
+				was.Rooms[name] = append(was.Rooms[name], u)
+			}
+		}
+	}
+	for name, room := range p.rooms {
+		for u := range room.users {
+			was.Rooms[name] = append(was.Rooms[name], u)
+			was.Deadline = now.Add(graceFor).UnixMilli()
+		}
+	}
+	b, err := json.Marshal(was)
+	if err != nil || len(b) > maxHandover {
+		return nil, nil // presence is built again from those who come
+	}
+	return b, ctx.Err()
+}
+
+// Resume accepts again after Stop.
+func (r *rooms) Resume(partition int) {
+	p := r.server().held(partition)
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gate != nil {
+		close(p.gate)
+		p.gate = nil
+	}
+	p.commitLocked()
+}
+
+// Released sends the sessions on after a release.
+func (r *rooms) Released(partition int, epoch uint64, where ownership.Where) {
+	r.drop(partition, epoch, where)
+}
+
+// Lost sends the sessions on after the partition was taken from us.
+func (r *rooms) Lost(partition int, epoch uint64, where ownership.Where) {
+	r.drop(partition, epoch, where)
+}
+
+func (r *rooms) drop(partition int, epoch uint64, where ownership.Where) {
+	s := r.server()
+	s.mu.Lock()
+	p := s.parts[partition]
+	if p == nil || p.first > epoch {
+		s.mu.Unlock()
+		return
+	}
+	delete(s.parts, partition)
+	s.mu.Unlock()
+	p.end(where)
+}
+
+// Load tells how busy a partition is.
+func (r *rooms) Load(partition int) (sessions, heard int) {
+	p := r.server().held(partition)
+	if p == nil {
+		return 0, 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for _, room := range p.rooms {
+		sessions += len(room.members)
+		for sess := range room.members {
+			if now.Sub(sess.heardAt()) < 2*time.Second {
+				heard++
+			}
+		}
+	}
+	return sessions, heard
+}

@@ -1,0 +1,265 @@
+package shard
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"positivity-exchange/comms"
+	"positivity-exchange/shard/fanout"
+	"positivity-exchange/shard/roomlog"
+)
+
+// room is an open room; its fields are guarded by its part's mu.
+type room struct {
+	part    *part
+	name    string
+	topic   string
+	head    roomlog.Position
+	ring    *fanout.Ring
+	members map[*session]*seat
+	users   map[string]int  // sessions by user
+	shown   map[string]bool // users whom the members know as present
+	changed map[string]struct{}
+	window  map[dedupKey]*seen
+	order   []dedupKey // of the window, oldest first
+	low     uint64     // every record above is in the window
+	used    time.Time
+}
+
+// seat is one session's place in a room.
+type seat struct {
+	refused string // id that must come again before any other
+}
+
+type dedupKey struct{ user, id string }
+
+// seen is a message known by its client id.
+type seen struct {
+	record  roomlog.Record // Seq 0 while its commit runs
+	looking bool           // being looked for in the log
+}
+
+const windowSize = 1024
+
+// load returns the open room, reading it from the log at first use. It returns
+// with p.mu held if err is nil; over means that the partition is not ours any more.
+func (p *part) load(ctx context.Context, name string) (r *room, over bool, err error) {
+	if !p.enter(ctx) {
+		return nil, true, nil
+	}
+	if r := p.rooms[name]; r != nil {
+		r.used = time.Now()
+		return r, false, nil
+	}
+	p.mu.Unlock()
+	p.seedOnce.Lock()
+	defer p.seedOnce.Unlock()
+	log := p.server.opts.Log
+	at, info, err := log.Head(ctx, p.partition, name)
+	if err != nil {
+		return nil, false, err
+	}
+	tail, err := log.ReadBack(ctx, p.partition, name, at.Seq+1, tailRecords, 1<<20)
+	if err != nil {
+		return nil, false, err
+	}
+	// Not through enter: a Stop may be waiting for seedOnce. Nothing is lost by
+	// loading a room that then moves.
+	p.mu.Lock()
+	if p.over {
+		p.mu.Unlock()
+		return nil, true, nil
+	}
+	if r := p.rooms[name]; r != nil {
+		return r, false, nil
+	}
+	r = &room{
+		part: p, name: name, topic: info.Description, head: at, members: map[*session]*seat{}, users: map[string]int{},
+		shown: map[string]bool{}, changed: map[string]struct{}{}, window: map[dedupKey]*seen{}, used: time.Now(), low: at.Seq,
+	}
+	if len(tail) > 0 {
+		r.low = tail[0].Seq - 1
+	}
+	for _, rec := range tail {
+		r.remember(rec)
+	}
+	for u := range p.grace[name] {
+		r.shown[u] = true
+	}
+	r.ring = p.server.pool.NewRing(at.Seq, source{p, name})
+	p.rooms[name] = r
+	return r, false, nil
+}
+
+func (r *room) remember(rec roomlog.Record) {
+	key := dedupKey{rec.User, rec.ID}
+	r.window[key] = &seen{record: rec}
+	r.order = append(r.order, key)
+	for len(r.order) > windowSize {
+		old := r.window[r.order[0]]
+		if old != nil && old.record.Seq != 0 {
+			r.low = max(r.low, old.record.Seq)
+			delete(r.window, r.order[0])
+		}
+		r.order = r.order[1:]
+	}
+}
+
+// present lists who is there: by a session, or by the grace after a move.
+func (r *room) present() []string {
+	users := map[string]bool{}
+	for u := range r.users {
+		users[u] = true
+	}
+	for u := range r.part.grace[r.name] {
+		users[u] = true
+	}
+	return slices.Sorted(maps.Keys(users))
+}
+
+func (r *room) isPresent(u string) bool { return r.users[u] > 0 || r.part.grace[r.name][u] }
+
+func (r *room) add(sess *session) {
+	r.members[sess] = &seat{}
+	if r.users[sess.user]++; r.users[sess.user] == 1 {
+		delete(r.part.grace[r.name], sess.user)
+		r.changed[sess.user] = struct{}{}
+	}
+}
+
+func (r *room) remove(sess *session) {
+	delete(r.members, sess)
+	if r.users[sess.user]--; r.users[sess.user] <= 0 {
+		delete(r.users, sess.user)
+		delete(r.part.grace[r.name], sess.user)
+		r.changed[sess.user] = struct{}{}
+	}
+	r.used = time.Now()
+}
+
+func clipUsers(users []string) []string { return users[:min(len(users), comms.MaxUsersListed)] }
+
+// source reads a room's records from the log for a session that is behind.
+type source struct {
+	part *part
+	name string
+}
+
+// Records implements fanout.Source.
+func (s source) Records(ctx context.Context, after uint64, maxBytes int) ([]byte, uint64, error) {
+	records, err := s.part.server.opts.Log.Read(ctx, s.part.partition, s.name, after+1, 4096, maxBytes)
+	if err != nil {
+		return nil, after, err
+	}
+	var out []byte
+	for _, r := range records {
+		out = appendRecord(out, r)
+		after = r.Seq
+	}
+	return out, after, nil
+}
+
+// Snapshot implements fanout.Source.
+func (s source) Snapshot() []byte {
+	s.part.mu.Lock()
+	defer s.part.mu.Unlock()
+	r := s.part.rooms[s.name]
+	if r == nil {
+		return nil
+	}
+	users := r.present()
+	return comms.AppendEvent(nil, comms.PresenceList{Room: s.name, Users: clipUsers(users), Count: len(users)})
+}
+
+// appendRecord encodes a record as the event that its readers get.
+func appendRecord(dst []byte, r roomlog.Record) []byte {
+	if r.Kind == roomlog.KindTopic {
+		return comms.AppendEvent(dst, comms.TopicChanged{Room: r.Room, User: r.User, Topic: r.Content, ID: r.ID, Seq: r.Seq, Epoch: r.Epoch, Time: r.Time})
+	}
+	return comms.AppendMessage(dst, &comms.UserMessage{Room: r.Room, User: r.User, Content: r.Content, ID: r.ID, Seq: r.Seq, Epoch: r.Epoch, Time: r.Time})
+}
+
+// presenceLoop publishes net changes of who is present, at most 4 a second and
+// room, ends graces, and forgets rooms that nobody uses.
+func (s *Server) presenceLoop(ctx context.Context) {
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		s.mu.Lock()
+		parts := make([]*part, 0, len(s.parts))
+		for _, p := range s.parts {
+			parts = append(parts, p)
+		}
+		s.mu.Unlock()
+		now := time.Now()
+		for _, p := range parts {
+			p.presence(now)
+		}
+	}
+}
+
+func (p *part) presence(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ended := !p.until.IsZero() && now.After(p.until)
+	silent := p.silent
+	if ended {
+		for name, users := range p.grace {
+			if r := p.rooms[name]; r != nil {
+				for u := range users {
+					r.changed[u] = struct{}{} // has not come back: has left
+				}
+			}
+		}
+		p.grace, p.until, p.silent = map[string]map[string]bool{}, time.Time{}, false
+	}
+	for name, r := range p.rooms {
+		switch {
+		case silent && !ended:
+			continue // nobody knows yet who was there
+		case silent:
+			users := r.present()
+			clear(r.shown)
+			for _, u := range users {
+				r.shown[u] = true
+			}
+			clear(r.changed)
+			r.ring.Notice(comms.AppendEvent(nil, comms.PresenceList{Room: name, Users: clipUsers(users), Count: len(users)}))
+			r.ring.Wake()
+		case len(r.changed) > 0:
+			r.publishPresence()
+		case len(r.members) == 0 && len(p.grace[name]) == 0 && now.Sub(r.used) > time.Minute && len(p.queue) == 0 && !p.committing:
+			delete(p.rooms, name)
+		}
+	}
+}
+
+func (r *room) publishPresence() {
+	e := comms.Presence{Room: r.name}
+	for u := range r.changed {
+		switch now := r.isPresent(u); {
+		case now && !r.shown[u]:
+			e.Joined = append(e.Joined, u)
+			r.shown[u] = true
+		case !now && r.shown[u]:
+			e.Left = append(e.Left, u)
+			delete(r.shown, u)
+		}
+	}
+	clear(r.changed)
+	if len(e.Joined)+len(e.Left) == 0 {
+		return
+	}
+	slices.Sort(e.Joined)
+	slices.Sort(e.Left)
+	e.Count = len(r.shown)
+	r.ring.Notice(comms.AppendEvent(nil, e))
+	r.ring.Wake()
+}

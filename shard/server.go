@@ -1,0 +1,215 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"positivity-exchange/comms"
+	"positivity-exchange/comms/peer"
+	"positivity-exchange/membership"
+	"positivity-exchange/shard/fanout"
+	"positivity-exchange/shard/ownership"
+	"positivity-exchange/shard/roomlog"
+)
+
+// Options configures a Server; all but Rooms, Logger and OnDrained are needed.
+type Options struct {
+	Name, Boot, Cluster string
+	Listener            net.Listener // the Server closes it
+	Log                 roomlog.Log
+	Gossip              ownership.Gossip
+	Census              *ownership.Census
+	Peers               ownership.Peers
+	Keys                comms.Keys
+	Rooms               []comms.Room // exist from the first start
+	Keeper              ownership.Options
+	Logger              *slog.Logger
+	OnDrained           func() // called once an operator's drain is done
+}
+
+// Server is one shard.
+type Server struct {
+	opts   Options
+	logger *slog.Logger
+	keeper *ownership.Keeper
+	pool   *fanout.Pool
+	seeds  map[int][]comms.Room // of the rooms file, by partition
+
+	ctx    context.Context // of everything the Server started
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu       sync.Mutex
+	parts    map[int]*part
+	sessions map[*session]struct{}
+	watchers map[*watcher]struct{}
+	draining bool
+}
+
+// New makes a Server. Nothing runs before Run.
+func New(opts Options) *Server {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{
+		opts: opts, logger: opts.Logger, pool: fanout.NewPool(fanout.PoolOptions{Logger: opts.Logger}),
+		seeds: map[int][]comms.Room{}, parts: map[int]*part{}, sessions: map[*session]struct{}{}, watchers: map[*watcher]struct{}{},
+	}
+	for _, r := range opts.Rooms {
+		p := membership.Partition(r.Name)
+		s.seeds[p] = append(s.seeds[p], r)
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.keeper = ownership.NewKeeper(opts.Log, opts.Census, opts.Gossip, opts.Peers, (*rooms)(s), opts.Keeper)
+	return s
+}
+
+// Run accepts and serves until ctx ends; it returns after everything it started has ended.
+func (s *Server) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer s.wg.Wait()
+	defer s.cancel()
+	wg.Go(func() { s.pool.Run(ctx) })   //nolint:errcheck // ends with ctx
+	wg.Go(func() { s.keeper.Run(ctx) }) //nolint:errcheck // ends with ctx
+	wg.Go(func() { s.presenceLoop(ctx) })
+	stop := context.AfterFunc(ctx, func() {
+		s.cancel()
+		s.opts.Listener.Close() //nolint:errcheck // ends the accept below
+	})
+	defer stop()
+	for {
+		nc, err := s.opts.Listener.Accept()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return fmt.Errorf("accept: %w", err)
+			}
+			s.logger.Warn("accept", "err", err) // out of descriptors: those that end free some
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		s.wg.Go(func() { s.serve(nc) })
+	}
+}
+
+// Drain gives all partitions up and tells the sessions to go.
+func (s *Server) Drain(ctx context.Context, progress func(held int)) error {
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
+	return s.keeper.Drain(ctx, progress)
+}
+
+// Status is this shard's line of the cluster's status.
+func (s *Server) Status() comms.StatusReport {
+	self := s.opts.Gossip.Self()
+	s.mu.Lock()
+	m := comms.MemberStatus{Name: self.Name, Role: string(self.Role), State: string(self.State), Client: self.Client, Gossip: self.Gossip, Boot: self.Boot}
+	for sess := range s.sessions {
+		if sess.role == comms.AsClient {
+			m.Sessions++
+		}
+	}
+	parts := make([]*part, 0, len(s.parts))
+	for _, p := range s.parts {
+		parts = append(parts, p)
+	}
+	s.mu.Unlock()
+	for _, p := range parts {
+		p.mu.Lock()
+		m.Rooms += len(p.rooms)
+		p.mu.Unlock()
+	}
+	m.Owned = len(s.keeper.Held())
+	return comms.StatusReport{Cluster: s.opts.Cluster, Partitions: membership.Partitions, Table: fmt.Sprintf("%016x", s.opts.Gossip.Table().Version()), Members: []comms.MemberStatus{m}}
+}
+
+// holdWait bounds how long a command waits for its partition to be taken over.
+const holdWait = time.Second
+
+// part returns the partition that room hashes to, held by us and open.
+// Errors are *comms.Error, or *ownership.RedirectError.
+func (s *Server) part(ctx context.Context, room string) (*part, error) {
+	partition := membership.Partition(room)
+	deadline := time.Now().Add(holdWait)
+	for {
+		h, err := s.keeper.Hold(ctx, partition)
+		if err == nil {
+			p, err := s.opened(ctx, h)
+			if err == nil {
+				return p, nil
+			}
+			s.logger.Warn("open partition", "partition", partition, "err", err)
+			return nil, &comms.Error{Code: comms.CodeStorage, Message: "the room's store cannot be read just now; try again", Retry: 500}
+		}
+		var to *ownership.RedirectError
+		switch {
+		case errors.As(err, &to):
+			return nil, err
+		case ctx.Err() != nil:
+			return nil, &comms.Error{Code: comms.CodeShutdown, Message: "the shard is stopping; ask a router", Retry: 200}
+		case time.Now().After(deadline):
+			if errors.Is(err, ownership.ErrNotReady) {
+				return nil, &comms.Error{Code: comms.CodeNotReady, Message: "the room is being taken over; try again", Retry: 200}
+			}
+			s.logger.Warn("hold partition", "partition", partition, "err", err)
+			return nil, &comms.Error{Code: comms.CodeStorage, Message: "the room's store does not answer just now; try again", Retry: 500}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// opened returns the serving side of a holding, made at its first use.
+func (s *Server) opened(ctx context.Context, h ownership.Holding) (*part, error) {
+	s.mu.Lock()
+	p := s.parts[h.Partition]
+	if p == nil || p.first > h.Epoch || p.isOver() {
+		p = newPart(s, h)
+		s.parts[h.Partition] = p
+	}
+	s.mu.Unlock()
+	return p, p.seed(ctx)
+}
+
+func (s *Server) held(partition int) *part {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.parts[partition]
+}
+
+// NewPeers adapts a pool of member connections to what ownership asks for.
+func NewPeers(pool *peer.Pool, name, boot string) ownership.Peers {
+	return peers{pool, name, boot}
+}
+
+type peers struct {
+	pool       *peer.Pool
+	name, boot string
+}
+
+func (p peers) Yield(ctx context.Context, addr string, partition int) (string, error) {
+	e, err := p.pool.Call(ctx, addr, comms.Yield{Partition: partition, Name: p.name, Boot: p.boot})
+	if err != nil {
+		return "", err
+	}
+	return e.(comms.Yielded).Answer, nil
+}
+
+func (p peers) Offer(ctx context.Context, addr string, partition int, draining bool) (bool, error) {
+	e, err := p.pool.Call(ctx, addr, comms.Offer{Partition: partition, Draining: draining})
+	if err != nil {
+		return false, err
+	}
+	return e.(comms.Offered).OK, nil
+}

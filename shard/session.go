@@ -1,0 +1,272 @@
+package shard
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"positivity-exchange/comms"
+	"positivity-exchange/membership"
+	"positivity-exchange/shard/fanout"
+	"positivity-exchange/shard/ownership"
+	"positivity-exchange/shard/roomlog"
+)
+
+const (
+	maxJoined    = 1000
+	goodbyeGrace = 2 * time.Second
+	maxSilence   = 3 // times PingAfter without a word
+)
+
+// session is one live connection.
+type session struct {
+	server *Server
+	out    *fanout.Outlet
+	ctx    context.Context
+	cancel context.CancelFunc
+	user   string
+	role   string
+	boot   string // of a member
+	heard  atomic.Int64
+
+	mu     sync.Mutex // below a part's mu
+	joined map[string]*part
+}
+
+func (s *session) heardAt() time.Time { return time.Unix(0, s.heard.Load()) }
+
+func (s *session) leftRoom(name string) {
+	s.mu.Lock()
+	delete(s.joined, name)
+	s.mu.Unlock()
+}
+
+func (s *session) send(e comms.Event) { s.out.Send(comms.AppendEvent(nil, e)) }
+
+// refuse answers a command that failed: a redirect or an error.
+func (s *session) refuse(err error, room, id string) {
+	var to *ownership.RedirectError
+	if errors.As(err, &to) {
+		s.send(redirectTo(to.Where, room, membership.Partition(room), id))
+		return
+	}
+	e := *comms.AsError(err)
+	if e.Room == "" {
+		e.Room = room
+	}
+	if e.ID == "" {
+		e.ID = id
+	}
+	s.send(e)
+}
+
+// serve reads one connection until it ends.
+func (s *Server) serve(nc net.Conn) {
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		tcp.SetNoDelay(true) //nolint:errcheck // a hint
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	sess := &session{server: s, ctx: ctx, cancel: cancel, joined: map[string]*part{}}
+	sess.out = s.pool.NewOutlet(nc, func(error) {
+		cancel()
+		nc.Close() //nolint:errcheck // ends the reader
+	})
+	stop := context.AfterFunc(s.ctx, func() { nc.Close() }) //nolint:errcheck // ends the reader
+	defer stop()
+	s.mu.Lock()
+	s.sessions[sess] = struct{}{}
+	s.mu.Unlock()
+	reason := sess.read(comms.NewReader(nc, comms.MaxCommandFrame, comms.LobbyTimeout))
+	sess.leaveAll()
+	s.mu.Lock()
+	delete(s.sessions, sess)
+	s.mu.Unlock()
+	cancel()
+	sess.out.Close(comms.AppendEvent(nil, comms.Goodbye{Reason: reason}), goodbyeGrace)
+}
+
+// read handles commands until the connection ends and returns the reason.
+func (s *session) read(r *comms.Reader) string {
+	silences := 0
+	for {
+		if s.out.Wait(s.ctx) != nil {
+			return comms.CodeShutdown
+		}
+		line, err := r.Next()
+		if errors.Is(err, os.ErrDeadlineExceeded) && s.role != "" && silences < maxSilence {
+			silences++
+			s.send(comms.PingEvent{N: uint64(silences)})
+			continue
+		}
+		if err != nil {
+			var e *comms.Error
+			switch {
+			case errors.As(err, &e):
+				s.send(*e) // the stream cannot be trusted any more
+				return e.Code
+			case errors.Is(err, os.ErrDeadlineExceeded):
+				return comms.CodeIdle
+			}
+			return "quit"
+		}
+		silences = 0
+		s.heard.Store(time.Now().UnixNano())
+		c, err := comms.DecodeCommand(line)
+		if err != nil {
+			s.send(*comms.AsError(err))
+			continue
+		}
+		if s.role == "" {
+			if !s.hello(c) {
+				return comms.CodeHelloFirst
+			}
+			r.SetIdle(comms.PingAfter)
+			continue
+		}
+		if _, quit := c.(comms.Quit); quit {
+			return "quit"
+		}
+		s.handle(c)
+	}
+}
+
+// hello lets a ticket's holder in.
+func (s *session) hello(c comms.Command) bool {
+	h, ok := c.(comms.Hello)
+	if !ok {
+		s.send(comms.Error{Code: comms.CodeHelloFirst, Message: "say hello with a ticket first; a router gives one"})
+		return false
+	}
+	if h.Version != comms.Version {
+		s.send(comms.Error{Code: comms.CodeVersion, Message: "this shard speaks protocol version 1"})
+		return false
+	}
+	role := h.As
+	if role == "" {
+		role = comms.AsClient
+	}
+	now := time.Now()
+	if err := s.server.opts.Keys.Check(h.Ticket, role, h.User, now); err != nil {
+		s.send(*comms.AsError(err))
+		return false
+	}
+	s.user, s.boot = h.User, h.Boot
+	s.server.mu.Lock()
+	s.role = role
+	s.server.mu.Unlock()
+	w := comms.Welcome{Version: comms.Version, Session: newSessionID(), User: h.User, Role: "shard", Name: s.server.opts.Name, Boot: s.server.opts.Boot}
+	if role == comms.AsClient {
+		var expires time.Time
+		w.Ticket, expires = s.server.opts.Keys.Issue(role, h.User, now)
+		w.Expires = expires.UnixMilli()
+	}
+	s.send(w)
+	return true
+}
+
+func newSessionID() string {
+	var b [16]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])[:21]
+}
+
+// handle does one command of a session that is logged in.
+func (s *session) handle(c comms.Command) {
+	srv := s.server
+	switch c.(type) {
+	case comms.Yield, comms.Offer, comms.WatchRooms:
+		if s.role != comms.AsMember {
+			s.send(comms.Error{Code: comms.CodeNotAllowed, Message: "only members of the cluster may ask this"})
+			return
+		}
+	case comms.Drain:
+		if s.role != comms.AsOperator {
+			s.send(comms.Error{Code: comms.CodeNotAllowed, Message: "only operators may drain; use px drain with the cluster's secret"})
+			return
+		}
+	}
+	switch c := c.(type) {
+	case comms.Hello:
+		s.send(comms.Error{Code: comms.CodeHelloTwice, Message: "you said hello already"})
+	case comms.JoinRoom:
+		s.join(c)
+	case comms.LeaveRoom:
+		s.leave(c.Room)
+	case comms.SendMessage:
+		if c.ID == "" {
+			s.refuse(&comms.Error{Code: comms.CodeBadID, Message: "a message to a shard needs an id"}, c.Room, "")
+			return
+		}
+		s.say(roomlog.Record{Room: c.Room, Kind: roomlog.KindMessage, User: s.user, ID: c.ID, Content: c.Content}, c.Again, c.Seen)
+	case comms.SetTopic:
+		if c.ID == "" {
+			s.refuse(&comms.Error{Code: comms.CodeBadID, Message: "a topic needs an id"}, c.Room, "")
+			return
+		}
+		s.say(roomlog.Record{Room: c.Room, Kind: roomlog.KindTopic, User: s.user, ID: c.ID, Content: c.Topic}, c.Again, c.Seen)
+	case comms.History:
+		s.history(c)
+	case comms.CreateRoom:
+		s.create(c)
+	case comms.ListRooms:
+		s.send(comms.Error{Code: comms.CodeNotAllowed, Message: "a shard knows only its own rooms; ask a router for the list", Tag: c.Tag})
+	case comms.Locate:
+		p, err := srv.part(s.ctx, c.Room)
+		if err != nil {
+			s.refuse(err, c.Room, "")
+			return
+		}
+		p.mu.Lock()
+		epoch := p.epoch
+		p.mu.Unlock()
+		s.send(comms.Located{Room: c.Room, Partition: p.partition, Shard: srv.opts.Name, Addr: srv.opts.Gossip.Self().Client, Epoch: epoch})
+	case comms.Ping:
+		s.send(comms.PongEvent{N: c.N})
+	case comms.Pong:
+	case comms.Renew:
+		ticket, expires := srv.opts.Keys.Issue(comms.AsClient, s.user, time.Now())
+		if s.role == comms.AsClient {
+			s.send(comms.Ticket{Ticket: ticket, Expires: expires.UnixMilli()})
+		}
+	case comms.Status:
+		s.send(srv.Status())
+	case comms.Yield:
+		// Off the reader: a move takes a while, and other questions wait behind.
+		srv.wg.Go(func() {
+			s.send(comms.Yielded{Partition: c.Partition, Answer: srv.keeper.Yield(s.ctx, c.Partition, c.Name, c.Boot)})
+		})
+	case comms.Offer:
+		ok := c.Partition >= 0 && c.Partition < membership.Partitions && srv.keeper.Offered(c.Partition, c.Draining)
+		s.send(comms.Offered{Partition: c.Partition, OK: ok})
+	case comms.WatchRooms:
+		srv.watch(s)
+	case comms.Drain:
+		s.drain(c)
+	}
+}
+
+func (s *session) drain(c comms.Drain) {
+	srv := s.server
+	if c.Name != srv.opts.Name {
+		s.send(comms.Error{Code: comms.CodeNoSuchMember, Message: "this is shard " + srv.opts.Name + ", not " + c.Name})
+		return
+	}
+	srv.wg.Go(func() {
+		err := srv.Drain(srv.ctx, func(held int) {
+			s.send(comms.DrainProgress{Name: c.Name, Held: held, Sessions: srv.Status().Members[0].Sessions})
+		})
+		if err != nil {
+			return
+		}
+		s.send(comms.DrainProgress{Name: c.Name, Left: true})
+		if srv.opts.OnDrained != nil {
+			srv.opts.OnDrained()
+		}
+	})
+}

@@ -1,0 +1,111 @@
+package shard
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"positivity-exchange/comms"
+	"positivity-exchange/membership"
+)
+
+// reportSize is how many rooms one report carries.
+const reportSize = 200
+
+// watcher is a member that wants to know this shard's rooms.
+type watcher struct {
+	wake chan struct{} // one slot
+
+	mu    sync.Mutex
+	dirty map[int]bool
+}
+
+// watch reports the rooms of the partitions that the table gives to us, now
+// and at each change, until the session ends.
+func (s *Server) watch(sess *session) {
+	w := &watcher{wake: make(chan struct{}, 1), dirty: map[int]bool{}}
+	s.mu.Lock()
+	s.watchers[w] = struct{}{}
+	s.mu.Unlock()
+	s.wg.Go(func() {
+		changed, stop := s.opts.Gossip.Watch()
+		defer stop()
+		defer func() {
+			s.mu.Lock()
+			delete(s.watchers, w)
+			s.mu.Unlock()
+		}()
+		told := map[int]bool{}
+		for {
+			w.mu.Lock()
+			dirty := w.dirty
+			w.dirty = map[int]bool{}
+			w.mu.Unlock()
+			table, self := s.opts.Gossip.Table(), s.opts.Gossip.Self()
+			for p := range membership.Partitions {
+				owner, ok := table.Owner(p)
+				mine := ok && owner.Boot == self.Boot
+				if mine && !told[p] || dirty[p] {
+					s.report(sess, p)
+				}
+				told[p] = mine
+			}
+			select {
+			case <-sess.ctx.Done():
+				return
+			case <-changed:
+			case <-w.wake:
+			}
+		}
+	})
+}
+
+// report sends one partition's rooms, read without owning it.
+func (s *Server) report(sess *session, partition int) {
+	var list []comms.Room
+	have := map[string]bool{}
+	for after := ""; ; {
+		page, err := s.opts.Log.Rooms(sess.ctx, partition, after, 1000)
+		if err != nil {
+			s.logger.Warn("list rooms", "partition", partition, "err", err)
+			break
+		}
+		for _, r := range page {
+			list = append(list, comms.Room{Name: r.Name, Description: r.Description})
+			have[r.Name] = true
+		}
+		if len(page) < 1000 {
+			break
+		}
+		after = page[len(page)-1].Name
+	}
+	for _, r := range s.seeds[partition] {
+		if !have[r.Name] {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, func(a, b comms.Room) int { return strings.Compare(a.Name, b.Name) })
+	for first := true; first || len(list) > 0; first = false {
+		n := min(reportSize, len(list))
+		if sess.out.Wait(sess.ctx) != nil {
+			return
+		}
+		sess.send(comms.RoomReport{Partition: partition, Rooms: list[:n], First: first, More: n < len(list)})
+		list = list[n:]
+	}
+}
+
+// roomsChanged tells the watchers that a partition's list is another now.
+func (s *Server) roomsChanged(partition int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for w := range s.watchers {
+		w.mu.Lock()
+		w.dirty[partition] = true
+		w.mu.Unlock()
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+}
