@@ -227,7 +227,7 @@ func (s *session) handle(c comms.Command) {
 		p.mu.Unlock()
 		s.send(comms.Located{Room: c.Room, Partition: p.partition, Shard: srv.opts.Name, Addr: srv.opts.Gossip.Self().Client, Epoch: epoch})
 	case comms.Ping:
-		s.send(comms.PongEvent{N: c.N})
+		s.send(comms.PongEvent(c))
 	case comms.Pong:
 	case comms.Renew:
 		ticket, expires := srv.opts.Keys.Issue(comms.AsClient, s.user, time.Now())

@@ -150,7 +150,7 @@ func (c *Conn) read() {
 		}
 		switch e := e.(type) {
 		case comms.PingEvent:
-			if c.conn.WriteCommand(comms.Pong{N: e.N}) != nil {
+			if c.conn.WriteCommand(comms.Pong(e)) != nil {
 				return
 			}
 			continue

@@ -1,0 +1,13 @@
+// Package client is the SDK: one logical session over routers and shards. It
+// locates rooms, connects, follows redirects, resumes and sends again by
+// itself; its user sees each record of a room once and in order.
+//
+// A post walked through: Post puts it into the room's outbox and wakes the
+// loop; the loop sends it over the connection to the room's shard; the shard's
+// copy of it, arriving in the room's stream, is the acknowledgement. If the
+// shard moves or dies, the loop joins at the next one with the last sequence it
+// saw and sends what is not acknowledged again, under the same id.
+//
+// Goroutines: the loop owns all state; each connection has a reader that hands
+// what it read to the loop; dials run beside it. Close ends all and waits.
+package client

@@ -1,0 +1,393 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"positivity-exchange/comms"
+)
+
+const (
+	window      = 32 // messages of a room under way at once
+	tickEvery   = 50 * time.Millisecond
+	minBackoff  = 50 * time.Millisecond
+	maxBackoff  = 2 * time.Second
+	stuckAfter  = 1500 * time.Millisecond // unacknowledged for so long: where is the room now?
+	answerIn    = 3 * time.Second         // a locate or join without an answer is tried again
+	renewEvery  = 4 * time.Minute
+	maxRedirect = 2
+	silentFor   = 75 * time.Second // servers ping after 30 s of silence
+)
+
+// ErrClosed is returned by calls on a closed Session.
+var ErrClosed = errors.New("the session is closed")
+
+// ErrNotJoined is returned by Post in a room that was not joined.
+var ErrNotJoined = errors.New("not in the room: join it first")
+
+// Session is one logical session. Make it with Connect.
+type Session struct {
+	opts   Options
+	logger *slog.Logger
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	calls  chan func() // API calls, run by the loop
+	inbox  chan func() // what connections brought, run by the loop
+	events chan Event
+	ids    *comms.IDSource
+
+	// Below is the loop's alone.
+	out     []Event // not yet taken by the reader of Events
+	user    string
+	ticket  string
+	renewed time.Time
+	router  *link // nil while none is connected
+	next    int   // index of the router to try next
+	tries   int
+	retryAt time.Time
+	login   chan error // answered once
+	rooms   map[string]*room
+	shards  map[string]*link
+}
+
+// Connect logs in at the first router that answers. It fails when none does
+// before ctx ends, or when the login is refused for good (*Refused).
+func Connect(ctx context.Context, opts Options) (*Session, error) {
+	if len(opts.Routers) == 0 {
+		return nil, errors.New("no router to connect to")
+	}
+	if opts.User != "" {
+		if err := comms.CheckUserName(opts.User); err != nil {
+			return nil, &Refused{comms.CodeBadUser, err.Error()}
+		}
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Dial == nil {
+		opts.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
+			d := net.Dialer{Timeout: comms.DialTimeout}
+			return d.DialContext(ctx, "tcp", addr)
+		}
+	}
+	if opts.EventBuffer == 0 {
+		opts.EventBuffer = 256
+	}
+	s := &Session{
+		opts: opts, logger: opts.Logger, user: opts.User, calls: make(chan func()), inbox: make(chan func()),
+		events: make(chan Event, opts.EventBuffer), ids: comms.NewIDSource(), login: make(chan error, 1),
+		rooms: map[string]*room{}, shards: map[string]*link{},
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.wg.Go(s.loop)
+	var last error
+	for {
+		select {
+		case err := <-s.login:
+			var refused *Refused
+			if err == nil {
+				return s, nil
+			}
+			last = err
+			if errors.As(err, &refused) {
+				return nil, errors.Join(err, s.Close())
+			}
+		case <-ctx.Done():
+			return nil, errors.Join(last, ctx.Err(), s.Close())
+		}
+	}
+}
+
+// Close ends the session and waits for everything it started. Events is closed then.
+func (s *Session) Close() error {
+	s.cancel()
+	s.wg.Wait()
+	return nil
+}
+
+// Events yields everything that happens, in order per room. It must be read:
+// while it is full the session reads nothing from the network.
+func (s *Session) Events() <-chan Event { return s.events }
+
+// loop owns the session's state.
+func (s *Session) loop() {
+	defer close(s.events)
+	defer func() {
+		if s.router != nil {
+			s.router.close()
+		}
+		for _, l := range s.shards {
+			l.close()
+		}
+	}()
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	s.step(time.Now())
+	for {
+		var out chan Event
+		var first Event
+		if len(s.out) > 0 {
+			out, first = s.events, s.out[0]
+		}
+		inbox := s.inbox
+		if len(s.out) > s.opts.EventBuffer {
+			inbox = nil // the reader is behind: the network waits
+		}
+		select {
+		case <-s.ctx.Done():
+			return
+		case out <- first:
+			s.out = s.out[1:]
+			continue
+		case f := <-s.calls:
+			f()
+		case f := <-inbox:
+			f()
+		case <-tick.C:
+		}
+		s.step(time.Now())
+	}
+}
+
+func (s *Session) emit(e Event) { s.out = append(s.out, e) }
+
+// call runs f in the loop and waits for it.
+func (s *Session) call(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case s.calls <- func() { f(); close(done) }:
+		<-done
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.ctx.Done():
+		return ErrClosed
+	}
+}
+
+// post hands f to the loop from a goroutine of the session's.
+func (s *Session) post(f func()) {
+	select {
+	case s.inbox <- f:
+	case <-s.ctx.Done():
+	}
+}
+
+func backoff(tries int) time.Duration {
+	d := min(minBackoff<<min(tries, 10), maxBackoff)
+	return d/2 + rand.N(d/2+1)
+}
+
+// link is one connection, to a router or a shard.
+type link struct {
+	session *Session
+	addr    string
+	conn    *comms.Conn // nil until the dial is done
+	name    string
+	up      bool // welcomed
+	closed  bool
+	waiting []waiter
+}
+
+// waiter is a request that waits for its answer on a link.
+type waiter struct {
+	matches func(comms.Event) bool
+	answer  chan comms.Event // closed if the link breaks
+}
+
+func (l *link) close() {
+	l.closed = true
+	if l.conn != nil {
+		l.conn.Close() //nolint:errcheck // it is over either way
+	}
+	for _, w := range l.waiting {
+		close(w.answer)
+	}
+	l.waiting = nil
+}
+
+func (l *link) send(commands ...comms.Command) {
+	if l.conn != nil && !l.closed {
+		if err := l.conn.WriteCommand(commands...); err != nil {
+			l.conn.Close() //nolint:errcheck // its reader reports it
+		}
+	}
+}
+
+// open dials and says hello; handle gets every event, lost the end. Both run in the loop.
+func (s *Session) open(l *link, hello comms.Hello, handle func(comms.Event), lost func(error)) {
+	s.wg.Go(func() {
+		nc, err := s.opts.Dial(s.ctx, l.addr)
+		if err != nil {
+			s.post(func() { lost(err) })
+			return
+		}
+		conn := comms.NewClientConn(nc)
+		conn.SetIdle(silentFor)
+		stop := context.AfterFunc(s.ctx, func() { conn.Close() }) //nolint:errcheck // ends the reads
+		defer stop()
+		if err := conn.WriteCommand(hello); err != nil {
+			conn.Close() //nolint:errcheck // the first error counts
+			s.post(func() { lost(err) })
+			return
+		}
+		s.post(func() {
+			l.conn = conn
+			if l.closed {
+				conn.Close() //nolint:errcheck // not wanted any more
+			}
+		})
+		for {
+			e, err := conn.ReadEvent()
+			if err != nil {
+				conn.Close() //nolint:errcheck // the first error counts
+				s.post(func() { lost(err) })
+				return
+			}
+			if ping, ok := e.(comms.PingEvent); ok {
+				if err := conn.WriteCommand(comms.Pong(ping)); err == nil {
+					continue
+				}
+			}
+			s.post(func() {
+				if !l.closed {
+					handle(e)
+				}
+			})
+		}
+	})
+}
+
+// step does what is due.
+func (s *Session) step(now time.Time) {
+	s.stepRouter(now)
+	for _, r := range s.rooms {
+		s.stepRoom(r, now)
+	}
+}
+
+func (s *Session) stepRouter(now time.Time) {
+	if s.router != nil && s.router.up && now.Sub(s.renewed) > renewEvery {
+		s.renewed = now
+		s.router.send(comms.Renew{})
+	}
+	if s.router != nil || now.Before(s.retryAt) {
+		return
+	}
+	l := &link{session: s, addr: s.opts.Routers[s.next%len(s.opts.Routers)]}
+	s.next++
+	s.router = l
+	var refusal *Refused
+	s.open(l, comms.Hello{Version: comms.Version, User: s.user}, func(e comms.Event) {
+		if refused, ok := e.(comms.Error); ok && !l.up && !comms.Retryable(refused.Code) {
+			refusal = &Refused{refused.Code, refused.Message}
+		}
+		s.fromRouter(l, e)
+	}, func(err error) {
+		if refusal != nil {
+			err = refusal
+		}
+		wasUp := l.up
+		l.close()
+		if s.router == l {
+			s.router = nil
+		}
+		s.retryAt = time.Now().Add(backoff(s.tries))
+		if wasUp {
+			s.retryAt = time.Time{} // the next one at once
+		}
+		s.tries++
+		s.emit(RouterLink{Up: false, Addr: l.addr, Err: err})
+		select {
+		case s.login <- err:
+		default:
+		}
+	})
+}
+
+func (s *Session) fromRouter(l *link, e comms.Event) {
+	switch e := e.(type) {
+	case comms.Welcome:
+		l.up, l.name = true, e.Name
+		s.user, s.ticket, s.renewed, s.tries = e.User, e.Ticket, time.Now(), 0
+		s.emit(RouterLink{Up: true, Addr: l.addr})
+		select {
+		case <-s.login: // an earlier failure nobody has read
+		default:
+		}
+		s.login <- nil
+		for _, r := range s.rooms {
+			if r.shard != nil {
+				l.send(comms.Locate{Room: r.name}) // so that it tells of the room's moves
+			}
+			r.retryAt = time.Time{}
+		}
+	case comms.Ticket:
+		s.ticket = e.Ticket
+	case comms.Located:
+		if r := s.rooms[e.Room]; r != nil {
+			s.located(r, e.Addr)
+		}
+		l.answered(e)
+	case comms.RoomMoved:
+		for _, name := range e.Rooms {
+			r := s.rooms[name]
+			if r == nil || r.shard != nil && r.shard.addr == e.Addr {
+				continue
+			}
+			var spread time.Duration
+			if e.Spread > 0 {
+				spread = rand.N(time.Duration(e.Spread) * time.Millisecond)
+			}
+			s.moveTo(r, e.Addr, time.Now().Add(spread))
+		}
+	case comms.Error:
+		if r := s.rooms[e.Room]; r != nil && r.state == stateLocating {
+			r.fail(&Refused{e.Code, e.Message}, time.Duration(e.Retry)*time.Millisecond)
+		}
+		l.answered(e)
+	default:
+		l.answered(e)
+	}
+}
+
+// answered hands e to the first request that waits for it.
+func (l *link) answered(e comms.Event) bool {
+	for i, w := range l.waiting {
+		if w.matches(e) {
+			l.waiting = slices.Delete(l.waiting, i, i+1)
+			w.answer <- e
+			return true
+		}
+	}
+	return false
+}
+
+// shardAt returns the connection to a shard, opening it if there is none.
+func (s *Session) shardAt(addr string) *link {
+	if l := s.shards[addr]; l != nil {
+		return l
+	}
+	l := &link{session: s, addr: addr}
+	s.shards[addr] = l
+	s.open(l, comms.Hello{Version: comms.Version, User: s.user, Ticket: s.ticket}, func(e comms.Event) { s.fromShard(l, e) }, func(err error) {
+		l.close()
+		if s.shards[addr] == l {
+			delete(s.shards, addr)
+		}
+		for _, r := range s.rooms {
+			if r.shard == l {
+				s.lost(r, err)
+			}
+		}
+	})
+	return l
+}
