@@ -1,2 +1,14 @@
-// Package router tells a client which shard serves a room, and relays ancestors.
+// Package router tells a client which shard serves a room, and relays
+// ancestors. It serves no rooms and holds no state that a restart loses: what
+// it knows comes from gossip and from the shards' word.
+//
+// A client walked through: it is greeted at once, as the ancestor did; it says
+// hello and gets a ticket; it asks locate and is told the table's guess; the
+// router remembers which rooms the connection asked for and tells it when their
+// shard is gone. Whoever sends join_room without a hello is an ancestor: the
+// router opens a session of the SDK in its name (to itself, over a pipe) and
+// translates.
+//
+// Goroutines: a reader and a writer per connection, one watch per shard, the
+// loop that looks for gone shards, the HTTP server; Run waits for all.
 package router

@@ -1,0 +1,113 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"positivity-exchange/comms"
+	"positivity-exchange/membership"
+	"positivity-exchange/resources"
+)
+
+// Config is what every member of a cluster needs to know. The zero value of a
+// field means its default.
+type Config struct {
+	Name       string   // stable name; needed
+	Cluster    string   // gossip label, "px" when empty
+	Data       string   // shared data directory; needed
+	SecretFile string   // file with the cluster's secret; empty: Secret, then Data/secret
+	Secret     string   // hexadecimal or base64 of 32 bytes (PX_SECRET)
+	Listen     string   // host:port for clients
+	HTTP       string   // host:port for health and status; routers only
+	Advertise  string   // host or host:port where others reach us, if not Listen
+	Gossip     string   // host:port for gossip; empty: 127.0.0.1:7946 or the next free
+	Join       []string // gossip addresses of members to start from
+	RoomsFile  string   // rooms file; empty: the embedded one
+
+	Sync         string        // "normal" or "full"
+	NoFenceKill  bool          // never end a frozen process by force
+	DrainTimeout time.Duration // 0: 8 s
+	Alone        bool          // this process runs shards and nothing else
+	Logger       *slog.Logger
+}
+
+// DefaultData is the data directory used when none is named: one per user, so
+// that processes of one person find each other.
+func DefaultData() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "positivity-exchange")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "px-data"
+	}
+	return filepath.Join(home, ".local", "share", "positivity-exchange")
+}
+
+// rooms reads the rooms file, or the embedded one.
+func (c Config) rooms() ([]comms.Room, error) {
+	list, err := resources.Rooms()
+	if c.RoomsFile != "" {
+		list, err = resources.LoadRooms(c.RoomsFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	rooms := make([]comms.Room, len(list))
+	for i, r := range list {
+		rooms[i] = comms.Room{Name: r.Name, Description: r.Description}
+	}
+	return rooms, nil
+}
+
+// listen binds addr for clients and returns the address to tell others.
+func listen(addr, advertise string) (net.Listener, string, error) {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, "", fmt.Errorf("listen on %s: %w (choose another address, or port 0 for any free one)", addr, err)
+	}
+	public, err := publicAddr(ln.Addr().String(), advertise)
+	if err != nil {
+		return nil, "", errors.Join(err, ln.Close())
+	}
+	return ln, public, nil
+}
+
+// publicAddr is where others reach a listener bound to bound.
+func publicAddr(bound, advertise string) (string, error) {
+	host, port, err := net.SplitHostPort(bound)
+	if err != nil {
+		return "", fmt.Errorf("address %q: %w", bound, err)
+	}
+	if advertise != "" {
+		if h, p, err := net.SplitHostPort(advertise); err == nil {
+			host = h
+			if p != "0" && p != "" {
+				port = p
+			}
+		} else {
+			host = advertise
+		}
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		return "", fmt.Errorf("%s is no address that others can reach: add --advertise HOST", bound)
+	}
+	public := net.JoinHostPort(host, port)
+	if len(public) > membership.MaxAddr {
+		return "", fmt.Errorf("advertised address %q is longer than %d bytes", public, membership.MaxAddr)
+	}
+	return public, nil
+}
+
+// advertiseHost is the host part of an advertised address.
+func advertiseHost(advertise string) string {
+	if h, _, err := net.SplitHostPort(advertise); err == nil {
+		return h
+	}
+	return advertise
+}

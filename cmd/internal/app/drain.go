@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"positivity-exchange/comms"
+)
+
+// Drain tells the shard at addr to give everything up, as an operator who has
+// the cluster's secret, and returns once it has left.
+func Drain(ctx context.Context, addr, name string, secret []byte, progress func(comms.DrainProgress)) error {
+	d := net.Dialer{Timeout: comms.DialTimeout}
+	nc, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("shard %s: %w", name, err)
+	}
+	conn := comms.NewClientConn(nc)
+	defer conn.Close()                                      //nolint:errcheck // it is over either way
+	stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // ends the reads below
+	defer stop()
+	ticket, _ := comms.NewKeys(secret).Issue(comms.AsOperator, "operator", time.Now())
+	if err := conn.WriteCommand(comms.Hello{Version: comms.Version, User: "operator", Ticket: ticket, As: comms.AsOperator}, comms.Drain{Name: name}); err != nil {
+		return err
+	}
+	for {
+		e, err := conn.ReadEvent()
+		if err != nil {
+			return errors.Join(ctx.Err(), fmt.Errorf("shard %s ended before the drain did: %w", name, err))
+		}
+		switch e := e.(type) {
+		case comms.Error:
+			return &e
+		case comms.DrainProgress:
+			progress(e)
+			if e.Left {
+				return nil
+			}
+		}
+	}
+}

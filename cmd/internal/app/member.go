@@ -1,0 +1,111 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"positivity-exchange/comms"
+	"positivity-exchange/comms/peer"
+	"positivity-exchange/membership"
+	"positivity-exchange/shard/ownership"
+	"positivity-exchange/shard/roomlog"
+)
+
+// member is what shards and routers have in common: a place in the cluster, an
+// entry on the roll, and connections to the shards.
+type member struct {
+	cfg     Config
+	log     roomlog.Log
+	boot    string
+	client  string // advertised client address
+	keys    comms.Keys
+	peers   *peer.Pool
+	cluster *membership.Cluster
+	census  *ownership.Census
+	logger  *slog.Logger
+}
+
+// newMember binds the gossip sockets; nothing runs yet.
+func newMember(cfg Config, role membership.Role, client string, log roomlog.Log) (*member, error) {
+	logger := cfg.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	logger = logger.With("member", cfg.Name)
+	if err := comms.CheckUserName(cfg.Name); err != nil {
+		return nil, fmt.Errorf("member name %q: use 1 to %d of a-z, 0-9 and '-'", cfg.Name, membership.MaxName)
+	}
+	secret, created, err := membership.LoadSecret(cfg.Data, cfg.SecretFile, cfg.Secret)
+	if err != nil {
+		return nil, err
+	}
+	if created {
+		logger.Info("made the cluster's secret", "dir", cfg.Data)
+	}
+	m := &member{cfg: cfg, log: log, boot: membership.NewBoot(), client: client, keys: comms.NewKeys(secret), logger: logger}
+	m.peers = peer.NewPool(m.keys, cfg.Name, m.boot)
+	m.cluster, err = membership.New(membership.Options{
+		Cluster: cfg.Cluster, Name: cfg.Name, Role: role, Client: client, Boot: m.boot,
+		Bind: cfg.Gossip, Advertise: advertiseHost(cfg.Advertise), Join: cfg.Join, Dir: cfg.Data,
+		Secret: secret, LogID: log.Identity(), Linker: linker{m.peers}, Logger: logger,
+	})
+	if err != nil {
+		return nil, errors.Join(err, m.peers.Close())
+	}
+	process := roomlog.Process{Name: cfg.Name, Boot: m.boot, Role: string(role), Client: client, OS: roomlog.ThisProcess(), Alone: cfg.Alone}
+	m.census = ownership.NewCensus(log, process, ownership.CensusOptions{Logger: logger, Alive: m.cluster.Alive})
+	return m, nil
+}
+
+// enter joins the cluster and takes the name on the roll. The tasks it starts
+// in g end when g's context does.
+func (m *member) enter(ctx context.Context, g *group) error {
+	g.Go("gossip", m.cluster.Run)
+	select {
+	case <-m.cluster.Ready():
+	case <-g.failed():
+		return g.cause()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := m.census.Enroll(ctx); err != nil {
+		return err
+	}
+	g.Go("roll", m.census.Run)
+	return nil
+}
+
+// leave tells the cluster and strikes the entry off the roll, each bounded.
+func (m *member) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if err := m.cluster.Leave(ctx); err != nil {
+		m.logger.Warn("leave the cluster", "err", err)
+	}
+	if err := m.census.Strike(ctx); err != nil {
+		m.logger.Warn("strike the entry off the roll", "err", err)
+	}
+}
+
+func (m *member) close() {
+	if err := m.peers.Close(); err != nil {
+		m.logger.Debug("close member connections", "err", err)
+	}
+}
+
+// linker gives membership its standing connections.
+type linker struct{ pool *peer.Pool }
+
+func (l linker) Link(ctx context.Context, addr, boot string) (membership.Link, error) {
+	conn, err := l.pool.Link(ctx, addr, boot)
+	if errors.Is(err, peer.ErrOtherBoot) {
+		return nil, fmt.Errorf("%w: %w", membership.ErrOtherBoot, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}

@@ -1,0 +1,79 @@
+package app
+
+import (
+	"context"
+	"net"
+
+	"positivity-exchange/membership"
+	"positivity-exchange/router"
+	"positivity-exchange/shard/roomlog"
+)
+
+// Router is one router member.
+type Router struct {
+	*member
+	listener, http net.Listener
+	router         *router.Router
+	ready          chan struct{}
+}
+
+// NewRouter binds a router's addresses. Nothing is served before Run.
+func NewRouter(cfg Config, log roomlog.Log) (*Router, error) {
+	rooms, err := cfg.rooms()
+	if err != nil {
+		return nil, err
+	}
+	ln, public, err := listen(cfg.Listen, cfg.Advertise)
+	if err != nil {
+		return nil, err
+	}
+	web, _, err := listen(cfg.HTTP, cfg.Advertise)
+	if err != nil {
+		ln.Close()
+		return nil, err
+	}
+	m, err := newMember(cfg, membership.RoleRouter, public, log)
+	if err != nil {
+		ln.Close()
+		web.Close()
+		return nil, err
+	}
+	r := &Router{member: m, listener: ln, http: web, ready: make(chan struct{})}
+	r.router = router.New(router.Options{
+		Name: cfg.Name, Boot: m.boot, Cluster: cfg.Cluster, Listener: ln, HTTP: web, Gossip: m.cluster,
+		Gone: m.census.Gone, Peers: m.peers, Keys: m.keys, Rooms: rooms, Logger: m.logger,
+	})
+	return r, nil
+}
+
+// Ready is closed once the router serves: it is a member, greets and answers.
+func (r *Router) Ready() <-chan struct{} { return r.ready }
+
+// Self is the member as gossip has it.
+func (r *Router) Self() membership.Member { return r.cluster.Self() }
+
+// HTTPAddr is where health and status are answered.
+func (r *Router) HTTPAddr() string { return r.http.Addr().String() }
+
+// Run serves until ctx ends, then leaves the cluster and returns after
+// everything has ended.
+func (r *Router) Run(ctx context.Context) error {
+	g := newGroup()
+	defer r.close()
+	defer g.stop()
+	if err := r.enter(ctx, g); err != nil {
+		r.listener.Close()
+		r.http.Close()
+		return err
+	}
+	g.Go("serve", r.router.Run)
+	r.cluster.SetState(membership.StateActive)
+	close(r.ready)
+	select {
+	case <-g.failed():
+		return g.cause()
+	case <-ctx.Done():
+	}
+	r.leave()
+	return g.cause()
+}

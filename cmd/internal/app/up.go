@@ -1,0 +1,119 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"positivity-exchange/membership"
+	"positivity-exchange/shard/roomlog"
+	"positivity-exchange/shard/roomlog/sqlitelog"
+)
+
+// OpenLog opens the embedded room log below cfg.Data.
+func OpenLog(cfg Config) (roomlog.Log, error) {
+	return sqlitelog.Open(cfg.Data, sqlitelog.Options{Sync: cfg.Sync, Logger: cfg.Logger})
+}
+
+// Up is a router and several shards in one process.
+type Up struct {
+	Router *Router
+	Shards []*Shard
+	log    roomlog.Log
+}
+
+// NewUp binds the addresses of a router and n shards named s1, s2 ... on a
+// room log that Run closes at its end. cfg.Listen and cfg.HTTP are the router's.
+func NewUp(cfg Config, n int) (up *Up, err error) {
+	if n < 1 || n > membership.Partitions {
+		return nil, fmt.Errorf("--shards %d: use 1 to %d", n, membership.Partitions)
+	}
+	log, err := OpenLog(cfg)
+	if err != nil {
+		return nil, err
+	}
+	up = &Up{log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, up.abandon())
+			up = nil
+		}
+	}()
+	up.Router, err = NewRouter(cfg, log)
+	if err != nil {
+		return up, err
+	}
+	shard := cfg
+	shard.Listen, shard.HTTP = "127.0.0.1:0", ""
+	for i := range n {
+		shard.Name = fmt.Sprintf("s%d", i+1)
+		s, err := NewShard(shard, log)
+		if err != nil {
+			return up, err
+		}
+		up.Shards = append(up.Shards, s)
+	}
+	return up, nil
+}
+
+// abandon lets go of what NewUp bound before it failed.
+func (u *Up) abandon() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if u.Router != nil {
+		u.Router.Run(ctx) //nolint:errcheck // it only closes what was bound
+	}
+	for _, s := range u.Shards {
+		s.Run(ctx) //nolint:errcheck // likewise
+	}
+	return u.log.Close()
+}
+
+// Run serves until ctx ends: shards drain first, then the router leaves.
+func (u *Up) Run(ctx context.Context) error {
+	routerCtx, stopRouter := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRouter()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var shards, rest sync.WaitGroup
+	errs := make([]error, len(u.Shards)+1)
+	for i, s := range u.Shards {
+		shards.Go(func() {
+			if errs[i] = s.Run(ctx); errs[i] != nil {
+				errs[i] = fmt.Errorf("%s: %w", s.cfg.Name, errs[i])
+				cancel()
+			}
+		})
+	}
+	rest.Go(func() {
+		if errs[len(u.Shards)] = u.Router.Run(routerCtx); errs[len(u.Shards)] != nil {
+			cancel()
+		}
+	})
+	shards.Wait()
+	stopRouter()
+	rest.Wait()
+	for i, err := range errs {
+		if errors.Is(err, context.Canceled) {
+			errs[i] = nil
+		}
+	}
+	return errors.Join(append(errs, u.log.Close())...)
+}
+
+// Ready waits until the router and all shards serve.
+func (u *Up) Ready(ctx context.Context) error {
+	waits := []<-chan struct{}{u.Router.Ready()}
+	for _, s := range u.Shards {
+		waits = append(waits, s.Ready())
+	}
+	for _, ready := range waits {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"positivity-exchange/client/tui"
+	"positivity-exchange/cmd/internal/app"
+)
+
+func flag(name, value, usage string) *cli.StringFlag {
+	return &cli.StringFlag{Name: name, Value: value, Usage: usage, EnvVars: []string{env(name)}}
+}
+
+func env(name string) string {
+	b := []byte("PX_" + name)
+	for i, c := range b {
+		switch {
+		case c >= 'a' && c <= 'z':
+			b[i] = c - 'a' + 'A'
+		case c == '-':
+			b[i] = '_'
+		}
+	}
+	return string(b)
+}
+
+// memberFlags are what every process of a cluster takes.
+func memberFlags() []cli.Flag {
+	return []cli.Flag{
+		flag("data", app.DefaultData(), "shared data `DIR`ectory; processes with the same one find each other"),
+		flag("cluster", "px", "`NAME` of the cluster"),
+		flag("secret-file", "", "`FILE` with the cluster's secret (default: DIR/secret, made at the first start; or PX_SECRET)"),
+		flag("advertise", "", "`ADDR` others reach this process at, if not the one it listens on"),
+		flag("gossip", "", "`ADDR` for gossip (default: 127.0.0.1:7946 or the next free port)"),
+		&cli.StringSliceFlag{Name: "join", Usage: "gossip `ADDR` of a member to start from; may be repeated", EnvVars: []string{env("join")}},
+		flag("rooms", "", "`FILE` with the rooms that exist from the first start (default: 24 rooms that come with px)"),
+		flag("sync", "normal", "normal: what is acknowledged survives a killed process; full: a power cut too"),
+		flag("log-level", "info", "debug, info, warn or error; logs go to standard error"),
+		&cli.BoolFlag{Name: "no-fence-kill", Usage: "never end a frozen shard that blocks its successor", EnvVars: []string{env("no-fence-kill")}},
+	}
+}
+
+func config(c *cli.Context, logTo *os.File) (app.Config, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return app.Config{}, usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
+	}
+	return app.Config{
+		Cluster: c.String("cluster"), Data: c.String("data"), SecretFile: c.String("secret-file"), Secret: os.Getenv("PX_SECRET"),
+		Advertise: c.String("advertise"), Gossip: c.String("gossip"), Join: c.StringSlice("join"), RoomsFile: c.String("rooms"),
+		Sync: c.String("sync"), NoFenceKill: c.Bool("no-fence-kill"),
+		Logger: slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: level})),
+	}, nil
+}
+
+func noArgs(c *cli.Context) error {
+	if c.Args().Present() {
+		return usagef("%q is not expected; px %s --help shows what is", c.Args().First(), c.Command.Name)
+	}
+	return nil
+}
+
+func shardCommand() *cli.Command {
+	return &cli.Command{
+		Name: "shard", Usage: "run a shard: it serves rooms", UsageText: "px shard --name s1",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "name", Usage: "`NAME` of the shard, the same after a restart", Required: true, EnvVars: []string{env("name")}},
+			flag("listen", "127.0.0.1:0", "`ADDR` for clients; port 0: any free one"),
+		}, memberFlags()...),
+		Action: func(c *cli.Context) error {
+			if err := noArgs(c); err != nil {
+				return err
+			}
+			cfg, err := config(c, os.Stderr)
+			if err != nil {
+				return err
+			}
+			cfg.Name, cfg.Listen, cfg.Alone = c.String("name"), c.String("listen"), true
+			log, err := app.OpenLog(cfg)
+			if err != nil {
+				return err
+			}
+			defer log.Close() //nolint:errcheck // everything acknowledged is in
+			s, err := app.NewShard(cfg, log)
+			if err != nil {
+				return err
+			}
+			return serve(c.Context, s.Ready(), func() { printShard(s) }, s.Run)
+		},
+	}
+}
+
+func printShard(s *app.Shard) {
+	m := s.Self()
+	fmt.Printf("ready shard %s client=%s gossip=%s\n", m.Name, m.Client, m.Gossip)
+}
+
+func printRouter(r *app.Router) {
+	m := r.Self()
+	fmt.Printf("ready router client=%s http=%s gossip=%s\n", m.Client, r.HTTPAddr(), m.Gossip)
+}
+
+// serve runs a member until it ends and says when it is ready.
+func serve(ctx context.Context, ready <-chan struct{}, say func(), run func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	select {
+	case <-ready:
+		say()
+	case err := <-done:
+		return ended(ctx, err)
+	}
+	return ended(ctx, <-done)
+}
+
+// ended tells an end in order from a failure.
+func ended(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func routerCommand() *cli.Command {
+	return &cli.Command{
+		Name: "router", Usage: "run a router: it tells clients where a room is", UsageText: "px router --listen 127.0.0.1:8080",
+		Flags: append([]cli.Flag{
+			flag("name", "", "`NAME` of the router (default: a random one)"),
+			flag("listen", "127.0.0.1:8080", "`ADDR` for clients"),
+			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status"),
+		}, memberFlags()...),
+		Action: func(c *cli.Context) error {
+			if err := noArgs(c); err != nil {
+				return err
+			}
+			cfg, err := config(c, os.Stderr)
+			if err != nil {
+				return err
+			}
+			cfg.Name, cfg.Listen, cfg.HTTP = routerName(c.String("name")), c.String("listen"), c.String("http")
+			log, err := app.OpenLog(cfg)
+			if err != nil {
+				return err
+			}
+			defer log.Close() //nolint:errcheck // it wrote nothing but its heartbeat
+			r, err := app.NewRouter(cfg, log)
+			if err != nil {
+				return err
+			}
+			return serve(c.Context, r.Ready(), func() { printRouter(r) }, r.Run)
+		},
+	}
+}
+
+func routerName(name string) string {
+	if name != "" {
+		return name
+	}
+	var b [4]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails
+	return "router-" + hex.EncodeToString(b[:])
+}
+
+func upCommand() *cli.Command {
+	return &cli.Command{
+		Name: "up", Usage: "run a router and shards in one process, and open the client", UsageText: "px up --shards 3",
+		Flags: append([]cli.Flag{
+			&cli.IntFlag{Name: "shards", Value: 3, Usage: "how many shards", EnvVars: []string{env("shards")}},
+			flag("listen", "127.0.0.1:8080", "`ADDR` for clients"),
+			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status"),
+			flag("user", "", "`NAME` to use in the client (default: a guest's)"),
+			&cli.BoolFlag{Name: "no-client", Usage: "serve only, even on a terminal", EnvVars: []string{env("no-client")}},
+		}, memberFlags()...),
+		Action: runUp,
+	}
+}
+
+func runUp(c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	withClient := !c.Bool("no-client") && term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
+	logTo := os.Stderr
+	if withClient {
+		// The terminal is the client's.
+		if err := os.MkdirAll(c.String("data"), 0o700); err != nil {
+			return fmt.Errorf("data directory: %w", err)
+		}
+		f, err := os.OpenFile(filepath.Join(c.String("data"), "px.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fmt.Errorf("log file: %w", err)
+		}
+		defer f.Close()
+		logTo = f
+	}
+	cfg, err := config(c, logTo)
+	if err != nil {
+		return err
+	}
+	cfg.Name, cfg.Listen, cfg.HTTP = routerName(""), c.String("listen"), c.String("http")
+	up, err := app.NewUp(cfg, c.Int("shards"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(c.Context)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		done <- up.Run(ctx)
+		cancel()
+	}()
+	if err := up.Ready(ctx); err != nil {
+		return ended(c.Context, <-done)
+	}
+	if !withClient {
+		for _, s := range up.Shards {
+			printShard(s)
+		}
+		printRouter(up.Router)
+		return ended(c.Context, <-done)
+	}
+	err = tui.Run(ctx, tui.Options{Routers: []string{up.Router.Self().Client}, User: c.String("user"), Logger: cfg.Logger})
+	cancel()
+	return errors.Join(ended(ctx, err), ended(ctx, <-done))
+}

@@ -1,0 +1,435 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"positivity-exchange/client"
+	"positivity-exchange/client/tui"
+	"positivity-exchange/cmd/internal/app"
+	"positivity-exchange/comms"
+	"positivity-exchange/membership"
+)
+
+func routerFlag() cli.Flag {
+	return flag("router", "localhost:8080", "`ADDR` of a router, or several with commas between")
+}
+
+func routers(c *cli.Context) []string { return strings.Split(c.String("router"), ",") }
+
+// dialTimeout bounds how long a command of a script looks for a router.
+const dialTimeout = 10 * time.Second
+
+func connect(c *cli.Context, user string) (*client.Session, error) {
+	ctx, cancel := context.WithTimeout(c.Context, dialTimeout)
+	defer cancel()
+	s, err := client.Connect(ctx, client.Options{Routers: routers(c), User: user})
+	if err != nil && c.Context.Err() != nil {
+		return nil, errInterrupted
+	}
+	if err != nil {
+		return nil, fmt.Errorf("no router answers at %s: %w (px up starts a cluster on this machine)", c.String("router"), err)
+	}
+	return s, nil
+}
+
+// discard reads a session's events for commands that do not need them.
+func discard(s *client.Session) {
+	go func() {
+		for range s.Events() { //nolint:revive // nothing to do with them
+		}
+	}()
+}
+
+func clientCommand() *cli.Command {
+	return &cli.Command{
+		Name: "client", Usage: "chat", UsageText: "px client --user ada --room general",
+		Flags: []cli.Flag{
+			routerFlag(), flag("user", "", "`NAME` to use (default: a guest's)"), flag("room", "general", "`ROOM` to open"),
+			&cli.BoolFlag{Name: "connect", Usage: "ask for router and name first", EnvVars: []string{env("connect")}},
+		},
+		Action: func(c *cli.Context) error {
+			if err := noArgs(c); err != nil {
+				return err
+			}
+			err := tui.Run(c.Context, tui.Options{Routers: routers(c), User: c.String("user"), Room: c.String("room"), Ask: c.Bool("connect")})
+			return ended(c.Context, err)
+		},
+	}
+}
+
+func sendCommand() *cli.Command {
+	return &cli.Command{
+		Name: "send", Usage: "send a message, or each line of standard input", UsageText: "px send --room general Hello there",
+		Flags: []cli.Flag{
+			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to speak in", Required: true, EnvVars: []string{env("room")}},
+			flag("user", "", "`NAME` to use (default: a guest's)"),
+			&cli.DurationFlag{Name: "timeout", Usage: "give up after this long (default: never)", EnvVars: []string{env("timeout")}},
+			&cli.BoolFlag{Name: "json", Usage: "print an object for each message stored", EnvVars: []string{env("json")}},
+		},
+		Action: runSend,
+	}
+}
+
+// inFlight bounds what px send has unacknowledged.
+const inFlight = 256
+
+func runSend(c *cli.Context) error {
+	ctx := c.Context
+	if d := c.Duration("timeout"); d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	s, err := connect(c, c.String("user"))
+	if err != nil {
+		return err
+	}
+	defer s.Close() //nolint:errcheck // never fails
+	room := c.String("room")
+	acks, failed := make(chan client.Message, inFlight), make(chan client.SendFailed, inFlight)
+	go func() {
+		for e := range s.Events() {
+			switch e := e.(type) {
+			case client.Message:
+				if e.Mine {
+					acks <- e
+				}
+			case client.SendFailed:
+				failed <- e
+			}
+		}
+	}()
+	if err := s.Join(ctx, room, nil); err != nil {
+		return sendEnd(c, ctx, s, err)
+	}
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		if c.Args().Present() {
+			lines <- strings.Join(c.Args().Slice(), " ")
+			return
+		}
+		in := bufio.NewScanner(os.Stdin)
+		in.Buffer(nil, comms.MaxContent+1)
+		for in.Scan() {
+			if in.Text() != "" {
+				lines <- in.Text()
+			}
+		}
+	}()
+	pending := 0
+	out := json.NewEncoder(os.Stdout)
+	for lines != nil || pending > 0 {
+		next := lines
+		if pending >= inFlight {
+			next = nil
+		}
+		select {
+		case line, ok := <-next:
+			if !ok {
+				lines = nil
+				continue
+			}
+			if _, err := s.Post(room, line); err != nil {
+				return err
+			}
+			pending++
+		case m := <-acks:
+			pending--
+			if c.Bool("json") {
+				if err := out.Encode(struct {
+					Room  string `json:"room"`
+					ID    string `json:"id"`
+					Seq   uint64 `json:"seq"`
+					Epoch uint64 `json:"epoch"`
+				}{m.Room, m.ID, m.Seq, m.Epoch}); err != nil {
+					return err
+				}
+			}
+		case f := <-failed:
+			return f.Err
+		case <-ctx.Done():
+			return sendEnd(c, ctx, s, ctx.Err())
+		}
+	}
+	return nil
+}
+
+// sendEnd says what is not acknowledged.
+func sendEnd(c *cli.Context, ctx context.Context, s *client.Session, err error) error {
+	if c.Context.Err() != nil {
+		return errInterrupted
+	}
+	if ctx.Err() == nil {
+		return err
+	}
+	var ids []string
+	for _, p := range s.Unacknowledged() {
+		ids = append(ids, p.ID)
+	}
+	return fmt.Errorf("timed out with %d messages not acknowledged: %s", len(ids), strings.Join(ids, " "))
+}
+
+func tailCommand() *cli.Command {
+	return &cli.Command{
+		Name: "tail", Usage: "follow a room, across moves and crashes", UsageText: "px tail --room general --since 0",
+		Flags: []cli.Flag{
+			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to follow", Required: true, EnvVars: []string{env("room")}},
+			flag("user", "", "`NAME` to use (default: a guest's)"),
+			&cli.Int64Flag{Name: "since", Value: -1, Usage: "begin behind this `SEQ`uence; 0: from the beginning (default: only what is new)", EnvVars: []string{env("since")}},
+			&cli.IntFlag{Name: "count", Usage: "end after `N` records (default: never)", EnvVars: []string{env("count")}},
+			&cli.BoolFlag{Name: "json", Usage: "print an object for each record", EnvVars: []string{env("json")}},
+		},
+		Action: func(c *cli.Context) error {
+			if err := noArgs(c); err != nil {
+				return err
+			}
+			s, err := connect(c, c.String("user"))
+			if err != nil {
+				return err
+			}
+			defer s.Close() //nolint:errcheck // never fails
+			var after *comms.Position
+			if since := c.Int64("since"); since >= 0 {
+				after = &comms.Position{Seq: uint64(since)}
+			}
+			joined := make(chan error, 1)
+			go func() { joined <- s.Join(c.Context, c.String("room"), after) }()
+			return follow(c, s, joined)
+		},
+	}
+}
+
+func follow(c *cli.Context, s *client.Session, joined <-chan error) error {
+	out := json.NewEncoder(os.Stdout)
+	for n := 0; ; {
+		select {
+		case <-c.Context.Done():
+			return errInterrupted
+		case err := <-joined:
+			if err != nil {
+				return err
+			}
+			joined = nil
+		case e, ok := <-s.Events():
+			if !ok {
+				return client.ErrClosed
+			}
+			if cut, is := e.(client.Cut); is {
+				fmt.Fprintf(os.Stderr, "px: the store lost its end behind #%d\n", cut.At)
+			}
+			m, is := e.(client.Message)
+			if !is {
+				continue
+			}
+			var err error
+			if c.Bool("json") {
+				err = out.Encode(struct {
+					Kind    string `json:"kind"`
+					Room    string `json:"room"`
+					Seq     uint64 `json:"seq"`
+					Epoch   uint64 `json:"epoch"`
+					User    string `json:"user"`
+					ID      string `json:"id"`
+					Time    int64  `json:"time"`
+					Content string `json:"content"`
+				}{m.Kind, m.Room, m.Seq, m.Epoch, m.User, m.ID, m.Time, m.Content})
+			} else if m.Kind == comms.KindTopic {
+				_, err = fmt.Printf("%s * %s set the topic: %s\n", time.UnixMilli(m.Time).Format("15:04"), m.User, tui.Clean(m.Content))
+			} else {
+				_, err = fmt.Printf("%s %s: %s\n", time.UnixMilli(m.Time).Format("15:04"), m.User, tui.Clean(m.Content))
+			}
+			if err != nil {
+				return err
+			}
+			if n++; n == c.Int("count") {
+				return nil
+			}
+		}
+	}
+}
+
+func roomsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "rooms", Usage: "list rooms", UsageText: "px rooms --prefix go",
+		Flags: []cli.Flag{routerFlag(), flag("prefix", "", "only rooms whose name starts with `P`"), &cli.BoolFlag{Name: "json", Usage: "print an array of objects", EnvVars: []string{env("json")}}},
+		Action: func(c *cli.Context) error {
+			return query(c, noArgs(c), func(ctx context.Context, s *client.Session) error {
+				type line struct {
+					Name        string `json:"name"`
+					Description string `json:"description"`
+				}
+				lines := []line{}
+				for after := ""; ; {
+					page, err := s.Rooms(ctx, comms.ListRooms{Prefix: c.String("prefix"), After: after})
+					if err != nil {
+						return err
+					}
+					for _, r := range page.Rooms {
+						lines = append(lines, line{r.Name, r.Description})
+					}
+					if after = page.Next; after == "" {
+						break
+					}
+				}
+				if c.Bool("json") {
+					return json.NewEncoder(os.Stdout).Encode(lines)
+				}
+				return table(os.Stdout, func(w io.Writer) {
+					for _, l := range lines {
+						fmt.Fprintf(w, "#%s\t%s\n", l.Name, tui.Clean(l.Description))
+					}
+				})
+			})
+		},
+	}
+}
+
+func table(to io.Writer, rows func(io.Writer)) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	rows(w)
+	return w.Flush()
+}
+
+// query connects, asks within dialTimeout, and ends.
+func query(c *cli.Context, usage error, ask func(context.Context, *client.Session) error) error {
+	if usage != nil {
+		return usage
+	}
+	s, err := connect(c, "")
+	if err != nil {
+		return err
+	}
+	defer s.Close() //nolint:errcheck // never fails
+	discard(s)
+	ctx, cancel := context.WithTimeout(c.Context, dialTimeout)
+	defer cancel()
+	err = ask(ctx, s)
+	if err != nil && c.Context.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
+// oneArg takes the room that a command is about. Flags may stand behind it.
+func oneArg(c *cli.Context) error {
+	if c.Args().Len() != 1 {
+		return usagef("px %s takes one argument, flags stand before it; px %s --help shows an example", c.Command.Name, c.Command.Name)
+	}
+	return nil
+}
+
+func createCommand() *cli.Command {
+	return &cli.Command{
+		Name: "create", Usage: "create a room", UsageText: "px create --description 'Bread and butter' baking",
+		Flags: []cli.Flag{routerFlag(), flag("description", "", "`D`escription of the room")},
+		Action: func(c *cli.Context) error {
+			return query(c, oneArg(c), func(ctx context.Context, s *client.Session) error {
+				return s.Create(ctx, c.Args().First(), c.String("description"))
+			})
+		},
+	}
+}
+
+func whereCommand() *cli.Command {
+	return &cli.Command{
+		Name: "where", Usage: "ask a room's owner where it is served", UsageText: "px where general",
+		Flags: []cli.Flag{routerFlag(), &cli.BoolFlag{Name: "json", Usage: "print an object", EnvVars: []string{env("json")}}},
+		Action: func(c *cli.Context) error {
+			return query(c, oneArg(c), func(ctx context.Context, s *client.Session) error {
+				at, err := s.Where(ctx, c.Args().First())
+				if err != nil {
+					return err
+				}
+				if c.Bool("json") {
+					return json.NewEncoder(os.Stdout).Encode(struct {
+						Room      string `json:"room"`
+						Partition int    `json:"partition"`
+						Shard     string `json:"shard"`
+						Addr      string `json:"addr"`
+						Epoch     uint64 `json:"epoch"`
+					}{at.Room, at.Partition, at.Shard, at.Addr, at.Epoch})
+				}
+				_, err = fmt.Printf("#%s is served by %s at %s (partition %d, epoch %d)\n", at.Room, at.Shard, at.Addr, at.Partition, at.Epoch)
+				return err
+			})
+		},
+	}
+}
+
+func statusCommand() *cli.Command {
+	return &cli.Command{
+		Name: "status", Usage: "show the members of the cluster", UsageText: "px status",
+		Flags: []cli.Flag{routerFlag(), &cli.BoolFlag{Name: "json", Usage: "print an object", EnvVars: []string{env("json")}}},
+		Action: func(c *cli.Context) error {
+			return query(c, noArgs(c), func(ctx context.Context, s *client.Session) error {
+				report, err := s.Status(ctx)
+				if err != nil {
+					return err
+				}
+				if c.Bool("json") {
+					return json.NewEncoder(os.Stdout).Encode(report)
+				}
+				return table(os.Stdout, func(w io.Writer) {
+					fmt.Fprintf(w, "cluster %s, table %s\n\nNAME\tROLE\tSTATE\tCLIENT\tOWNED\tROOMS\tSESSIONS\n", report.Cluster, report.Table)
+					for _, m := range report.Members {
+						fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\n", m.Name, m.Role, m.State, m.Client, m.Owned, m.Rooms, m.Sessions)
+					}
+				})
+			})
+		},
+	}
+}
+
+func drainCommand() *cli.Command {
+	return &cli.Command{
+		Name: "drain", Usage: "move a shard's rooms away and end it", UsageText: "px drain s2",
+		Flags: []cli.Flag{routerFlag(), flag("data", app.DefaultData(), "data `DIR`ectory with the cluster's secret"), flag("secret-file", "", "`FILE` with the cluster's secret")},
+		Action: func(c *cli.Context) error {
+			return query(c, oneArg(c), func(ctx context.Context, s *client.Session) error { return drain(ctx, c, s) })
+		},
+	}
+}
+
+func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
+	name := c.Args().First()
+	secret, created, err := membership.LoadSecret(c.String("data"), c.String("secret-file"), os.Getenv("PX_SECRET"))
+	if err != nil {
+		return err
+	}
+	if created {
+		return fmt.Errorf("%s holds no secret of a running cluster: name its --data or --secret-file", c.String("data"))
+	}
+	report, err := s.Status(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(report.Members, func(m comms.MemberStatus) bool { return m.Name == name && m.Role == "shard" })
+	if i < 0 {
+		return fmt.Errorf("no shard is named %q; px status lists them", name)
+	}
+	if !slices.ContainsFunc(report.Members, func(m comms.MemberStatus) bool {
+		return m.Role == "shard" && m.Name != name && m.State == string(membership.StateActive)
+	}) {
+		fmt.Fprintln(os.Stderr, "px: no other shard is active: the rooms wait until one comes")
+	}
+	return app.Drain(ctx, report.Members[i].Client, name, secret, func(p comms.DrainProgress) {
+		switch {
+		case p.Left:
+			fmt.Printf("%s holds nothing and has left\n", name)
+		default:
+			fmt.Printf("%s holds %d partitions, %d sessions\n", name, p.Held, p.Sessions)
+		}
+	})
+}

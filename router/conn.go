@@ -1,0 +1,213 @@
+package router
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"positivity-exchange/comms"
+)
+
+const (
+	pushQueue  = 256  // events a connection may have unwritten
+	maxLocated = 1000 // rooms a connection is told about
+)
+
+// conn is one connection to the router.
+type conn struct {
+	router *Router
+	wire   *comms.Conn
+	ctx    context.Context
+	cancel context.CancelFunc
+	out    chan comms.Event
+	ended  chan struct{} // closed when the reader has ended: write what is queued, then end
+	relay  *relay        // of an ancestor
+
+	mu      sync.Mutex
+	user    string
+	aware   bool
+	located map[string]string // room -> boot of the shard we named
+}
+
+// send queues an event; who does not read is let go of.
+func (c *conn) send(e comms.Event) {
+	select {
+	case c.out <- e:
+	case <-c.ctx.Done():
+	default:
+		c.router.logger.Debug("a connection does not read", "user", c.user)
+		c.cancel()
+	}
+}
+
+const nameAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+func guestName() string {
+	b := make([]byte, 5)
+	rand.Read(b) //nolint:errcheck // never fails
+	for i := range b {
+		b[i] = nameAlphabet[int(b[i])%len(nameAlphabet)]
+	}
+	return string(b)
+}
+
+func sessionID() string {
+	var b [16]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])[:21]
+}
+
+// serve greets one connection and answers it until it ends.
+func (r *Router) serve(nc net.Conn, mayRelay bool) {
+	c := &conn{router: r, wire: comms.NewServerConn(nc, comms.LobbyTimeout), out: make(chan comms.Event, pushQueue), ended: make(chan struct{}), user: guestName(), located: map[string]string{}}
+	c.ctx, c.cancel = context.WithCancel(r.ctx)
+	stop := context.AfterFunc(c.ctx, func() { c.wire.Close() }) //nolint:errcheck // ends reader and writer
+	defer stop()
+	r.mu.Lock()
+	r.conns[c] = struct{}{}
+	r.mu.Unlock()
+	var writer sync.WaitGroup
+	writer.Go(c.write)
+	c.send(comms.LoginSuccessful{Session: sessionID(), User: c.user, Rooms: r.greeting()})
+	reason := c.read(mayRelay)
+	if c.relay != nil {
+		c.relay.close()
+	}
+	r.mu.Lock()
+	delete(r.conns, c)
+	r.mu.Unlock()
+	if c.aware {
+		c.send(comms.Goodbye{Reason: reason})
+	}
+	close(c.ended)
+	writer.Wait()
+	c.cancel()
+}
+
+func (c *conn) write() {
+	for {
+		var events []comms.Event
+		select {
+		case e := <-c.out:
+			events = append(events, e)
+		default:
+			select {
+			case e := <-c.out:
+				events = append(events, e)
+			case <-c.ended:
+				if len(c.out) == 0 {
+					return
+				}
+			case <-c.ctx.Done():
+				return
+			}
+		}
+		for len(c.out) > 0 && len(events) < 64 {
+			events = append(events, <-c.out)
+		}
+		if err := c.wire.WriteEvent(events...); err != nil {
+			c.cancel()
+			return
+		}
+	}
+}
+
+func (c *conn) read(mayRelay bool) (reason string) {
+	silences := 0
+	for {
+		command, err := c.wire.ReadCommand()
+		var e *comms.Error
+		switch {
+		case errors.As(err, &e):
+			c.send(*e)
+			if e.Code == comms.CodeFrameTooLong || e.Code == comms.CodeFrameTimeout {
+				return e.Code
+			}
+			continue
+		case errors.Is(err, os.ErrDeadlineExceeded) && c.aware && silences < 3:
+			silences++
+			c.send(comms.PingEvent{N: uint64(silences)})
+			continue
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return comms.CodeIdle
+		case err != nil:
+			return "quit"
+		}
+		silences = 0
+		switch command := command.(type) {
+		case comms.Quit:
+			return "quit"
+		case comms.JoinRoom, comms.LeaveRoom, comms.SendMessage:
+			switch {
+			case c.aware || !mayRelay:
+				c.send(comms.Error{Code: comms.CodeNotAllowed, Message: "a router serves no rooms; locate the room and say this to its shard"})
+			default:
+				if c.relay == nil {
+					c.relay = newRelay(c)
+				}
+				c.relay.do(command)
+			}
+		default:
+			c.handle(command)
+		}
+	}
+}
+
+func (c *conn) handle(command comms.Command) {
+	r := c.router
+	switch command := command.(type) {
+	case comms.Hello:
+		if command.Version != comms.Version {
+			c.send(comms.Error{Code: comms.CodeVersion, Message: "this router speaks protocol version 1"})
+			return
+		}
+		if c.aware {
+			c.send(comms.Error{Code: comms.CodeHelloTwice, Message: "you said hello already"})
+			return
+		}
+		if command.As != "" && command.As != comms.AsClient {
+			c.send(comms.Error{Code: comms.CodeNotAllowed, Message: "routers take clients only; members and operators speak to shards"})
+			return
+		}
+		c.mu.Lock()
+		if command.User != "" {
+			c.user = command.User
+		}
+		c.aware = true
+		c.mu.Unlock()
+		c.wire.SetIdle(comms.PingAfter)
+		ticket, expires := r.opts.Keys.Issue(comms.AsClient, c.user, time.Now())
+		c.send(comms.Welcome{Version: comms.Version, Session: sessionID(), User: c.user, Role: "router", Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli()})
+	case comms.Locate:
+		m, answer := r.locate(command.Room)
+		if m.Boot != "" {
+			c.mu.Lock()
+			if len(c.located) < maxLocated {
+				c.located[command.Room] = m.Boot
+			}
+			c.mu.Unlock()
+		}
+		c.send(answer)
+	case comms.ListRooms:
+		c.send(r.list(command))
+	case comms.Renew:
+		if !c.aware {
+			c.send(comms.Error{Code: comms.CodeHelloFirst, Message: "say hello first; a ticket belongs to a user"})
+			return
+		}
+		ticket, expires := r.opts.Keys.Issue(comms.AsClient, c.user, time.Now())
+		c.send(comms.Ticket{Ticket: ticket, Expires: expires.UnixMilli()})
+	case comms.Status:
+		c.send(r.Status(c.ctx))
+	case comms.Ping:
+		c.send(comms.PongEvent(command))
+	case comms.Pong:
+	default:
+		c.send(comms.Error{Code: comms.CodeNotAllowed, Message: "a router does not answer " + command.CommandType() + "; locate the room and ask its shard"})
+	}
+}
