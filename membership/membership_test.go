@@ -29,8 +29,11 @@ func shards(names ...string) []Member {
 func TestJoinsAndLeavesMoveLittle(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var sum, worst, fullest float64
-	runs := 0
-	for range 100 {
+	runs, sets := 0, 100
+	if testing.Short() {
+		sets = 5
+	}
+	for range sets {
 		var names []string
 		prefix := fmt.Sprintf("%x-", rng.Uint32())
 		for len(names) < 20 {
