@@ -301,3 +301,23 @@ func (s *Session) Status(ctx context.Context) (comms.StatusReport, error) {
 	report, _ := e.(comms.StatusReport)
 	return report, err
 }
+
+// Send is Post that waits for the acknowledgement. Events must be read
+// meanwhile, by another goroutine or from a buffer large enough.
+func (s *Session) Send(ctx context.Context, name, content string) (Message, error) {
+	if err := comms.CheckContent(content); err != nil {
+		return Message{}, &Refused{comms.AsError(err).Code, err.Error()}
+	}
+	o := outgoing{Pending: Pending{Room: name, Content: content}, answer: make(chan sendResult, 1)}
+	if _, err := s.enqueue(o); err != nil {
+		return Message{}, err
+	}
+	select {
+	case r := <-o.answer:
+		return r.message, r.err
+	case <-ctx.Done():
+		return Message{}, ctx.Err()
+	case <-s.ctx.Done():
+		return Message{}, ErrClosed
+	}
+}

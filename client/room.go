@@ -48,6 +48,20 @@ type outgoing struct {
 	sent  bool // over the present link
 	tried bool // sent before at all
 	at    time.Time
+
+	answer chan sendResult // of Send; nil for Post
+}
+
+// sendResult is what Send waits for.
+type sendResult struct {
+	message Message
+	err     error
+}
+
+func (o *outgoing) settle(r sendResult) {
+	if o.answer != nil {
+		o.answer <- r
+	}
 }
 
 // stepRoom does what is due in one room.
@@ -305,10 +319,12 @@ func (s *Session) record(r *room, rec comms.Record) {
 		s.abandon(r.shard) // a hole: the join with "after" fills it
 		return
 	}
+	m := Message{Room: r.name, Record: rec, Mine: own >= 0}
 	if own >= 0 {
+		r.outbox[own].settle(sendResult{message: m})
 		r.outbox = append(r.outbox[:own:own], r.outbox[own+1:]...)
 	}
-	s.emit(Message{Room: r.name, Record: rec, Mine: own >= 0})
+	s.emit(m)
 }
 
 func (s *Session) redirected(r *room, e comms.Redirect) {
@@ -366,6 +382,7 @@ func (s *Session) refused(l *link, e comms.Error) {
 			}
 		default:
 			r.outbox = append(r.outbox[:i:i], r.outbox[i+1:]...)
+			o.settle(sendResult{err: refusal})
 			s.emit(SendFailed{r.name, o.ID, refusal})
 		}
 		return
@@ -376,7 +393,9 @@ func (s *Session) refused(l *link, e comms.Error) {
 func (s *Session) gone(r *room, err error) {
 	delete(s.rooms, r.name)
 	for _, o := range r.outbox {
-		s.emit(SendFailed{r.name, o.ID, &Refused{comms.CodeNotJoined, "the room was left before it was stored"}})
+		refusal := &Refused{comms.CodeNotJoined, "the room was left before it was stored"}
+		o.settle(sendResult{err: refusal})
+		s.emit(SendFailed{r.name, o.ID, refusal})
 	}
 	if r.waiter != nil {
 		r.waiter <- err
