@@ -334,7 +334,11 @@ func (s State) Status(r *Room) string {
 		}
 	}
 	if rooms > 0 {
-		parts = append(parts, fmt.Sprintf("%d unread in %d rooms · Alt-A next", unread, rooms))
+		plural := "s"
+		if rooms == 1 {
+			plural = ""
+		}
+		parts = append(parts, fmt.Sprintf("%d unread in %d room%s · Alt-A next", unread, rooms, plural))
 	}
 	parts = append(parts, fmt.Sprintf("@%s for %s", s.User, s.Now.Sub(s.Since).Truncate(time.Second)))
 	return strings.Join(parts, " · ")

@@ -146,7 +146,7 @@ func (a *app) drawRooms(width, bottom int) {
 	first := 0
 	for i, r := range a.st.Rooms {
 		if r.Name == a.st.Active && i >= bottom-1 {
-			first = i - bottom + 2
+			first = min(i, i-bottom+2) // the active one stays in sight
 		}
 	}
 	for i, r := range a.st.Rooms[first:] {

@@ -1,0 +1,55 @@
+package app
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestFoldersImportWhatTheyMay holds the tree to its architecture: dependencies
+// point one way, and each outside library stays in the folder that owns it.
+func TestFoldersImportWhatTheyMay(t *testing.T) {
+	const module = "positivity-exchange/"
+	may := map[string][]string{
+		"comms":      {"comms"},
+		"membership": {"membership"},
+		"router":     {"comms", "membership", "client", "router"},
+		"shard":      {"comms", "membership", "shard"},
+		"client":     {"comms", "client"},
+		"resources":  {},
+	}
+	owner := map[string]string{
+		"github.com/hashicorp/memberlist":  "membership",
+		"github.com/buraksezer/consistent": "membership",
+		"github.com/cespare/xxhash":        "membership",
+		"github.com/gdamore/tcell":         "client/tui",
+		"modernc.org/sqlite":               "shard/roomlog/sqlitelog",
+		"github.com/urfave/cli":            "cmd",
+	}
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) < 10 {
+		t.Fatalf("only %d packages listed", len(lines))
+	}
+	for _, line := range lines {
+		fields := strings.Fields(line)
+		pkg := strings.TrimPrefix(fields[0], module)
+		top, _, _ := strings.Cut(pkg, "/")
+		for _, imported := range fields[1:] {
+			if own, ok := strings.CutPrefix(imported, module); ok && top != "cmd" {
+				if folder, _, _ := strings.Cut(own, "/"); !slices.Contains(may[top], folder) {
+					t.Errorf("%s may not import %s", pkg, own)
+				}
+			}
+			for library, folder := range owner {
+				if strings.HasPrefix(imported, library) && pkg != folder && !strings.HasPrefix(pkg, folder+"/") {
+					t.Errorf("%s imports %s, which %s owns", pkg, library, folder)
+				}
+			}
+		}
+	}
+}
