@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	mathrand "math/rand/v2"
 	"net"
@@ -69,12 +70,21 @@ type Cluster struct {
 	table   atomic.Pointer[Table]
 	members atomic.Pointer[[]Member]
 
+	nodesMu sync.Mutex
+	nodes   map[string]node // by gossip name; the library's own nodes change under its lock, which it does not share
+
 	mu       sync.Mutex
 	self     meta
 	refused  map[string]bool // boots whose client port refused us
 	watchers map[chan struct{}]struct{}
 	refusal  error                // why the cluster and we do not fit
 	lost     map[string]time.Time // gossip addresses of members lately gone
+}
+
+// node is a copy of what the gossip library says of a member.
+type node struct {
+	addr string
+	meta []byte
 }
 
 // New binds the gossip sockets (so that Self has its addresses) but does not
@@ -91,7 +101,7 @@ func New(opts Options) (*Cluster, error) {
 	}
 	c := &Cluster{
 		opts: opts, logger: opts.Logger, dirty: make(chan struct{}, 1), ready: make(chan struct{}), left: make(chan struct{}),
-		refused: map[string]bool{}, watchers: map[chan struct{}]struct{}{}, lost: map[string]time.Time{},
+		refused: map[string]bool{}, watchers: map[chan struct{}]struct{}{}, nodes: map[string]node{}, lost: map[string]time.Time{},
 		self: meta{version: metaVersion, constants: constantsHash(), logID: opts.LogID, Member: Member{
 			Name: opts.Name, Boot: opts.Boot, Role: opts.Role, State: StateJoining, Client: opts.Client,
 		}},
@@ -116,9 +126,9 @@ func New(opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gossip on %s: %w", opts.Bind, err)
 	}
-	node := c.list.LocalNode()
+	addr := c.list.LocalNode().Address()
 	c.mu.Lock()
-	c.self.Gossip = node.Address()
+	c.self.Gossip = addr
 	c.mu.Unlock()
 	c.rebuild()
 	return c, nil
@@ -216,8 +226,8 @@ func (c *Cluster) incompatible() error {
 // now, and returns those that answered. memberlist never heals a partition by itself.
 func (c *Cluster) rejoin() []string {
 	known := map[string]bool{}
-	for _, n := range c.list.Members() {
-		known[n.Address()] = true
+	for _, n := range c.known() {
+		known[n.addr] = true
 	}
 	var try []string
 	try = append(try, c.opts.Join...)
@@ -260,12 +270,12 @@ func (c *Cluster) rejoinLoop(ctx context.Context) {
 // rebuild makes the snapshots anew from the full list and marks the watchers.
 func (c *Cluster) rebuild() {
 	var members []Member
-	for _, n := range c.list.Members() {
-		m, err := parseMeta(n.Meta)
+	for _, n := range c.known() {
+		m, err := parseMeta(n.meta)
 		if err != nil {
 			continue
 		}
-		m.Gossip = n.Address()
+		m.Gossip = n.addr
 		members = append(members, m.Member)
 	}
 	slices.SortFunc(members, func(a, b Member) int { return strings.Compare(a.Name+a.Boot, b.Name+b.Boot) })
@@ -292,6 +302,13 @@ func (c *Cluster) rebuild() {
 		default:
 		}
 	}
+}
+
+// known copies the list of members.
+func (c *Cluster) known() []node {
+	c.nodesMu.Lock()
+	defer c.nodesMu.Unlock()
+	return slices.Collect(maps.Values(c.nodes))
 }
 
 func (c *Cluster) mark() {

@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -29,13 +30,21 @@ func (c *Cluster) LocalState(bool) []byte { return nil }
 func (c *Cluster) MergeRemoteState([]byte, bool) {}
 
 // NotifyJoin is called by the gossip library.
-func (c *Cluster) NotifyJoin(*memberlist.Node) { c.mark() }
+func (c *Cluster) NotifyJoin(n *memberlist.Node) {
+	c.nodesMu.Lock()
+	c.nodes[n.Name] = node{n.Address(), slices.Clone(n.Meta)}
+	c.nodesMu.Unlock()
+	c.mark()
+}
 
 // NotifyUpdate is called by the gossip library.
-func (c *Cluster) NotifyUpdate(*memberlist.Node) { c.mark() }
+func (c *Cluster) NotifyUpdate(n *memberlist.Node) { c.NotifyJoin(n) }
 
 // NotifyLeave is called by the gossip library for the dead and the left alike.
 func (c *Cluster) NotifyLeave(n *memberlist.Node) {
+	c.nodesMu.Lock()
+	delete(c.nodes, n.Name)
+	c.nodesMu.Unlock()
 	c.mu.Lock()
 	c.lost[n.Address()] = time.Now()
 	c.mu.Unlock()
