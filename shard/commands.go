@@ -123,6 +123,9 @@ func (s *session) joinLocked(p *part, r *room, c comms.JoinRoom, at uint64, cut 
 	} else {
 		users := r.present()
 		reply.Users, reply.Count = clipUsers(users), len(users)
+		for u := range r.changed {
+			r.listed[u] = r.isPresent(u) // if they go before the members are told, this joiner must hear of it
+		}
 	}
 	events := comms.AppendEvent(nil, reply)
 	after := r.head.Seq

@@ -21,6 +21,7 @@ type room struct {
 	members map[*session]*seat
 	users   map[string]int  // sessions by user
 	shown   map[string]bool // users whom the members know as present
+	listed  map[string]bool // users named in a reply to a join before the members were told of them
 	changed map[string]struct{}
 	window  map[dedupKey]*seen
 	order   []dedupKey // of the window, oldest first
@@ -77,7 +78,7 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 	}
 	r = &room{
 		part: p, name: name, topic: info.Description, head: at, members: map[*session]*seat{}, users: map[string]int{},
-		shown: map[string]bool{}, changed: map[string]struct{}{}, window: map[dedupKey]*seen{}, used: time.Now(), low: at.Seq,
+		shown: map[string]bool{}, listed: map[string]bool{}, changed: map[string]struct{}{}, window: map[dedupKey]*seen{}, used: time.Now(), low: at.Seq,
 	}
 	if len(tail) > 0 {
 		r.low = tail[0].Seq - 1
@@ -248,12 +249,13 @@ func (r *room) publishPresence() {
 		case now && !r.shown[u]:
 			e.Joined = append(e.Joined, u)
 			r.shown[u] = true
-		case !now && r.shown[u]:
+		case !now && (r.shown[u] || r.listed[u]):
 			e.Left = append(e.Left, u)
 			delete(r.shown, u)
 		}
 	}
 	clear(r.changed)
+	clear(r.listed)
 	if len(e.Joined)+len(e.Left) == 0 {
 		return
 	}

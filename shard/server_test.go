@@ -1,0 +1,336 @@
+package shard
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"positivity-exchange/comms"
+	"positivity-exchange/membership"
+	"positivity-exchange/shard/ownership"
+	"positivity-exchange/shard/roomlog"
+	"positivity-exchange/shard/roomlog/sqlitelog"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// alone is the gossip of a cluster of one shard.
+type alone struct{ self membership.Member }
+
+func (a alone) Self() membership.Member          { return a.self }
+func (a alone) Table() *membership.Table         { return membership.NewTable([]membership.Member{a.self}) }
+func (a alone) Members() []membership.Member     { return []membership.Member{a.self} }
+func (a alone) Watch() (<-chan struct{}, func()) { return nil, func() {} }
+func (a alone) Alive(string) bool                { return true }
+func (a alone) SetState(membership.State)        {}
+func (a alone) SetCut(bool)                      {}
+
+var keys = comms.NewKeys(bytes.Repeat([]byte{1}, 32))
+
+// serve runs one shard on a store of its own and returns its address.
+func serve(t *testing.T) (addr string, log roomlog.Log) {
+	t.Helper()
+	store, err := sqlitelog.Open(t.TempDir(), sqlitelog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := membership.Member{Name: "s1", Boot: membership.NewBoot(), Role: membership.RoleShard, State: membership.StateActive, Client: ln.Addr().String()}
+	gossip := alone{self}
+	census := ownership.NewCensus(store, roomlog.Process{Name: "s1", Boot: self.Boot, OS: roomlog.ThisProcess()}, ownership.CensusOptions{Alive: gossip.Alive})
+	if err := census.Enroll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	server := New(Options{Name: "s1", Boot: self.Boot, Listener: ln, Log: store, Gossip: gossip, Census: census, Keys: keys, Rooms: []comms.Room{{Name: "go", Description: "gophers"}, {Name: "tea"}}})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{}, 2)
+	go func() { server.Run(ctx); done <- struct{}{} }() //nolint:errcheck // ends with ctx
+	go func() { census.Run(ctx); done <- struct{}{} }() //nolint:errcheck // ends with ctx
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		<-done
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return self.Client, store
+}
+
+// talker is a client that speaks the wire itself.
+type talker struct {
+	t    *testing.T
+	nc   net.Conn
+	conn *comms.Conn
+}
+
+func dial(t *testing.T, addr string) *talker {
+	t.Helper()
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() }) //nolint:errcheck // closed by the test, maybe
+	conn := comms.NewClientConn(nc)
+	conn.SetIdle(15 * time.Second)
+	return &talker{t, nc, conn}
+}
+
+func login(t *testing.T, addr, user string) *talker {
+	t.Helper()
+	c := dial(t, addr)
+	ticket, _ := keys.Issue(comms.AsClient, user, time.Now())
+	c.say(comms.Hello{Version: comms.Version, User: user, Ticket: ticket})
+	if w, ok := c.next().(comms.Welcome); !ok || w.Name != "s1" || w.Ticket == "" {
+		t.Fatalf("got %+v", w)
+	}
+	return c
+}
+
+func (c *talker) say(commands ...comms.Command) {
+	c.t.Helper()
+	if err := c.conn.WriteCommand(commands...); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// next is the next event that is not presence.
+func (c *talker) next() comms.Event {
+	c.t.Helper()
+	for {
+		e, err := c.conn.ReadEvent()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		switch e.(type) {
+		case comms.Presence, comms.PresenceList, comms.PingEvent:
+			continue
+		}
+		return e
+	}
+}
+
+func (c *talker) refused(code string) {
+	c.t.Helper()
+	if e := c.next(); e == nil || func() bool { x, ok := e.(comms.Error); return !ok || x.Code != code }() {
+		c.t.Fatalf("got %+v, want %s", e, code)
+	}
+}
+
+func (c *talker) join(room string, after *comms.Position) comms.UserJoinedRoom {
+	c.t.Helper()
+	c.say(comms.JoinRoom{Room: room, After: after})
+	e := c.next()
+	joined, ok := e.(comms.UserJoinedRoom)
+	if !ok {
+		c.t.Fatalf("join: %+v", e)
+	}
+	return joined
+}
+
+func (c *talker) message() comms.UserMessage {
+	c.t.Helper()
+	e := c.next()
+	m, ok := e.(comms.UserMessage)
+	if !ok {
+		c.t.Fatalf("got %+v, want a message", e)
+	}
+	return m
+}
+
+func TestTalkResumeAndHistory(t *testing.T) {
+	addr, _ := serve(t)
+	ada, bob := login(t, addr, "ada"), login(t, addr, "bob")
+	ada.join("go", nil)
+	if j := bob.join("go", nil); len(j.Users) != 2 || j.Description != "gophers" {
+		t.Errorf("%+v", j)
+	}
+	for i := range 10 {
+		ada.say(comms.SendMessage{Room: "go", Content: fmt.Sprint(i), ID: fmt.Sprint("a", i)})
+	}
+	for i := range 10 {
+		for _, c := range []*talker{ada, bob} {
+			if m := c.message(); m.Seq != uint64(i+1) || m.Content != fmt.Sprint(i) || m.Epoch != 1 {
+				t.Fatalf("message %d is %+v", i, m)
+			}
+		}
+	}
+	eve := login(t, addr, "eve")
+	if j := eve.join("go", &comms.Position{Seq: 7, Epoch: 1}); j.Head != 10 {
+		t.Errorf("%+v", j)
+	}
+	for seq := uint64(8); seq <= 10; seq++ {
+		if m := eve.message(); m.Seq != seq {
+			t.Fatalf("got %d, want %d", m.Seq, seq)
+		}
+	}
+	eve.say(comms.History{Room: "go", Before: 5, Limit: 2, Tag: "x"})
+	if p, ok := eve.next().(comms.HistoryPage); !ok || len(p.Records) != 2 || p.Records[0].Seq != 3 || !p.More || p.Tag != "x" {
+		t.Errorf("%+v", p)
+	}
+	eve.say(comms.LeaveRoom{Room: "go"})
+	if _, ok := eve.next().(comms.RoomLeft); !ok {
+		t.Error("no room_left")
+	}
+	// What a client saw under an epoch that the log does not have there is cut.
+	if eve.join("go", &comms.Position{Seq: 12, Epoch: 1}); eve.next() != (comms.HistoryCut{Room: "go", At: 10}) {
+		t.Error("no history_cut at 10")
+	}
+}
+
+func TestRepeatsOfAnyAgeAppearOnce(t *testing.T) {
+	addr, log := serve(t)
+	ada := login(t, addr, "ada")
+	ada.join("go", nil)
+	ada.say(comms.SendMessage{Room: "go", Content: "first", ID: "old"})
+	ada.message()
+	const n = 2*windowSize + 10
+	for i := range n {
+		ada.say(comms.SendMessage{Room: "go", Content: "x", ID: fmt.Sprint("n", i)})
+		ada.message()
+	}
+	// Within the window, far behind it, and with other content.
+	ada.say(comms.SendMessage{Room: "go", Content: "x", ID: fmt.Sprint("n", n-1), Again: true, Seen: n})
+	if m := ada.message(); m.Seq != n+1 {
+		t.Errorf("a fresh repeat is answered with %+v", m)
+	}
+	ada.say(comms.SendMessage{Room: "go", Content: "first", ID: "old", Again: true})
+	if m := ada.message(); m.Seq != 1 {
+		t.Errorf("an old repeat is answered with %+v", m)
+	}
+	ada.say(comms.SendMessage{Room: "go", Content: "second", ID: "old", Again: true})
+	ada.refused(comms.CodeConflict)
+	ada.say(comms.SendMessage{Room: "go", Content: "new", ID: "never seen", Again: true})
+	ada.refused(comms.CodeBadID)
+	ada.say(comms.SendMessage{Room: "go", Content: "new", ID: "never-stored", Again: true})
+	if m := ada.message(); m.Seq != n+2 {
+		t.Errorf("a repeat of what was never stored is %+v", m)
+	}
+	at, _, err := log.Head(t.Context(), membership.Partition("go"), "go")
+	if err != nil || at.Seq != n+2 {
+		t.Errorf("the room has %d records, %v; want %d", at.Seq, err, n+2)
+	}
+}
+
+func TestBadInputIsRefusedAndNobodyElseNotices(t *testing.T) {
+	addr, _ := serve(t)
+	calm := login(t, addr, "calm")
+	calm.join("go", nil)
+	bad := login(t, addr, "bad")
+	for line, code := range map[string]string{
+		`not json`:                                              comms.CodeNotJSON,
+		`{"_ct":"fly"}`:                                         comms.CodeUnknownType,
+		`{"_ct":"join_room","r":"nowhere"}`:                     comms.CodeNoRoom,
+		`{"_ct":"join_room","r":"NO"}`:                          comms.CodeBadRoom,
+		`{"_ct":"leave_room","r":"go"}`:                         comms.CodeNotJoined,
+		`{"_ct":"send_message","r":"go","c":"x","id":"1"}`:      comms.CodeNotJoined,
+		`{"_ct":"send_message","r":"go","c":"x"}`:               comms.CodeBadID,
+		`{"_ct":"send_message","r":"go","c":"\u0007","id":"1"}`: comms.CodeBadContent,
+		`{"_ct":"history","r":"go","n":1000000000}`:             comms.CodeBadRange,
+		`{"_ct":"join_room","r":"go","after":{"seq":99}}`:       comms.CodeBadRange,
+		`{"_ct":"yield","p":1,"name":"x","boot":"y"}`:           comms.CodeNotAllowed,
+		`{"_ct":"drain","name":"s1"}`:                           comms.CodeNotAllowed,
+		`{"_ct":"hello","v":1}`:                                 comms.CodeHelloTwice,
+		`{"_ct":"create_room","r":"go"}`:                        comms.CodeRoomExists,
+	} {
+		if _, err := io.WriteString(bad.nc, line+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		bad.refused(code)
+	}
+	bad.join("go", nil)
+	bad.say(comms.JoinRoom{Room: "go"})
+	bad.refused(comms.CodeJoined)
+	// A line over the limit ends that connection alone.
+	if _, err := io.WriteString(bad.nc, strings.Repeat("x", comms.MaxCommandFrame+1)); err != nil {
+		t.Fatal(err)
+	}
+	bad.refused(comms.CodeFrameTooLong)
+	if g, ok := bad.next().(comms.Goodbye); !ok || g.Reason != comms.CodeFrameTooLong {
+		t.Errorf("%+v", g)
+	}
+	expired, _ := keys.Issue(comms.AsClient, "eve", time.Now().Add(-time.Hour))
+	others, _ := keys.Issue(comms.AsClient, "ada", time.Now())
+	for ticket, code := range map[string]string{"": comms.CodeBadTicket, "1.client.eve.9.forged": comms.CodeBadTicket, expired: comms.CodeExpired, others: comms.CodeBadTicket} {
+		c := dial(t, addr)
+		c.say(comms.Hello{Version: comms.Version, User: "eve", Ticket: ticket})
+		c.refused(code)
+	}
+	c := dial(t, addr)
+	c.say(comms.JoinRoom{Room: "go"})
+	c.refused(comms.CodeHelloFirst)
+	calm.say(comms.SendMessage{Room: "go", Content: "still here", ID: "1"})
+	if m := calm.message(); m.Seq != 1 {
+		t.Errorf("%+v", m)
+	}
+}
+
+// TestReaderThatStopsReadingGetsAllAfterwards lets 50,000 messages pass while
+// one session does not read.
+func TestReaderThatStopsReadingGetsAllAfterwards(t *testing.T) {
+	n := 50000
+	if testing.Short() {
+		n = 5000
+	}
+	addr, _ := serve(t)
+	slow, ada := login(t, addr, "slow"), login(t, addr, "ada")
+	slow.join("go", nil)
+	ada.join("go", nil)
+	sent := make(chan error, 1)
+	go func() {
+		for i := range n {
+			if err := ada.conn.WriteCommand(comms.SendMessage{Room: "go", Content: strings.Repeat("x", 100), ID: fmt.Sprint(i)}); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- nil
+	}()
+	for _, c := range []*talker{ada, slow} {
+		for seq := 1; seq <= n; seq++ {
+			if m := c.message(); m.Seq != uint64(seq) || m.ID != fmt.Sprint(seq-1) {
+				t.Fatalf("record %d is %d, %s", seq, m.Seq, m.ID)
+			}
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestConnectionThatEndsLeavesItsRooms: bob was named in the reply to ada's
+// join, so she must hear that he left, even if he went before anybody was told
+// that he had come.
+func TestConnectionThatEndsLeavesItsRooms(t *testing.T) {
+	addr, _ := serve(t)
+	ada, bob := login(t, addr, "ada"), login(t, addr, "bob")
+	bob.join("go", nil)
+	if j := ada.join("go", nil); len(j.Users) != 2 {
+		t.Fatalf("%+v", j)
+	}
+	if err := bob.conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		e, err := ada.conn.ReadEvent()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, ok := e.(comms.Presence); ok && len(p.Left) == 1 && p.Left[0] == "bob" && p.Count == 1 {
+			return
+		}
+	}
+}
