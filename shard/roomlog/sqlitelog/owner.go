@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"positivity-exchange/shard/failpoint"
 	"positivity-exchange/shard/roomlog"
 )
 
@@ -55,11 +56,13 @@ func (l *Log) Acquire(_ context.Context, partition int, from, to roomlog.Owner) 
 		if err != nil {
 			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 		}
+		failpoint.Hit("roomlog.acquire.inTx")
 		return nil
 	})
 	if err != nil {
 		return roomlog.Owner{}, l.outcome("acquire", partition, known, err)
 	}
+	failpoint.Hit("roomlog.acquire.afterCommit")
 	return to, nil
 }
 

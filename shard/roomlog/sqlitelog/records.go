@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"positivity-exchange/shard/failpoint"
 	"positivity-exchange/shard/roomlog"
 )
 
@@ -26,6 +27,7 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 		return err
 	}
 	created := map[string]int64{}
+	failpoint.Hit("roomlog.append.beforeBegin")
 	known, err := p.transact(func(ctx context.Context, c *sql.Conn) error {
 		var now uint64
 		var released bool
@@ -53,11 +55,13 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 				}
 			}
 		}
+		failpoint.Hit("roomlog.append.inTx")
 		return nil
 	})
 	if err != nil {
 		return l.outcome("append to", partition, known, err)
 	}
+	failpoint.Hit("roomlog.append.afterCommit")
 	p.write.Lock()
 	for name, id := range created {
 		p.rooms[name] = id

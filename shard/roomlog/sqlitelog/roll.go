@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"positivity-exchange/shard/failpoint"
 	"positivity-exchange/shard/roomlog"
 )
 
@@ -27,6 +28,7 @@ func (l *Log) writeEntry(e roomlog.Entry) error {
 	if err := writeFile(path+".tmp", b); err != nil {
 		return fmt.Errorf("%w: roll: %w", roomlog.ErrRefused, err)
 	}
+	failpoint.Hit("roomlog.beat.inWrite")
 	if err := os.Rename(path+".tmp", path); err != nil {
 		return fmt.Errorf("%w: roll: %w", roomlog.ErrRefused, err)
 	}

@@ -1,0 +1,21 @@
+// Package failpoint lets a test stop or kill a process at a named place: the
+// only way to hit a window of microseconds on purpose. Without the build tag
+// "failpoint" (on Linux) a place costs nothing and no environment can trigger it.
+//
+// The environment variable PX_FAILPOINTS arms places, separated by ';':
+//
+//	name=action[*n][@file]
+//
+// action is "stop" (SIGSTOP to the own process) or "kill" (SIGKILL). The place
+// fires once, at its n-th passage (the first if not given); with @file only
+// passages count at which that file exists, so that a driver can arm it late.
+//
+// It knows nothing of what the places mean; their names are
+//
+//	roomlog.append.beforeBegin   an append is about to take the write lock
+//	roomlog.append.inTx          its records are in, not committed
+//	roomlog.append.afterCommit   committed, not acknowledged
+//	roomlog.acquire.inTx         the owner record is changed, not committed
+//	roomlog.acquire.afterCommit  acquired, and nobody knows
+//	roomlog.beat.inWrite         half a heartbeat is written
+package failpoint
