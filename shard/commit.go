@@ -238,6 +238,7 @@ func (p *part) settle(batch []*pending, records []roomlog.Record, stored map[*pe
 		r.ring.Wake()
 	}
 	if errors.Is(err, roomlog.ErrFenced) {
+		p.server.logger.Warn("append refused: the partition has another owner", "partition", p.partition, "epoch", p.epoch, "records", len(batch))
 		p.server.keeper.Fenced(p.partition, p.epoch)
 	}
 }

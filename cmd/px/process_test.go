@@ -18,10 +18,21 @@ import (
 	"time"
 
 	"positivity-exchange/client"
+	"positivity-exchange/shard/roomlog"
 )
 
 // binary is px, built once without the race detector.
 var binary string
+
+// withFailpoints builds px once more, with its failpoints.
+var withFailpoints = sync.OnceValues(func() (string, error) {
+	path := binary + "-failpoints"
+	out, err := exec.Command("go", "build", "-tags", "failpoint", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "px-test-")
@@ -51,9 +62,9 @@ type process struct {
 }
 
 // start runs px and waits for its ready line.
-func start(t *testing.T, args ...string) *process {
+func start(t testing.TB, args ...string) *process {
 	t.Helper()
-	p, err := launch(t, args...)
+	p, err := launch(t, exec.Command(binary, args...))
 	if err != nil {
 		t.Fatalf("px %s: %v\n%s", strings.Join(args, " "), err, p.log())
 	}
@@ -77,9 +88,9 @@ func (p *process) log() string {
 	return p.err.String()
 }
 
-func launch(t *testing.T, args ...string) (*process, error) {
+func launch(t testing.TB, cmd *exec.Cmd) (*process, error) {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, args...), err: &bytes.Buffer{}, ended: make(chan struct{}), mu: &sync.Mutex{}}
+	p := &process{cmd: cmd, err: &bytes.Buffer{}, ended: make(chan struct{}), mu: &sync.Mutex{}}
 	p.cmd.Stderr = lockedWriter{p.mu, p.err}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -127,15 +138,31 @@ func (p *process) addr(key string) string {
 	return m[1]
 }
 
-func startShard(t *testing.T, dir, name string, more ...string) *process {
+func startShard(t testing.TB, dir, name string, more ...string) *process {
 	return start(t, append([]string{"shard", "--name", name, "--data", dir, "--gossip", "127.0.0.1:0"}, more...)...)
 }
 
-func startRouter(t *testing.T, dir string) *process {
+// startFailing is startShard of a shard with failpoints.
+func startFailing(t testing.TB, dir, name, failpoints string) *process {
+	t.Helper()
+	path, err := withFailpoints()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, "shard", "--name", name, "--data", dir, "--gossip", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "PX_FAILPOINTS="+failpoints)
+	p, err := launch(t, cmd)
+	if err != nil {
+		t.Fatalf("shard %s: %v\n%s", name, err, p.log())
+	}
+	return p
+}
+
+func startRouter(t testing.TB, dir string) *process {
 	return start(t, "router", "--data", dir, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--gossip", "127.0.0.1:0")
 }
 
-func connectTo(t *testing.T, user string, routers ...string) *client.Session {
+func connectTo(t testing.TB, user string, routers ...string) *client.Session {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -302,5 +329,18 @@ func TestBadCommandLines(t *testing.T) {
 				t.Errorf("ended with %d, %q; want %d and a word of %q", code, errs, c.code, c.want)
 			}
 		})
+	}
+}
+
+// awaitState waits until the process is in a state of /proc, 'T' for stopped.
+func awaitState(t testing.TB, p *process, want byte) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; pass(t.Context(), time.Millisecond) {
+		if state, _, err := roomlog.ProcessStat(p.cmd.Process.Pid); err == nil && state == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d did not come to state %c", p.cmd.Process.Pid, want)
+		}
 	}
 }
