@@ -332,15 +332,33 @@ func TestBadCommandLines(t *testing.T) {
 	}
 }
 
-// awaitState waits until the process is in a state of /proc, 'T' for stopped.
+// stateOf is the process's state in /proc: 'T' stopped, 'Z' ended and not yet
+// waited for; 'Z' too when it is no more.
+func stateOf(p *process) byte {
+	state, _, err := roomlog.ProcessStat(p.cmd.Process.Pid)
+	if err != nil {
+		return 'Z'
+	}
+	return state
+}
+
+// awaitState waits until the process is in a state of /proc.
 func awaitState(t testing.TB, p *process, want byte) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; pass(t.Context(), time.Millisecond) {
-		if state, _, err := roomlog.ProcessStat(p.cmd.Process.Pid); err == nil && state == want {
-			return
-		}
+	await(t, fmt.Sprintf("state %c of process %d", want, p.cmd.Process.Pid), func() bool { return stateOf(p) == want })
+}
+
+// awaitLog waits until the process has logged what is wanted.
+func awaitLog(t testing.TB, p *process, want string) {
+	t.Helper()
+	await(t, "a log line with "+want, func() bool { return strings.Contains(p.log(), want) })
+}
+
+func await(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); pass(t.Context(), time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("process %d did not come to state %c", p.cmd.Process.Pid, want)
+			t.Fatalf("there was no %s within 20 s", what)
 		}
 	}
 }

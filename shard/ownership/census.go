@@ -175,19 +175,24 @@ func (c *Census) silent(e roomlog.Entry, ownBeat bool) bool {
 // Gone reports whether boot is gone: (a) not alive for gossip, and (b) silent
 // on the roll, not on it, or no process any more. Only the gone are deposed.
 func (c *Census) Gone(boot string) bool {
-	if c.alive(boot) {
-		return false
-	}
+	gone, _ := c.judge(boot)
+	return gone
+}
+
+// judge tells whether boot is gone, and whether its heartbeat at least stands
+// still: then it answers nobody, and may soon be gone.
+func (c *Census) judge(boot string) (gone, quiet bool) {
 	entries, err := c.log.Entries(context.Background())
 	if err != nil {
-		return false
+		return false, false
 	}
+	alive := c.alive(boot)
 	for _, e := range entries {
 		if e.Boot == boot {
-			return c.silent(e, true)
+			return !alive && c.silent(e, true), c.silent(e, false)
 		}
 	}
-	return true
+	return !alive, !alive
 }
 
 // entriesOf lists the roll's entries of one operating system process.

@@ -22,6 +22,7 @@ type view struct {
 	record    roomlog.Owner
 	table     membership.Member // who should own it; zero if nobody
 	gone      bool              // the record's holder is gone
+	quiet     bool              // its heartbeat stands still: who is sent there finds nobody
 	nextAlive bool              // the shard that a released record names lives
 }
 
@@ -53,6 +54,8 @@ func decide(v view) (verdict, Where) {
 		return acquire, Where{} // the answer to our own acquire was lost
 	case v.gone:
 		return byTable()
+	case v.quiet:
+		return wait, Where{}
 	case mine:
 		return ask, Where{Name: r.Name, Addr: r.Addr, Epoch: r.Epoch}
 	default:

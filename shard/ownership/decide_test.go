@@ -31,6 +31,8 @@ func TestDecideNeverTakesFromTheLiving(t *testing.T) {
 		"released to a dead shard":            {view{self: me, table: me, record: to(released, "third", "third:1")}, acquire, ""},
 		"held by a living shard":              {view{self: me, table: me, record: held}, ask, "holder:1"},
 		"held by a living shard, not ours":    {view{self: me, table: other, record: held}, redirect, "holder:1"},
+		"held by a shard that stands still":   {view{self: me, table: me, record: held, quiet: true}, wait, ""},
+		"the same, not ours":                  {view{self: me, table: other, record: held, quiet: true}, wait, ""},
 		"held by a gone shard":                {view{self: me, table: me, record: held, gone: true}, acquire, ""},
 		"held by a gone shard, not ours":      {view{self: me, table: other, record: held, gone: true}, redirect, "other:1"},
 		"ours, the acquire's answer was lost": {view{self: me, table: other, record: mine}, acquire, ""},

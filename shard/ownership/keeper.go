@@ -173,7 +173,7 @@ func (k *Keeper) look(ctx context.Context, partition int) (view, error) {
 	v := view{self: k.gossip.Self(), record: record}
 	v.table, _ = k.gossip.Table().Owner(partition)
 	if record.Epoch != 0 && !record.Released && record.Boot != v.self.Boot {
-		v.gone = k.census.Gone(record.Boot)
+		v.gone, v.quiet = k.census.judge(record.Boot)
 	}
 	if record.Released && record.NextName != "" {
 		for _, m := range k.gossip.Members() {
