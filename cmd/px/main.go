@@ -36,7 +36,8 @@ func main() {
 		<-signals // a second one means: at once
 		os.Exit(exitInterrupted)
 	}()
-	err := newApp().RunContext(ctx, os.Args)
+	app := newApp()
+	err := app.RunContext(ctx, flagsFirst(app, os.Args))
 	switch {
 	case err == nil:
 		return

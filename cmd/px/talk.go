@@ -325,7 +325,7 @@ func query(c *cli.Context, usage error, ask func(context.Context, *client.Sessio
 // oneArg takes the room that a command is about. Flags may stand behind it.
 func oneArg(c *cli.Context) error {
 	if c.Args().Len() != 1 {
-		return usagef("px %s takes one argument, flags stand before it; px %s --help shows an example", c.Command.Name, c.Command.Name)
+		return usagef("px %s takes one argument; px %s --help shows an example", c.Command.Name, c.Command.Name)
 	}
 	return nil
 }

@@ -182,7 +182,7 @@ func (c *Census) Gone(boot string) bool {
 // judge tells whether boot is gone, and whether its heartbeat at least stands
 // still: then it answers nobody, and may soon be gone.
 func (c *Census) judge(boot string) (gone, quiet bool) {
-	entries, err := c.log.Entries(context.Background())
+	entries, err := c.read(context.Background())
 	if err != nil {
 		return false, false
 	}

@@ -22,6 +22,10 @@ const (
 	moveWidth   = 8                      // partitions moving at once
 	announceFor = 100 * time.Millisecond // between the announcement of a move and its stop
 	forceAfter  = 500 * time.Millisecond // a lock unmoved for so long may be broken
+
+	// answerWithin is how long another shard's answer is waited for. A living
+	// one needs a commit at most; who is asked again answers again.
+	answerWithin = 300 * time.Millisecond
 )
 
 // Options configures a Keeper. Zero values mean the design's figures.
@@ -202,7 +206,7 @@ func (k *Keeper) obtain(ctx context.Context, partition int) (Holding, error) {
 			}
 			return Holding{}, &RedirectError{where}
 		case ask:
-			answer, err := k.peers.Yield(ctx, where.Addr, partition)
+			answer, err := k.askYield(ctx, where.Addr, partition)
 			switch {
 			case err != nil:
 				k.census.want(partition)
@@ -225,6 +229,14 @@ func (k *Keeper) obtain(ctx context.Context, partition int) (Holding, error) {
 		}
 	}
 	return Holding{}, ErrNotReady
+}
+
+// askYield asks the holder, who may be a process that stands still: the turn of
+// the slot must not be kept waiting until its death is known.
+func (k *Keeper) askYield(ctx context.Context, addr string, partition int) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	return k.peers.Yield(ctx, addr, partition)
 }
 
 func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, error) {
@@ -460,7 +472,9 @@ func (k *Keeper) moveAll(ctx context.Context, draining bool, moved func()) {
 		}
 		wg.Go(func() {
 			defer func() { <-width }()
-			ok, err := k.peers.Offer(ctx, m.to.Client, m.partition, draining)
+			asking, cancel := context.WithTimeout(ctx, answerWithin)
+			ok, err := k.peers.Offer(asking, m.to.Client, m.partition, draining)
+			cancel()
 			if err != nil || !ok {
 				k.logger.Debug("offer", "partition", m.partition, "to", m.to.Name, "ok", ok, "err", err)
 				return

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestFlagsMayStandBehindArguments(t *testing.T) {
+	for in, want := range map[string]string{
+		"px":                                         "px",
+		"px where tea --json":                        "px where --json tea",
+		"px where tea --router a:1 --json":           "px where --router a:1 --json tea",
+		"px create tea --description=quiet":          "px create --description=quiet tea",
+		"px drain s1 --data /d":                      "px drain --data /d s1",
+		"px send --room go use the -v flag":          "px send --room go use the -v flag",
+		"px send hello --room go":                    "px send --room go hello",
+		"px send --room go -- --json is a flag":      "px send --room go -- --json is a flag",
+		"px where tea --help":                        "px where --help tea",
+		"px where --fly tea":                         "px where --fly tea",
+		"px fly high --router x":                     "px fly high --router x",
+		"px send --room go a -- --room rust --fly b": "px send --room go a -- --room rust --fly b",
+	} {
+		if got := flagsFirst(newApp(), strings.Fields(in)); !slices.Equal(got, strings.Fields(want)) {
+			t.Errorf("%s became %s", in, strings.Join(got, " "))
+		}
+	}
+}
