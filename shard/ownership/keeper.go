@@ -562,18 +562,23 @@ func (k *Keeper) serveWants(ctx context.Context) {
 // Drain gives everything up, announced and paced until the deadline, then at
 // once. progress is called with the number still held after each change.
 func (k *Keeper) Drain(ctx context.Context, progress func(held int)) error {
-	if progress == nil {
-		progress = func(int) {}
+	var telling sync.Mutex // moves run beside each other, progress is told one at a time
+	tell := func() {
+		telling.Lock()
+		defer telling.Unlock()
+		if progress != nil {
+			progress(len(k.Held()))
+		}
 	}
 	k.gossip.SetState(membership.StateDraining)
 	paced, cancel := context.WithTimeout(ctx, k.opts.DrainTimeout)
 	defer cancel()
-	progress(len(k.Held()))
+	tell()
 	for len(k.Held()) > 0 && paced.Err() == nil {
 		if len(k.gossip.Table().Shards()) == 0 {
 			break // nobody to give to
 		}
-		k.moveAll(paced, true, func() { progress(len(k.Held())) })
+		k.moveAll(paced, true, tell)
 		if len(k.Held()) > 0 && pause(paced, 100*time.Millisecond) != nil {
 			break
 		}
@@ -583,7 +588,7 @@ func (k *Keeper) Drain(ctx context.Context, progress func(held int)) error {
 		if err := k.move(ctx, h.Partition, to, false); err != nil {
 			k.logger.Warn("release at the end of the drain", "partition", h.Partition, "err", err)
 		}
-		progress(len(k.Held()))
+		tell()
 	}
 	return ctx.Err()
 }
