@@ -37,6 +37,9 @@ type Linker interface {
 	Link(ctx context.Context, addr, boot string) (Link, error)
 }
 
+// Transport carries gossip; membershiptest has one in memory.
+type Transport = memberlist.Transport
+
 // Options configures a Cluster.
 type Options struct {
 	Cluster   string       // gossip label, "px" when empty
@@ -51,6 +54,7 @@ type Options struct {
 	Secret    []byte       // 32 bytes; nil: no encryption, loopback only
 	LogID     string       // identity of the room log; "" is not compared
 	Linker    Linker       // nil: no member connections
+	Transport Transport    // nil: UDP and TCP at Bind; tests have one in memory
 	Logger    *slog.Logger // nil: discards
 }
 
@@ -65,6 +69,7 @@ type Cluster struct {
 	dirty  chan struct{} // one slot: members changed
 	ready  chan struct{}
 	left   chan struct{} // closed by Leave
+	again  chan struct{} // one slot: say the own state once more
 	once   sync.Once
 
 	table   atomic.Pointer[Table]
@@ -100,7 +105,7 @@ func New(opts Options) (*Cluster, error) {
 		opts.Cluster = "px"
 	}
 	c := &Cluster{
-		opts: opts, logger: opts.Logger, dirty: make(chan struct{}, 1), ready: make(chan struct{}), left: make(chan struct{}),
+		opts: opts, logger: opts.Logger, dirty: make(chan struct{}, 1), ready: make(chan struct{}), left: make(chan struct{}), again: make(chan struct{}, 1),
 		refused: map[string]bool{}, watchers: map[chan struct{}]struct{}{}, nodes: map[string]node{}, lost: map[string]time.Time{},
 		self: meta{version: metaVersion, constants: constantsHash(), logID: opts.LogID, Member: Member{
 			Name: opts.Name, Boot: opts.Boot, Role: opts.Role, State: StateJoining, Client: opts.Client,
@@ -115,7 +120,7 @@ func New(opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ip := net.ParseIP(host); opts.Secret == nil && (ip == nil || !ip.IsLoopback()) {
+	if ip := net.ParseIP(host); opts.Secret == nil && opts.Transport == nil && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("gossip on %s without a secret would let strangers in: give --secret-file or PX_SECRET", host)
 	}
 	for _, port := range ports {
@@ -172,6 +177,7 @@ func (c *Cluster) config(host string, port int) *memberlist.Config {
 	cfg.EnableCompression, cfg.UDPBufferSize = false, 1400
 	cfg.Label, cfg.SecretKey = c.opts.Cluster, c.opts.Secret
 	cfg.Delegate, cfg.Events, cfg.Merge, cfg.Alive = c, c, c, c
+	cfg.Transport = c.opts.Transport
 	cfg.Logger = slog.NewLogLogger(c.logger.Handler(), slog.LevelDebug)
 	return cfg
 }
@@ -204,6 +210,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 	close(c.ready)
 	wg.Go(func() { c.rejoinLoop(ctx) })
 	wg.Go(func() { c.linkLoop(ctx) })
+	wg.Go(func() { c.repeatLoop(ctx) })
 	for {
 		select {
 		case <-ctx.Done():
@@ -384,7 +391,32 @@ func (c *Cluster) change(f func(*Member) bool) {
 	if err := c.list.UpdateNode(2 * time.Second); err != nil {
 		c.logger.Debug("gossip the own state", "err", err)
 	}
+	select {
+	case c.again <- struct{}{}:
+	default:
+	}
 	c.rebuild()
+}
+
+// repeatLoop gossips a change of the own state a second time. The library sends
+// each a handful of times to members drawn at random; in one of some hundred
+// changes that leaves somebody out, until the next full exchange 10 s later.
+func (c *Cluster) repeatLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.again:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(500 * time.Millisecond):
+		}
+		if err := c.list.UpdateNode(time.Second); err != nil {
+			c.logger.Debug("gossip the own state again", "err", err)
+		}
+	}
 }
 
 // Leave tells the cluster, stays two gossip rounds so that it is heard, and ends Run.
