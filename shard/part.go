@@ -44,6 +44,7 @@ type part struct {
 	over       bool
 	grace      map[string]map[string]bool // room -> user, present by hand-over
 	until      time.Time                  // end of the grace
+	heard      time.Time                  // the last word of a session that has left since
 	silent     bool                       // the grace follows a crash: nobody knows who was there
 }
 
@@ -282,6 +283,9 @@ func (r *rooms) Load(partition int) (sessions, heard int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
+	if now.Sub(p.heard) < 2*time.Second {
+		heard++
+	}
 	for _, room := range p.rooms {
 		sessions += len(room.members)
 		for sess := range room.members {

@@ -132,6 +132,9 @@ func (r *room) add(sess *session) {
 
 func (r *room) remove(sess *session) {
 	delete(r.members, sess)
+	if at := sess.heardAt(); at.After(r.part.heard) {
+		r.part.heard = at
+	}
 	if r.users[sess.user]--; r.users[sess.user] <= 0 {
 		delete(r.users, sess.user)
 		delete(r.part.grace[r.name], sess.user)

@@ -26,10 +26,14 @@ var errClosed = errors.New("the pool is closed")
 // callTimeout bounds a Call whose context has no deadline.
 const callTimeout = 2 * time.Second
 
+// Dial connects to host:port; a refused dial wraps syscall.ECONNREFUSED.
+type Dial func(ctx context.Context, addr string) (net.Conn, error)
+
 // Pool keeps one connection per address. Safe for concurrent use.
 type Pool struct {
 	keys       comms.Keys
 	name, boot string
+	connect    Dial
 
 	mu     sync.Mutex
 	conns  map[string]*Conn
@@ -37,9 +41,15 @@ type Pool struct {
 	wg     sync.WaitGroup
 }
 
-// NewPool makes a pool for the member name/boot.
-func NewPool(keys comms.Keys, name, boot string) *Pool {
-	return &Pool{keys: keys, name: name, boot: boot, conns: map[string]*Conn{}}
+// NewPool makes a pool for the member name/boot. A nil dial means TCP.
+func NewPool(keys comms.Keys, name, boot string, dial Dial) *Pool {
+	if dial == nil {
+		dial = func(ctx context.Context, addr string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "tcp", addr)
+		}
+	}
+	return &Pool{keys: keys, name: name, boot: boot, connect: dial, conns: map[string]*Conn{}}
 }
 
 // Conn is one standing connection, shared by all who ask for its address.
@@ -89,8 +99,7 @@ func (p *Pool) Link(ctx context.Context, addr, boot string) (*Conn, error) {
 func (p *Pool) dial(ctx context.Context, addr string) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, "tcp", addr)
+	nc, err := p.connect(ctx, addr)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"positivity-exchange/membership"
 )
 
 // GossipPort is where every host's gossip listens.
@@ -35,6 +37,9 @@ func (h *Host) Transport() (*Transport, error) {
 	h.gossip = &Transport{host: h, packets: make(chan *memberlist.Packet, 4096), streams: make(chan net.Conn, 64), closed: make(chan struct{})}
 	return h.gossip, nil
 }
+
+// Gossip is Transport under the type that membership takes.
+func (h *Host) Gossip() (membership.Transport, error) { return h.Transport() }
 
 // GossipAddr is the host:port of the host's gossip.
 func (h *Host) GossipAddr() string { return net.JoinHostPort(h.ip, strconv.Itoa(GossipPort)) }

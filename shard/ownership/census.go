@@ -45,6 +45,7 @@ type sighting struct {
 	beat    uint64
 	changed time.Time // first read with this beat
 	latest  time.Time // last read with this beat
+	lives   bool      // another beat was read before: somebody is beating
 }
 
 // NewCensus makes a Census for p on log.
@@ -147,7 +148,7 @@ func (c *Census) read(ctx context.Context) ([]roomlog.Entry, error) {
 	for _, e := range entries {
 		s, ok := c.seen[e.Boot]
 		if !ok || s.beat != e.Beat {
-			s = sighting{beat: e.Beat, changed: now}
+			s = sighting{beat: e.Beat, changed: now, lives: ok}
 		}
 		s.latest = now
 		c.seen[e.Boot] = s
@@ -195,6 +196,17 @@ func (c *Census) judge(boot string) (gone, quiet bool) {
 	return !alive, !alive
 }
 
+// seenLately tells whether a boot's heartbeat changed so lately that it lives.
+func (c *Census) seenLately(boot string) bool {
+	if _, err := c.read(context.Background()); err != nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok := c.seen[boot]
+	return ok && s.lives && time.Since(s.changed) < beatEvery+beatEvery/2
+}
+
 // entriesOf lists the roll's entries of one operating system process.
 func (c *Census) entriesOf(ctx context.Context, os roomlog.OSProcess) []roomlog.Entry {
 	entries, err := c.log.Entries(ctx)
@@ -209,6 +221,13 @@ func (c *Census) want(partition int) {
 	c.mu.Lock()
 	c.wants[partition] = time.Now().Add(3 * time.Second)
 	c.mu.Unlock()
+}
+
+// wanted tells whether partition was wanted lately.
+func (c *Census) wanted(partition int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Before(c.wants[partition])
 }
 
 // LastBeat is when the last successful heartbeat began; zero if none.

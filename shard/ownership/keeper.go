@@ -26,6 +26,10 @@ const (
 	// answerWithin is how long another shard's answer is waited for. A living
 	// one needs a commit at most; who is asked again answers again.
 	answerWithin = 300 * time.Millisecond
+
+	// settledFor is how long a partition stays with whom it came to by a want:
+	// it must not go to and fro between two who cannot reach each other.
+	settledFor = time.Minute
 )
 
 // Options configures a Keeper. Zero values mean the design's figures.
@@ -63,6 +67,7 @@ type slot struct {
 	held    atomic.Pointer[Holding]
 	checked atomic.Int64 // last time the record was read and still ours
 	asked   atomic.Bool  // somebody wants it: move it first
+	settled atomic.Int64 // wants of others do not count before, Unix nanoseconds
 }
 
 // NewKeeper makes a Keeper. Nothing runs before Run.
@@ -211,6 +216,11 @@ func (k *Keeper) obtain(ctx context.Context, partition int) (Holding, error) {
 			case err != nil:
 				k.census.want(partition)
 				k.logger.Debug("yield", "partition", partition, "owner", where.Name, "err", err)
+				if k.census.seenLately(v.record.Boot) {
+					// It lives and we cannot reach it; the client may. If it
+					// cannot either, the holder hears nobody and gives up.
+					return Holding{}, &RedirectError{where}
+				}
 				return Holding{}, ErrNotReady
 			case answer == comms.YieldReleased:
 				continue
@@ -257,6 +267,11 @@ func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, e
 	s := &k.slots[partition]
 	s.asked.Store(false)
 	s.checked.Store(time.Now().UnixNano())
+	if v.record.Released && k.census.wanted(partition) {
+		// It came from a holder we cannot reach: if that one cannot reach us
+		// either, it will want it back for the next client of its own.
+		s.settled.Store(time.Now().Add(settledFor).UnixNano())
+	}
 	s.held.Store(h)
 	k.logger.Info("acquired", "partition", partition, "epoch", h.Epoch, "crashed", h.Crashed)
 	return *h, nil
@@ -545,7 +560,7 @@ func (k *Keeper) serveWants(ctx context.Context) {
 			continue
 		}
 		for _, p := range e.Wants {
-			if p < 0 || p >= len(k.slots) || k.slots[p].held.Load() == nil {
+			if p < 0 || p >= len(k.slots) || k.slots[p].held.Load() == nil || time.Now().UnixNano() < k.slots[p].settled.Load() {
 				continue
 			}
 			if _, heard := k.rooms.Load(p); heard > 0 {

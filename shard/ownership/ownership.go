@@ -46,8 +46,8 @@ type Rooms interface {
 	// Lost is Released for an owner that was deposed: nothing that is not in
 	// the log may be answered any more.
 	Lost(partition int, epoch uint64, where Where)
-	// Load tells how busy partition is: sessions in its rooms, and how many of
-	// those were heard within the last 2 s.
+	// Load tells how busy partition is: sessions in its rooms, and how many
+	// were heard within the last 2 s, those that have left since included.
 	Load(partition int) (sessions, heard int)
 }
 

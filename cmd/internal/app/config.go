@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,14 @@ type Config struct {
 	DrainTimeout time.Duration // 0: 8 s
 	Alone        bool          // this process runs shards and nothing else
 	Logger       *slog.Logger
+	Network      Network // nil: this machine's
+}
+
+// Network is what members reach each other over. Tests have one in memory.
+type Network interface {
+	Listen(addr string) (net.Listener, error)
+	Dial(ctx context.Context, addr string) (net.Conn, error)
+	Gossip() (membership.Transport, error)
 }
 
 // DefaultData is the data directory used when none is named: one per user, so
@@ -66,12 +75,16 @@ func (c Config) rooms() ([]comms.Room, error) {
 }
 
 // listen binds addr for clients and returns the address to tell others.
-func listen(addr, advertise string) (net.Listener, string, error) {
-	ln, err := net.Listen("tcp", addr)
+func (c Config) listen(addr string) (net.Listener, string, error) {
+	bind := func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
+	if c.Network != nil {
+		bind = c.Network.Listen
+	}
+	ln, err := bind(addr)
 	if err != nil {
 		return nil, "", fmt.Errorf("listen on %s: %w (choose another address, or port 0 for any free one)", addr, err)
 	}
-	public, err := publicAddr(ln.Addr().String(), advertise)
+	public, err := publicAddr(ln.Addr().String(), c.Advertise)
 	if err != nil {
 		return nil, "", errors.Join(err, ln.Close())
 	}

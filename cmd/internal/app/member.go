@@ -46,11 +46,19 @@ func newMember(cfg Config, role membership.Role, client string, log roomlog.Log)
 		logger.Info("made the cluster's secret", "dir", cfg.Data)
 	}
 	m := &member{cfg: cfg, log: log, boot: membership.NewBoot(), client: client, keys: comms.NewKeys(secret), logger: logger}
-	m.peers = peer.NewPool(m.keys, cfg.Name, m.boot)
+	var dial peer.Dial
+	var gossip membership.Transport
+	if cfg.Network != nil {
+		dial = cfg.Network.Dial
+		if gossip, err = cfg.Network.Gossip(); err != nil {
+			return nil, err
+		}
+	}
+	m.peers = peer.NewPool(m.keys, cfg.Name, m.boot, dial)
 	m.cluster, err = membership.New(membership.Options{
 		Cluster: cfg.Cluster, Name: cfg.Name, Role: role, Client: client, Boot: m.boot,
 		Bind: cfg.Gossip, Advertise: advertiseHost(cfg.Advertise), Join: cfg.Join, Dir: cfg.Data,
-		Secret: secret, LogID: log.Identity(), Linker: linker{m.peers}, Logger: logger,
+		Secret: secret, LogID: log.Identity(), Linker: linker{m.peers}, Transport: gossip, Logger: logger,
 	})
 	if err != nil {
 		return nil, errors.Join(err, m.peers.Close())

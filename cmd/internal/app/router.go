@@ -23,11 +23,11 @@ func NewRouter(cfg Config, log roomlog.Log) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	ln, public, err := listen(cfg.Listen, cfg.Advertise)
+	ln, public, err := cfg.listen(cfg.Listen)
 	if err != nil {
 		return nil, err
 	}
-	web, _, err := listen(cfg.HTTP, cfg.Advertise)
+	web, _, err := cfg.listen(cfg.HTTP)
 	if err != nil {
 		ln.Close()
 		return nil, err

@@ -27,7 +27,7 @@ func NewShard(cfg Config, log roomlog.Log) (*Shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	ln, public, err := listen(cfg.Listen, cfg.Advertise)
+	ln, public, err := cfg.listen(cfg.Listen)
 	if err != nil {
 		return nil, err
 	}
