@@ -59,10 +59,12 @@ func (s *Session) Leave(ctx context.Context, name string) error {
 			return
 		}
 		err = nil
-		r.leaving = true
-		if r.state == stateUp {
-			r.shard.send(comms.LeaveRoom{Room: name})
+		if r.state != stateUp {
+			s.gone(r, nil)
+			return
 		}
+		r.leaving = true
+		r.shard.send(comms.LeaveRoom{Room: name})
 	}); callErr != nil {
 		return callErr
 	}

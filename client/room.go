@@ -143,6 +143,10 @@ func (s *Session) goTo(r *room, addr string, now time.Time) {
 
 // moveTo leaves the present shard, at which the room is not served any more.
 func (s *Session) moveTo(r *room, addr string, when time.Time) {
+	if r.leaving {
+		s.gone(r, nil)
+		return
+	}
 	r.state, r.shard, r.hint, r.retryAt = stateIdle, nil, addr, when
 }
 
@@ -161,6 +165,11 @@ func (s *Session) lost(r *room, err error) {
 
 // fail goes back to looking for the room, after a pause that grows.
 func (r *room) fail(err error, retry time.Duration) {
+	if r.leaving {
+		// Who comes to serve it hears no word of us, and counts us out.
+		r.session.gone(r, nil)
+		return
+	}
 	r.state, r.shard = stateIdle, nil
 	r.retryAt = time.Now().Add(max(retry, backoff(r.tries)))
 	r.tries++
@@ -290,9 +299,6 @@ func (s *Session) welcomed(r *room, e comms.UserJoinedRoom) {
 	}
 	r.down = false
 	s.emit(RoomLink{Room: r.name, State: LinkUp, Shard: r.shard.name, Addr: r.shard.addr, Epoch: e.Epoch})
-	if r.leaving {
-		r.shard.send(comms.LeaveRoom{Room: r.name})
-	}
 }
 
 // record takes one record of the room's stream: each sequence once, in order.

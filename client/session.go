@@ -289,6 +289,8 @@ func (s *Session) stepRouter(now time.Time) {
 	s.open(l, comms.Hello{Version: comms.Version, User: s.user}, func(e comms.Event) {
 		if refused, ok := e.(comms.Error); ok && !l.up && !comms.Retryable(refused.Code) {
 			refusal = &Refused{refused.Code, refused.Message}
+			l.conn.Close() //nolint:errcheck // its reader reports it
+			return
 		}
 		s.fromRouter(l, e)
 	}, func(err error) {

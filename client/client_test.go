@@ -1,0 +1,430 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"positivity-exchange/client"
+	"positivity-exchange/comms"
+)
+
+// connected starts a cluster and a session in a room of it.
+func connected(t *testing.T, shards ...string) (*fakeCluster, *client.Session) {
+	t.Helper()
+	c := newCluster(shards...)
+	t.Cleanup(c.close)
+	s := login(t, "ada", c.router.addr())
+	if err := s.Join(t.Context(), "go", nil); err != nil {
+		t.Fatal(err)
+	}
+	next[client.Joined](t, s)
+	return c, s
+}
+
+func login(t *testing.T, user string, routers ...string) *client.Session {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	s, err := client.Connect(ctx, client.Options{Routers: routers, User: user})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() }) //nolint:errcheck // never fails
+	return s
+}
+
+// post posts n messages and returns their ids.
+func post(t *testing.T, s *client.Session, n int) (ids []string) {
+	t.Helper()
+	for i := range n {
+		id, err := s.Post("go", fmt.Sprint("message ", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// acknowledged reads until all ids are acknowledged, which must happen in
+// order, each sequence once.
+func acknowledged(t *testing.T, s *client.Session, from uint64, ids []string) {
+	t.Helper()
+	for i, id := range ids {
+		m := next[client.Message](t, s)
+		if m.Seq != from+uint64(i) || m.ID != id || !m.Mine {
+			t.Fatalf("got %+v, want sequence %d of %s", m, from+uint64(i), id)
+		}
+	}
+	if left := s.Unacknowledged(); len(left) != 0 {
+		t.Errorf("not acknowledged: %v", left)
+	}
+}
+
+func TestRoomMovesUnderAConversation(t *testing.T) {
+	for name, move := range map[string]func(c *fakeCluster){
+		"told":          func(c *fakeCluster) { c.move("go", "s2", true) },
+		"by a redirect": func(c *fakeCluster) { c.move("go", "s2", false) },
+		"connection lost": func(c *fakeCluster) {
+			c.move("go", "s2", false)
+			c.shards["s1"].reset()
+		},
+		"killed, the router knows": func(c *fakeCluster) {
+			c.move("go", "s2", false)
+			c.mu.Lock()
+			c.guess = "s2"
+			c.mu.Unlock()
+			c.shards["s1"].kill()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := connected(t, "s1", "s2")
+			acknowledged(t, s, 1, post(t, s, 5))
+			move(c)
+			acknowledged(t, s, 6, post(t, s, 40))
+			joins := commands[comms.JoinRoom](c)
+			last := joins[len(joins)-1]
+			if last.After == nil || last.After.Seq < 5 || last.After.Epoch == 0 {
+				t.Errorf("it joined again from %+v", last.After)
+			}
+		})
+	}
+}
+
+func TestWhatOthersSaidMeanwhileArrivesOnce(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	acknowledged(t, s, 1, post(t, s, 1))
+	c.mu.Lock()
+	for seq := uint64(2); seq <= 10; seq++ {
+		c.records["go"] = append(c.records["go"], comms.Record{Kind: comms.KindMessage, Seq: seq, Epoch: 1, User: "bob", ID: fmt.Sprint(seq), Content: "x"})
+	}
+	c.mu.Unlock()
+	c.move("go", "s2", true)
+	for want := uint64(2); want <= 10; want++ {
+		if m := next[client.Message](t, s); m.Seq != want || m.Mine {
+			t.Fatalf("got %+v, want %d", m, want)
+		}
+	}
+	// What was there before comes again: it is not shown again.
+	c.shards["s2"].tell(message("go", comms.Record{Seq: 4, Epoch: 1, User: "bob", ID: "4", Content: "x"}))
+	acknowledged(t, s, 11, post(t, s, 1))
+}
+
+func TestHoleIsFilled(t *testing.T) {
+	c, s := connected(t, "s1")
+	acknowledged(t, s, 1, post(t, s, 1))
+	c.mu.Lock()
+	for seq := uint64(2); seq <= 5; seq++ {
+		c.records["go"] = append(c.records["go"], comms.Record{Kind: comms.KindMessage, Seq: seq, Epoch: 1, User: "bob", ID: fmt.Sprint(seq), Content: "x"})
+	}
+	c.mu.Unlock()
+	// The shard skips 2 to 4.
+	c.shards["s1"].tell(message("go", comms.Record{Seq: 5, Epoch: 1, User: "bob", ID: "5", Content: "x"}))
+	for want := uint64(2); want <= 5; want++ {
+		if m := next[client.Message](t, s); m.Seq != want {
+			t.Fatalf("got %d, want %d", m.Seq, want)
+		}
+	}
+}
+
+// TestRefusedMessageComesAgainFirst: a retryable refusal of one message must
+// not let those behind it pass.
+func TestRefusedMessageComesAgainFirst(t *testing.T) {
+	c, s := connected(t, "s1")
+	refusals := 0
+	c.mu.Lock()
+	refused := ""
+	c.refuse = func(_ string, command comms.Command) comms.Event {
+		m, ok := command.(comms.SendMessage)
+		if !ok {
+			return nil
+		}
+		if refusals == 0 || refused != "" && m.ID != refused {
+			refusals++
+			if refused == "" {
+				refused = m.ID
+			}
+			return comms.Error{Code: comms.CodeStorage, Message: "full", Room: m.Room, ID: m.ID, Retry: 20}
+		}
+		refused = ""
+		return nil
+	}
+	c.mu.Unlock()
+	acknowledged(t, s, 1, post(t, s, 10))
+	again := 0
+	for _, m := range commands[comms.SendMessage](c) {
+		if m.Again {
+			again++
+		}
+	}
+	if again == 0 {
+		t.Error("nothing was marked as sent again")
+	}
+}
+
+func TestFinalRefusalFailsOneMessage(t *testing.T) {
+	c, s := connected(t, "s1")
+	c.mu.Lock()
+	c.refuse = func(_ string, command comms.Command) comms.Event {
+		if m, ok := command.(comms.SendMessage); ok && m.Content == "message 1" {
+			return comms.Error{Code: comms.CodeConflict, Message: "no", Room: m.Room, ID: m.ID}
+		}
+		return nil
+	}
+	c.mu.Unlock()
+	ids := post(t, s, 3)
+	for want := range 3 {
+		switch e := nextOf(t, s).(type) {
+		case client.SendFailed:
+			var refused *client.Refused
+			if e.ID != ids[1] || !errors.As(e.Err, &refused) || refused.Code != comms.CodeConflict {
+				t.Errorf("failed: %+v", e)
+			}
+		case client.Message:
+			if e.ID == ids[1] {
+				t.Errorf("event %d acknowledges what was refused", want)
+			}
+		}
+	}
+}
+
+// nextOf reads the next message or failure.
+func nextOf(t *testing.T, s *client.Session) client.Event {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		select {
+		case e := <-s.Events():
+			switch e.(type) {
+			case client.Message, client.SendFailed:
+				return e
+			}
+		case <-deadline:
+			t.Fatal("nothing came")
+		}
+	}
+}
+
+// TestRedirectsInACircleEndAtTheRouter: two shards name each other; the client
+// asks a router again and backs off.
+func TestRedirectsInACircleEndAtTheRouter(t *testing.T) {
+	c := newCluster("s1", "s2")
+	t.Cleanup(c.close)
+	s := login(t, "ada", c.router.addr())
+	circle := 0
+	c.mu.Lock()
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		join, ok := command.(comms.JoinRoom)
+		if !ok || circle >= 10 {
+			return nil
+		}
+		circle++
+		other := map[string]string{"s1": "s2", "s2": "s1"}[shard]
+		return comms.Redirect{Room: join.Room, Shard: other, Addr: c.shards[other].addr()}
+	}
+	c.mu.Unlock()
+	if err := s.Join(t.Context(), "go", nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(commands[comms.Locate](c)); n < 3 {
+		t.Errorf("the router was asked %d times through 10 redirects", n)
+	}
+}
+
+// TestOlderWordIsNotFollowed: who quotes an older epoch than an owner named
+// knows less than we do.
+func TestOlderWordIsNotFollowed(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	c.move("go", "s2", true)
+	acknowledged(t, s, 1, post(t, s, 1)) // at s2, whose epoch is 2
+	stale := true
+	c.mu.Lock()
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		if m, ok := command.(comms.SendMessage); ok && stale {
+			stale = false
+			return comms.Redirect{Room: m.Room, Shard: "s1", Addr: c.shards["s1"].addr(), Epoch: 1, ID: m.ID}
+		}
+		return nil
+	}
+	c.guess = "s2"
+	before := len(c.heard)
+	c.mu.Unlock()
+	acknowledged(t, s, 2, post(t, s, 1))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range c.heard[before:] {
+		if _, joins := h.command.(comms.JoinRoom); joins && h.server == "s1" {
+			t.Error("it followed an older word to s1")
+		}
+	}
+}
+
+func TestHistoryCutIsTold(t *testing.T) {
+	c, s := connected(t, "s1")
+	acknowledged(t, s, 1, post(t, s, 3))
+	c.shards["s1"].tell(comms.HistoryCut{Room: "go", At: 1})
+	if cut := next[client.Cut](t, s); cut.Room != "go" || cut.At != 1 {
+		t.Errorf("got %+v", cut)
+	}
+	c.shards["s1"].tell(message("go", comms.Record{Seq: 2, Epoch: 2, User: "bob", ID: "x", Content: "x"}))
+	if m := next[client.Message](t, s); m.Seq != 2 || m.User != "bob" {
+		t.Errorf("after the cut came %+v", m)
+	}
+}
+
+func TestNextRouterIsTaken(t *testing.T) {
+	first, second := newCluster("s1"), newCluster("s1")
+	t.Cleanup(first.close)
+	t.Cleanup(second.close)
+	s := login(t, "ada", first.router.addr(), second.router.addr())
+	if link := next[client.RouterLink](t, s); !link.Up || link.Addr != first.router.addr() {
+		t.Errorf("at first: %+v", link)
+	}
+	first.router.kill()
+	if link := next[client.RouterLink](t, s); link.Up {
+		t.Errorf("after the kill: %+v", link)
+	}
+	if link := next[client.RouterLink](t, s); !link.Up || link.Addr != second.router.addr() {
+		t.Errorf("then: %+v", link)
+	}
+}
+
+func TestConnectFailsClearly(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := client.Connect(ctx, client.Options{Routers: []string{addr}}); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("nobody listens: %v", err)
+	}
+	if _, err := client.Connect(t.Context(), client.Options{}); err == nil {
+		t.Error("no router was taken for one")
+	}
+	var refused *client.Refused
+	if _, err := client.Connect(t.Context(), client.Options{Routers: []string{addr}, User: "A B"}); !errors.As(err, &refused) || refused.Code != comms.CodeBadUser {
+		t.Errorf("a bad name: %v", err)
+	}
+	c := newCluster("s1")
+	defer c.close()
+	c.refuse = func(string, comms.Command) comms.Event {
+		return comms.Error{Code: comms.CodeVersion, Message: "too old"}
+	}
+	if _, err := client.Connect(t.Context(), client.Options{Routers: []string{c.router.addr()}}); !errors.As(err, &refused) || refused.Code != comms.CodeVersion {
+		t.Errorf("a refused login: %v", err)
+	}
+}
+
+func TestJoinOfNoRoomFailsForGood(t *testing.T) {
+	c := newCluster("s1")
+	t.Cleanup(c.close)
+	s := login(t, "ada", c.router.addr())
+	c.mu.Lock()
+	c.refuse = func(_ string, command comms.Command) comms.Event {
+		if join, ok := command.(comms.JoinRoom); ok && join.Room == "nowhere" {
+			return comms.Error{Code: comms.CodeNoRoom, Message: "there is none", Room: join.Room}
+		}
+		return nil
+	}
+	c.mu.Unlock()
+	var refused *client.Refused
+	if err := s.Join(t.Context(), "nowhere", nil); !errors.As(err, &refused) || refused.Code != comms.CodeNoRoom {
+		t.Errorf("got %v", err)
+	}
+	if _, err := s.Post("nowhere", "x"); !errors.Is(err, client.ErrNotJoined) {
+		t.Errorf("a post after it: %v", err)
+	}
+	if err := s.Join(t.Context(), "go", nil); err != nil {
+		t.Errorf("another room: %v", err)
+	}
+}
+
+func TestLeaveAndComeBack(t *testing.T) {
+	_, s := connected(t, "s1")
+	if err := s.Leave(t.Context(), "go"); err != nil {
+		t.Fatal(err)
+	}
+	next[client.Left](t, s)
+	if err := s.Leave(t.Context(), "go"); !errors.Is(err, client.ErrNotJoined) {
+		t.Errorf("a second leave: %v", err)
+	}
+	if err := s.Join(t.Context(), "go", nil); err != nil {
+		t.Errorf("joined again: %v", err)
+	}
+}
+
+// TestLeaveWhileNobodyServes must not leave the room behind.
+func TestLeaveWhileNobodyServes(t *testing.T) {
+	c, s := connected(t, "s1")
+	c.shards["s1"].kill()
+	next[client.RoomLink](t, s)
+	post(t, s, 1)
+	if err := s.Leave(t.Context(), "go"); err != nil {
+		t.Fatal(err)
+	}
+	if failed := next[client.SendFailed](t, s); failed.Room != "go" {
+		t.Errorf("failed: %+v", failed)
+	}
+	next[client.Left](t, s)
+}
+
+func TestUnreadEventsStopTheNetwork(t *testing.T) {
+	c, s := connected(t, "s1")
+	const all = 20_000
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for seq := uint64(1); seq <= all; seq++ {
+			c.shards["s1"].tell(message("go", comms.Record{Seq: seq, Epoch: 1, User: "bob", ID: fmt.Sprint(seq), Content: strings.Repeat("x", 1000)}))
+		}
+	}()
+	select {
+	case <-done:
+		t.Error("20 MB went into a session that nobody reads")
+	case <-time.After(300 * time.Millisecond): // time for it to come to a halt
+	}
+	for want := uint64(1); want <= all; want++ {
+		if m := next[client.Message](t, s); m.Seq != want {
+			t.Fatalf("got %d, want %d", m.Seq, want)
+		}
+	}
+	<-done
+}
+
+func TestClosedSessionSaysSo(t *testing.T) {
+	_, s := connected(t, "s1")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Post("go", "x"); !errors.Is(err, client.ErrClosed) {
+		t.Errorf("post: %v", err)
+	}
+	if err := s.Join(t.Context(), "tea", nil); !errors.Is(err, client.ErrClosed) {
+		t.Errorf("join: %v", err)
+	}
+	for range s.Events() {
+	}
+}
+
+// TestRepostKeepsItsID carries what an earlier session left to a new one.
+func TestRepostKeepsItsID(t *testing.T) {
+	c, s := connected(t, "s1")
+	if err := s.Repost("go", "from yesterday", "old-1", 7); err != nil {
+		t.Fatal(err)
+	}
+	if m := next[client.Message](t, s); m.ID != "old-1" || !m.Mine {
+		t.Errorf("got %+v", m)
+	}
+	sent := commands[comms.SendMessage](c)
+	if len(sent) != 1 || !sent[0].Again || sent[0].Seen != 7 {
+		t.Errorf("sent %+v", sent)
+	}
+}
