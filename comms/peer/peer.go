@@ -66,7 +66,7 @@ type Conn struct {
 // waiter is a request without its answer; answers of one kind come in order.
 type waiter struct {
 	matches func(comms.Event) bool
-	answer  chan comms.Event
+	answer  chan comms.Event // nil: nobody waits any more
 }
 
 // Boot is the boot id that answered.
@@ -176,7 +176,9 @@ func (c *Conn) read() {
 		for i, w := range c.waiting {
 			if w.matches(e) {
 				c.waiting = append(c.waiting[:i], c.waiting[i+1:]...)
-				w.answer <- e
+				if w.answer != nil {
+					w.answer <- e
+				}
 				break
 			}
 		}
@@ -214,12 +216,14 @@ func (p *Pool) Call(ctx context.Context, addr string, cmd comms.Command) (comms.
 	}
 }
 
+// forget leaves a question behind that takes its late answer and drops it: the
+// next question of the kind must not.
 func (c *Conn) forget(w waiter) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.waiting {
 		if c.waiting[i].answer == w.answer {
-			c.waiting = append(c.waiting[:i], c.waiting[i+1:]...)
+			c.waiting[i].answer = nil
 			return
 		}
 	}
