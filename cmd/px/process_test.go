@@ -332,6 +332,22 @@ func TestBadCommandLines(t *testing.T) {
 	}
 }
 
+// TestHelpIsARoomAndAWord: the command-line library takes it for a command.
+func TestHelpIsARoomAndAWord(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	if out, errs, code := px("send", "--router", router, "--room", "help", "--json", "help", "me"); code != 0 || !strings.Contains(out, `"seq":1`) {
+		t.Errorf("send: %d, %s%s", code, out, errs)
+	}
+	if out, errs, code := px("where", "help", "--router", router, "--json"); code != 0 || !strings.Contains(out, `"room":"help"`) {
+		t.Errorf("where: %d, %s%s", code, out, errs)
+	}
+	if out, _, code := px("tail", "--router", router, "--room", "help", "--since", "0", "--count", "1"); code != 0 || !strings.Contains(out, "help me") {
+		t.Errorf("tail: %d, %s", code, out)
+	}
+}
+
 // stateOf is the process's state in /proc: 'T' stopped, 'Z' ended and not yet
 // waited for; 'Z' too when it is no more.
 func stateOf(p *process) byte {
