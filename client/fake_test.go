@@ -235,7 +235,7 @@ func (s *fakeServer) answer(conn *comms.Conn, user string, command comms.Command
 		s.mu.Lock()
 		delete(s.conns[conn], command.Room)
 		s.mu.Unlock()
-		return []comms.Event{comms.RoomLeft{Room: command.Room}}
+		return []comms.Event{comms.RoomLeft(command)}
 	}
 	return nil
 }

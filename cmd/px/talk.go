@@ -429,7 +429,15 @@ func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
 		case p.Left:
 			fmt.Printf("%s holds nothing and has left\n", name)
 		default:
-			fmt.Printf("%s holds %d partitions, %d sessions\n", name, p.Held, p.Sessions)
+			fmt.Printf("%s holds %s, %s\n", name, count(p.Held, "partition"), count(p.Sessions, "session"))
 		}
 	})
+}
+
+// count writes a number of things: "1 session", "2 sessions".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprint(n, " ", thing, "s")
 }
