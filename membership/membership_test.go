@@ -245,3 +245,33 @@ func TestGossipBeyondLoopbackNeedsASecret(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestMembersThatDoNotFitAreNamed: the words a refused member ends with name
+// both values.
+func TestMembersThatDoNotFitAreNamed(t *testing.T) {
+	mine := meta{version: 1, constants: 0xaa, logID: "log-a", Member: Member{Name: "s1", Role: RoleShard, State: StateActive}}
+	for name, c := range map[string]struct {
+		change func(*meta)
+		words  []string
+	}{
+		"fits":            {func(*meta) {}, nil},
+		"no log to name":  {func(m *meta) { m.logID = "" }, nil},
+		"other version":   {func(m *meta) { m.version = 2 }, []string{"s1", "s2", "version 2", "speaks 1"}},
+		"other constants": {func(m *meta) { m.constants = 0xbb }, []string{"s1", "s2", "aa", "bb", "constants"}},
+		"other log":       {func(m *meta) { m.logID = "log-b" }, []string{"s1", "s2", "log-a", "log-b"}},
+	} {
+		other := mine
+		other.Name = "s2"
+		c.change(&other)
+		err := mine.compatible(other)
+		if (err == nil) != (c.words == nil) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, w := range c.words {
+			if !strings.Contains(err.Error(), w) {
+				t.Errorf("%s: %q does not name %q", name, err, w)
+			}
+		}
+	}
+}
