@@ -235,6 +235,11 @@ func (p *part) transact(f func(ctx context.Context, c *sql.Conn) error) (known b
 func (p *part) blocked() error {
 	holder := lockHolder(p.path + "-shm")
 	now := time.Now()
+	if holder.PID == 0 {
+		// The kernel's list is read in pieces while others change it, so an
+		// entry can be missed; who was seen before counts as there still.
+		return &roomlog.BlockedError{Partition: p.partition, OS: holder, For: 0}
+	}
 	if holder != p.block.os || p.block.since.IsZero() {
 		p.block = blocker{holder, now.Add(-lockWait)}
 	}
