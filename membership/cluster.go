@@ -3,63 +3,19 @@ package membership
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"math"
 	mathrand "math/rand/v2"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/memberlist"
 )
-
-// ErrOtherBoot is what a Linker reports when another boot answers.
-var ErrOtherBoot = errors.New("another boot answers")
-
-// Link is a standing connection to a shard's client port. Done is closed when it broke.
-type Link interface {
-	Done() <-chan struct{}
-	Close() error
-}
-
-// Linker dials shards as a member. An error that wraps syscall.ECONNREFUSED
-// means nobody listens there; one that wraps ErrOtherBoot that another boot answered.
-type Linker interface {
-	Link(ctx context.Context, addr, boot string) (Link, error)
-}
-
-// Transport carries gossip; membershiptest has one in memory.
-type Transport = memberlist.Transport
-
-// Options configures a Cluster.
-type Options struct {
-	Cluster   string       // gossip label, "px" when empty
-	Name      string       // needed: stable name
-	Boot      string       // boot id; drawn when empty
-	Role      Role         // needed
-	Client    string       // needed: advertised client address
-	Bind      string       // gossip host:port; port 0 means any; "" means 127.0.0.1:7946 or the next free
-	Advertise string       // host that others reach gossip at, if not Bind's
-	Join      []string     // gossip addresses of seeds
-	Dir       string       // shared data directory for discovery; "" means none
-	Secret    []byte       // 32 bytes; nil: no encryption, loopback only
-	LogID     string       // identity of the room log; "" is not compared
-	Linker    Linker       // nil: no member connections
-	Transport Transport    // nil: UDP and TCP at Bind; tests have one in memory
-	Logger    *slog.Logger // nil: discards
-}
-
-// firstPort is where gossip listens by default (memberlist's usual port).
-const firstPort = 7946
 
 // Cluster is this process's membership. Make it with New, start it with Run.
 type Cluster struct {
@@ -137,49 +93,6 @@ func New(opts Options) (*Cluster, error) {
 	c.mu.Unlock()
 	c.rebuild()
 	return c, nil
-}
-
-func bindPorts(bind string) (host string, ports []int, err error) {
-	if bind == "" {
-		for port := firstPort; port < firstPort+1000; port++ {
-			ports = append(ports, port)
-		}
-		return "127.0.0.1", ports, nil
-	}
-	host, text, err := net.SplitHostPort(bind)
-	if err != nil {
-		return "", nil, fmt.Errorf("gossip address %q: %w", bind, err)
-	}
-	port, err := strconv.Atoi(text)
-	if err != nil || port < 0 || port > 65535 {
-		return "", nil, fmt.Errorf("gossip address %q: the port must be 0 to 65535", bind)
-	}
-	if host == "" {
-		host = "0.0.0.0"
-	}
-	return host, []int{port}, nil
-}
-
-// config holds the settings measured for a LAN with detection in one to two seconds.
-func (c *Cluster) config(host string, port int) *memberlist.Config {
-	cfg := memberlist.DefaultLANConfig()
-	var suffix [2]byte
-	rand.Read(suffix[:]) //nolint:errcheck // never fails
-	// A name of its own for every boot makes a fast restart a plain leave and join.
-	cfg.Name = c.opts.Name + "#" + hex.EncodeToString(suffix[:])
-	cfg.BindAddr, cfg.BindPort = host, port
-	cfg.AdvertiseAddr, cfg.AdvertisePort = c.opts.Advertise, port
-	cfg.ProbeInterval, cfg.ProbeTimeout = 250*time.Millisecond, 125*time.Millisecond
-	cfg.SuspicionMult, cfg.SuspicionMaxTimeoutMult, cfg.AwarenessMaxMultiplier = 4, 2, 8
-	cfg.GossipInterval, cfg.GossipNodes, cfg.RetransmitMult, cfg.IndirectChecks = 100*time.Millisecond, 3, 4, 3
-	cfg.PushPullInterval, cfg.TCPTimeout = 10*time.Second, 2*time.Second
-	cfg.GossipToTheDeadTime, cfg.DeadNodeReclaimTime = 30*time.Second, time.Second
-	cfg.EnableCompression, cfg.UDPBufferSize = false, 1400
-	cfg.Label, cfg.SecretKey = c.opts.Cluster, c.opts.Secret
-	cfg.Delegate, cfg.Events, cfg.Merge, cfg.Alive = c, c, c, c
-	cfg.Transport = c.opts.Transport
-	cfg.Logger = slog.NewLogLogger(c.logger.Handler(), slog.LevelDebug)
-	return cfg
 }
 
 // Run gossips until ctx ends or Leave is called, and returns after everything
@@ -437,91 +350,4 @@ func NewBoot() string {
 	var b [4]byte
 	rand.Read(b[:]) //nolint:errcheck // never fails
 	return fmt.Sprintf("%013d-%x", time.Now().UnixMilli(), b)
-}
-
-// linkLoop keeps one connection to every other shard.
-func (c *Cluster) linkLoop(ctx context.Context) {
-	if c.opts.Linker == nil {
-		return
-	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	changed, stop := c.Watch()
-	defer stop()
-	running := map[string]context.CancelFunc{}
-	for {
-		seen := map[string]bool{}
-		for _, m := range c.Members() {
-			if m.Role != RoleShard || m.Boot == c.opts.Boot {
-				continue
-			}
-			seen[m.Boot] = true
-			if running[m.Boot] == nil {
-				linkCtx, cancel := context.WithCancel(ctx)
-				running[m.Boot] = cancel
-				wg.Go(func() { c.keepLink(linkCtx, m) })
-			}
-		}
-		c.mu.Lock()
-		for boot, cancel := range running {
-			if !seen[boot] {
-				cancel()
-				delete(running, boot)
-				delete(c.refused, boot)
-			}
-		}
-		c.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			for _, cancel := range running {
-				cancel()
-			}
-			return
-		case <-changed:
-		}
-	}
-}
-
-// keepLink holds the connection to one boot. Refused, or answered by another
-// boot, means dead for our own view until a connection to it stands.
-func (c *Cluster) keepLink(ctx context.Context, m Member) {
-	pause := 100 * time.Millisecond
-	for ctx.Err() == nil {
-		link, err := c.opts.Linker.Link(ctx, m.Client, m.Boot)
-		switch {
-		case err == nil:
-			c.setRefused(m.Boot, false)
-			pause = 100 * time.Millisecond
-			select {
-			case <-link.Done():
-			case <-ctx.Done():
-			}
-			if err := link.Close(); err != nil {
-				c.logger.Debug("close member connection", "err", err)
-			}
-			continue // once at once: a reset may have been the network's
-		case ctx.Err() != nil:
-			return
-		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, ErrOtherBoot):
-			c.setRefused(m.Boot, true)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-		pause = time.Duration(math.Min(float64(2*pause), float64(time.Second)))
-	}
-}
-
-func (c *Cluster) setRefused(boot string, refused bool) {
-	c.mu.Lock()
-	changed := c.refused[boot] != refused
-	c.refused[boot] = refused
-	c.mu.Unlock()
-	if changed {
-		if refused {
-			c.logger.Info("a shard's port refuses connections: taken for dead", "boot", boot)
-		}
-		c.mark()
-	}
 }

@@ -1,0 +1,80 @@
+package membership
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// Transport carries gossip; membershiptest has one in memory.
+type Transport = memberlist.Transport
+
+// Options configures a Cluster.
+type Options struct {
+	Cluster   string       // gossip label, "px" when empty
+	Name      string       // needed: stable name
+	Boot      string       // boot id; drawn when empty
+	Role      Role         // needed
+	Client    string       // needed: advertised client address
+	Bind      string       // gossip host:port; port 0 means any; "" means 127.0.0.1:7946 or the next free
+	Advertise string       // host that others reach gossip at, if not Bind's
+	Join      []string     // gossip addresses of seeds
+	Dir       string       // shared data directory for discovery; "" means none
+	Secret    []byte       // 32 bytes; nil: no encryption, loopback only
+	LogID     string       // identity of the room log; "" is not compared
+	Linker    Linker       // nil: no member connections
+	Transport Transport    // nil: UDP and TCP at Bind; tests have one in memory
+	Logger    *slog.Logger // nil: discards
+}
+
+// firstPort is where gossip listens by default (memberlist's usual port).
+const firstPort = 7946
+
+func bindPorts(bind string) (host string, ports []int, err error) {
+	if bind == "" {
+		for port := firstPort; port < firstPort+1000; port++ {
+			ports = append(ports, port)
+		}
+		return "127.0.0.1", ports, nil
+	}
+	host, text, err := net.SplitHostPort(bind)
+	if err != nil {
+		return "", nil, fmt.Errorf("gossip address %q: %w", bind, err)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil || port < 0 || port > 65535 {
+		return "", nil, fmt.Errorf("gossip address %q: the port must be 0 to 65535", bind)
+	}
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	return host, []int{port}, nil
+}
+
+// config holds the settings measured for a LAN with detection in one to two seconds.
+func (c *Cluster) config(host string, port int) *memberlist.Config {
+	cfg := memberlist.DefaultLANConfig()
+	var suffix [2]byte
+	rand.Read(suffix[:]) //nolint:errcheck // never fails
+	// A name of its own for every boot makes a fast restart a plain leave and join.
+	cfg.Name = c.opts.Name + "#" + hex.EncodeToString(suffix[:])
+	cfg.BindAddr, cfg.BindPort = host, port
+	cfg.AdvertiseAddr, cfg.AdvertisePort = c.opts.Advertise, port
+	cfg.ProbeInterval, cfg.ProbeTimeout = 250*time.Millisecond, 125*time.Millisecond
+	cfg.SuspicionMult, cfg.SuspicionMaxTimeoutMult, cfg.AwarenessMaxMultiplier = 4, 2, 8
+	cfg.GossipInterval, cfg.GossipNodes, cfg.RetransmitMult, cfg.IndirectChecks = 100*time.Millisecond, 3, 4, 3
+	cfg.PushPullInterval, cfg.TCPTimeout = 10*time.Second, 2*time.Second
+	cfg.GossipToTheDeadTime, cfg.DeadNodeReclaimTime = 30*time.Second, time.Second
+	cfg.EnableCompression, cfg.UDPBufferSize = false, 1400
+	cfg.Label, cfg.SecretKey = c.opts.Cluster, c.opts.Secret
+	cfg.Delegate, cfg.Events, cfg.Merge, cfg.Alive = c, c, c, c
+	cfg.Transport = c.opts.Transport
+	cfg.Logger = slog.NewLogLogger(c.logger.Handler(), slog.LevelDebug)
+	return cfg
+}

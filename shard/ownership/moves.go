@@ -1,0 +1,239 @@
+package ownership
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"positivity-exchange/comms"
+	"positivity-exchange/membership"
+	"positivity-exchange/shard/roomlog"
+)
+
+func (k *Keeper) lookAtMoves() {
+	select {
+	case k.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Yield answers a shard that asks for partition. The answer is one of comms.Yield*.
+func (k *Keeper) Yield(ctx context.Context, partition int, name, boot string) string {
+	if partition < 0 || partition >= len(k.slots) {
+		return comms.YieldNotHeld
+	}
+	s := &k.slots[partition]
+	self := k.gossip.Self()
+	if s.held.Load() == nil {
+		// The record may name us although we do not serve it: then let it go.
+		if err := k.take(ctx, s); err != nil {
+			return comms.YieldNotHeld
+		}
+		defer s.give()
+		record, err := k.log.Owner(ctx, partition)
+		if err == nil && record.Boot == self.Boot && !record.Released && s.held.Load() == nil &&
+			k.log.Release(ctx, partition, record.Epoch, roomlog.Release{NextName: name}) == nil {
+			return comms.YieldReleased
+		}
+		return comms.YieldNotHeld
+	}
+	if owner, _ := k.gossip.Table().Owner(partition); owner.Boot == self.Boot {
+		return comms.YieldNo
+	}
+	s.asked.Store(true)
+	if sessions, _ := k.rooms.Load(partition); sessions == 0 {
+		for _, m := range k.gossip.Members() {
+			if m.Boot == boot && k.move(ctx, partition, m, false) == nil {
+				return comms.YieldReleased
+			}
+		}
+	}
+	k.lookAtMoves()
+	return comms.YieldQueued
+}
+
+// Offered answers a shard that asks whether this one would take partition.
+func (k *Keeper) Offered(partition int, draining bool) bool {
+	self := k.gossip.Self()
+	if self.State != membership.StateActive || self.Cut {
+		return false
+	}
+	owner, ok := k.gossip.Table().Owner(partition)
+	return draining || ok && owner.Boot == self.Boot
+}
+
+// moveLoop gives up what the table gives to others.
+func (k *Keeper) moveLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.kick:
+		}
+		if k.gossip.Self().State != membership.StateActive {
+			continue // a drain moves by itself
+		}
+		k.moveAll(ctx, false, nil)
+	}
+}
+
+// moveAll moves every held partition that the table gives to another: those
+// asked for first, the busiest last, moveWidth at a time.
+func (k *Keeper) moveAll(ctx context.Context, draining bool, moved func()) {
+	type move struct {
+		partition, load int
+		asked           bool
+		to              membership.Member
+	}
+	var moves []move
+	self, table := k.gossip.Self(), k.gossip.Table()
+	for _, h := range k.Held() {
+		to, ok := table.Owner(h.Partition)
+		if !ok || to.Boot == self.Boot {
+			continue
+		}
+		load, _ := k.rooms.Load(h.Partition)
+		moves = append(moves, move{h.Partition, load, k.slots[h.Partition].asked.Load(), to})
+	}
+	slices.SortFunc(moves, func(a, b move) int {
+		if a.asked != b.asked {
+			if a.asked {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.load, b.load)
+	})
+	width := make(chan struct{}, moveWidth)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, m := range moves {
+		select {
+		case width <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		wg.Go(func() {
+			defer func() { <-width }()
+			asking, cancel := context.WithTimeout(ctx, answerWithin)
+			ok, err := k.peers.Offer(asking, m.to.Client, m.partition, draining)
+			cancel()
+			if err != nil || !ok {
+				k.logger.Debug("offer", "partition", m.partition, "to", m.to.Name, "ok", ok, "err", err)
+				return
+			}
+			if err := k.move(ctx, m.partition, m.to, true); err != nil {
+				k.logger.Debug("move", "partition", m.partition, "to", m.to.Name, "err", err)
+			} else if moved != nil {
+				moved()
+			}
+		})
+	}
+}
+
+// move gives one partition to `to`.
+func (k *Keeper) move(ctx context.Context, partition int, to membership.Member, announce bool) error {
+	s := &k.slots[partition]
+	if announce {
+		if sessions, _ := k.rooms.Load(partition); sessions > 0 {
+			k.rooms.Announce(partition, to)
+			if err := pause(ctx, announceFor); err != nil {
+				return err
+			}
+		}
+	}
+	if err := k.take(ctx, s); err != nil {
+		return err
+	}
+	defer s.give()
+	h := s.held.Load()
+	if h == nil {
+		return roomlog.ErrFenced
+	}
+	start := time.Now()
+	handover, err := k.rooms.Stop(ctx, partition)
+	if err != nil {
+		k.rooms.Resume(partition)
+		return err
+	}
+	err = k.log.Release(ctx, partition, h.Epoch, roomlog.Release{NextName: to.Name, NextAddr: to.Client, Handover: handover})
+	if err != nil {
+		record, readErr := k.log.Owner(ctx, partition)
+		if readErr == nil && (record.Epoch != h.Epoch || record.Released) {
+			s.held.Store(nil)
+			k.rooms.Lost(partition, h.Epoch, whereOf(record))
+			return err
+		}
+		k.rooms.Resume(partition)
+		return err
+	}
+	s.held.Store(nil)
+	s.asked.Store(false)
+	k.rooms.Released(partition, h.Epoch, Where{Name: to.Name, Addr: to.Client})
+	k.log.CloseIdle(partition)
+	k.logger.Info("released", "partition", partition, "epoch", h.Epoch, "to", to.Name, "took", time.Since(start))
+	return nil
+}
+
+// serveWants gives up partitions that another shard wants and cannot ask for,
+// if no client of theirs reaches us either.
+func (k *Keeper) serveWants(ctx context.Context) {
+	entries, err := k.log.Entries(ctx)
+	if err != nil {
+		return
+	}
+	self := k.gossip.Self()
+	for _, e := range entries {
+		if e.Boot == self.Boot {
+			continue
+		}
+		for _, p := range e.Wants {
+			if p < 0 || p >= len(k.slots) || k.slots[p].held.Load() == nil || time.Now().UnixNano() < k.slots[p].settled.Load() {
+				continue
+			}
+			if _, heard := k.rooms.Load(p); heard > 0 {
+				continue
+			}
+			to := membership.Member{Name: e.Name, Boot: e.Boot, Client: e.Client}
+			if err := k.move(ctx, p, to, false); err != nil {
+				k.logger.Debug("give up what is wanted", "partition", p, "err", err)
+			}
+		}
+	}
+}
+
+// Drain gives everything up, announced and paced until the deadline, then at
+// once. progress is called with the number still held after each change.
+func (k *Keeper) Drain(ctx context.Context, progress func(held int)) error {
+	var telling sync.Mutex // moves run beside each other, progress is told one at a time
+	tell := func() {
+		telling.Lock()
+		defer telling.Unlock()
+		if progress != nil {
+			progress(len(k.Held()))
+		}
+	}
+	k.gossip.SetState(membership.StateDraining)
+	paced, cancel := context.WithTimeout(ctx, k.opts.DrainTimeout)
+	defer cancel()
+	tell()
+	for len(k.Held()) > 0 && paced.Err() == nil {
+		if len(k.gossip.Table().Shards()) == 0 {
+			break // nobody to give to
+		}
+		k.moveAll(paced, true, tell)
+		if len(k.Held()) > 0 && pause(paced, 100*time.Millisecond) != nil {
+			break
+		}
+	}
+	for _, h := range k.Held() {
+		to, _ := k.gossip.Table().Owner(h.Partition)
+		if err := k.move(ctx, h.Partition, to, false); err != nil {
+			k.logger.Warn("release at the end of the drain", "partition", h.Partition, "err", err)
+		}
+		tell()
+	}
+	return ctx.Err()
+}
