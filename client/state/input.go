@@ -2,15 +2,34 @@ package state
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/rivo/uniseg"
 )
 
-// Input is a line being written: text and a place in it, by grapheme cluster.
+// maxUndo is how many changes of an input can be taken back.
+const maxUndo = 100
+
+// Input is what is being written: text and a place in it, by grapheme cluster.
+// A value; each method returns the changed one.
 type Input struct {
 	text   string
 	cursor int // bytes, at a cluster's edge
+	undo   []edit
+	killed string
+	recall int    // place in the input history, counted back from its end; 0: none
+	draft  string // what was written before recalling
+	done   completion
 }
+
+// edit is what Undo goes back to.
+type edit struct {
+	text   string
+	cursor int
+}
+
+// NewInput is an input that holds text, the cursor at its end.
+func NewInput(text string) Input { return Input{text: text, cursor: len(text)} }
 
 // String is the text.
 func (in Input) String() string { return in.text }
@@ -21,37 +40,190 @@ func (in Input) Before() string { return in.text[:in.cursor] }
 // Empty reports whether nothing is written.
 func (in Input) Empty() bool { return in.text == "" }
 
-// Insert writes s at the cursor.
-func (in Input) Insert(s string) Input {
-	return Input{in.text[:in.cursor] + s + in.text[in.cursor:], in.cursor + len(s)}
+// change makes a new text, remembering the old one.
+func (in Input) change(text string, cursor int) Input {
+	if text != in.text {
+		in.undo = append(in.undo[max(0, len(in.undo)-maxUndo):len(in.undo):len(in.undo)], edit{in.text, in.cursor})
+		in.recall = 0
+	}
+	in.text, in.cursor, in.done = text, cursor, completion{}
+	return in
 }
 
-// Move moves the cursor by clusters, as far as there are any.
-func (in Input) Move(by int) Input {
-	for ; by > 0 && in.cursor < len(in.text); by-- {
-		cluster, _, _, _ := uniseg.FirstGraphemeClusterInString(in.text[in.cursor:], -1)
-		in.cursor += len(cluster)
+// Undo takes the last change back.
+func (in Input) Undo() Input {
+	if n := len(in.undo); n > 0 {
+		in.text, in.cursor = in.undo[n-1].text, in.undo[n-1].cursor
+		in.undo = in.undo[:n-1]
 	}
-	for ; by < 0 && in.cursor > 0; by++ {
-		last := 0
-		for g := uniseg.NewGraphemes(in.text[:in.cursor]); g.Next(); {
+	in.done = completion{}
+	return in
+}
+
+// Insert writes s at the cursor.
+func (in Input) Insert(s string) Input {
+	return in.change(in.text[:in.cursor]+s+in.text[in.cursor:], in.cursor+len(s))
+}
+
+// Set replaces all of the text.
+func (in Input) Set(s string) Input { return in.change(s, len(s)) }
+
+// step is the cursor by clusters further, as far as there are any.
+func (in Input) step(by int) int {
+	at := in.cursor
+	for ; by > 0 && at < len(in.text); by-- {
+		cluster, _, _, _ := uniseg.FirstGraphemeClusterInString(in.text[at:], -1)
+		at += len(cluster)
+	}
+	for ; by < 0 && at > 0; by++ {
+		// A cluster can be long, a line is longer: look from the line's start.
+		from := strings.LastIndexByte(in.text[:at-1], '\n') + 1
+		last := from
+		for g := uniseg.NewGraphemes(in.text[from:at]); g.Next(); {
 			last, _ = g.Positions()
+			last += from
 		}
-		in.cursor = last
+		at = last
 	}
+	return at
+}
+
+func (in Input) moveTo(at int) Input {
+	in.cursor, in.done = at, completion{}
+	return in
+}
+
+// Move moves the cursor by clusters.
+func (in Input) Move(by int) Input { return in.moveTo(in.step(by)) }
+
+// Home moves to the start of the line, End to its end.
+func (in Input) Home() Input { return in.moveTo(strings.LastIndexByte(in.Before(), '\n') + 1) }
+
+// End moves to the end of the line.
+func (in Input) End() Input { return in.moveTo(in.lineEnd()) }
+
+func (in Input) lineEnd() int {
+	if i := strings.IndexByte(in.text[in.cursor:], '\n'); i >= 0 {
+		return in.cursor + i
+	}
+	return len(in.text)
+}
+
+// wordLeft and wordRight are the edges of words, as readline has them.
+func (in Input) wordLeft() int {
+	before := strings.TrimRightFunc(in.Before(), func(r rune) bool { return !isWord(r) })
+	return len(strings.TrimRightFunc(before, isWord))
+}
+
+func (in Input) wordRight() int {
+	after := in.text[in.cursor:]
+	rest := strings.TrimLeftFunc(after, func(r rune) bool { return !isWord(r) })
+	rest = strings.TrimLeftFunc(rest, isWord)
+	return len(in.text) - len(rest)
+}
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) }
+
+// WordLeft moves to the start of the word before the cursor.
+func (in Input) WordLeft() Input { return in.moveTo(in.wordLeft()) }
+
+// WordRight moves behind the word after the cursor.
+func (in Input) WordRight() Input { return in.moveTo(in.wordRight()) }
+
+// cut removes the text between two places and keeps it for Yank.
+func (in Input) cut(from, to int) Input {
+	if from == to {
+		return in
+	}
+	killed := in.text[from:to]
+	in = in.change(in.text[:from]+in.text[to:], from)
+	in.killed = killed
 	return in
 }
 
 // Delete removes clusters behind (positive) or before (negative) the cursor.
 func (in Input) Delete(by int) Input {
-	to := in.Move(by)
-	low, high := min(in.cursor, to.cursor), max(in.cursor, to.cursor)
-	return Input{in.text[:low] + in.text[high:], low}
+	to := in.step(by)
+	low, high := min(in.cursor, to), max(in.cursor, to)
+	return in.change(in.text[:low]+in.text[high:], low)
 }
 
-// DeleteWord removes the word before the cursor.
-func (in Input) DeleteWord() Input {
+// KillWord removes the word before the cursor, up to a blank.
+func (in Input) KillWord() Input {
 	before := strings.TrimRight(in.Before(), " \n")
-	before = before[:strings.LastIndexAny(before, " \n")+1]
-	return Input{before + in.text[in.cursor:], len(before)}
+	return in.cut(strings.LastIndexAny(before, " \n")+1, in.cursor)
 }
+
+// KillWordLeft and KillWordRight remove to the edge of a word.
+func (in Input) KillWordLeft() Input { return in.cut(in.wordLeft(), in.cursor) }
+
+// KillWordRight removes to the end of the word after the cursor.
+func (in Input) KillWordRight() Input { return in.cut(in.cursor, in.wordRight()) }
+
+// KillLeft removes to the start of the line.
+func (in Input) KillLeft() Input {
+	return in.cut(strings.LastIndexByte(in.Before(), '\n')+1, in.cursor)
+}
+
+// KillRight removes to the end of the line.
+func (in Input) KillRight() Input { return in.cut(in.cursor, in.lineEnd()) }
+
+// Yank writes what was cut last.
+func (in Input) Yank() Input { return in.Insert(in.killed) }
+
+// Swap exchanges the clusters around the cursor.
+func (in Input) Swap() Input {
+	at := in
+	if at.cursor == len(at.text) {
+		at = at.Move(-1)
+	}
+	left, right := at.step(-1), at.step(1)
+	if left == at.cursor {
+		return in
+	}
+	text := at.text[:left] + at.text[at.cursor:right] + at.text[left:at.cursor] + at.text[right:]
+	return in.change(text, right)
+}
+
+// Vertical moves the cursor by lines; false if there is no such line.
+func (in Input) Vertical(by int) (Input, bool) {
+	start := strings.LastIndexByte(in.Before(), '\n') + 1
+	column := uniseg.GraphemeClusterCount(in.text[start:in.cursor])
+	if by < 0 {
+		if start == 0 {
+			return in, false
+		}
+		in = in.moveTo(start - 1).Home()
+	} else {
+		end := in.lineEnd()
+		if end == len(in.text) {
+			return in, false
+		}
+		in = in.moveTo(end + 1)
+	}
+	for end := in.lineEnd(); column > 0 && in.cursor < end; column-- {
+		in.cursor = in.step(1)
+	}
+	return in, true
+}
+
+// Recall shows an older (positive) or newer input of history, whose newest is
+// its last; before the newest stands what was being written.
+func (in Input) Recall(history []string, by int) Input {
+	to := in.recall + by
+	if to < 0 || to > len(history) {
+		return in
+	}
+	if in.recall == 0 {
+		in.draft = in.text
+	}
+	text := in.draft
+	if to > 0 {
+		text = history[len(history)-to]
+	}
+	in.text, in.cursor, in.recall, in.done = text, len(text), to, completion{}
+	return in
+}
+
+// Recalling reports whether the text is one of the history.
+func (in Input) Recalling() bool { return in.recall > 0 }

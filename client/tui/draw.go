@@ -2,24 +2,22 @@ package tui
 
 import (
 	"fmt"
-	"hash/fnv"
 	"strings"
-	"time"
 
 	"github.com/gdamore/tcell/v2"
 	"github.com/rivo/uniseg"
 
 	"positivity-exchange/client/state"
+	"positivity-exchange/comms"
 )
-
-var plain = tcell.StyleDefault
 
 const (
 	roomPane   = 18  // columns of the room list
 	peoplePane = 20  // columns of the people pane
-	wide       = 100 // from here on people have a pane
+	wide       = 120 // from here on people have a pane
 	narrow     = 60  // below, the room list folds away
-	markAfter  = 300 * time.Millisecond
+	maxMeasure = 100 // columns of a message's text at most
+	maxInput   = 6   // rows of the input at most
 )
 
 // put writes s from (x, y) within width columns, by grapheme cluster, and
@@ -41,18 +39,30 @@ func (a *app) put(x, y, width int, style tcell.Style, s string) int {
 	return x
 }
 
-func (a *app) rule(x, y, width int) {
-	for i := range width {
-		a.screen.SetContent(x+i, y, '─', nil, plain.Dim(true))
+func (a *app) putCells(x, y, width int, cells []cell) {
+	end := x + width
+	for _, c := range cells {
+		if c.width == 0 {
+			continue
+		}
+		if x+c.width > end {
+			return
+		}
+		runes := []rune(c.text)
+		a.screen.SetContent(x, y, runes[0], runes[1:], c.style)
+		x += c.width
 	}
 }
 
-// colour is a name's own, of the ANSI colours that are readable on dark and light.
-func colour(name string) tcell.Style {
-	palette := [...]tcell.Color{tcell.ColorTeal, tcell.ColorGreen, tcell.ColorOlive, tcell.ColorBlue, tcell.ColorPurple, tcell.ColorMaroon}
-	h := fnv.New32a()
-	h.Write([]byte(name)) //nolint:errcheck // never fails
-	return plain.Foreground(palette[h.Sum32()%uint32(len(palette))])
+// rule draws a line with a word in its middle.
+func (a *app) rule(x, y, width int, style tcell.Style, word string) {
+	for i := range width {
+		a.screen.SetContent(x+i, y, '─', nil, style)
+	}
+	if word != "" {
+		word = " " + shorten(word, max(1, width-4)) + " "
+		a.put(x+max(0, (width-uniseg.StringWidth(word))/2), y, width, style, word)
+	}
 }
 
 func (a *app) draw() {
@@ -61,10 +71,14 @@ func (a *app) draw() {
 	w, h := a.screen.Size()
 	switch {
 	case w < 1 || h < 1:
-	case a.help:
-		a.drawHelp(w)
 	case a.st.Page == state.PageConnect:
 		a.drawConnect(w)
+	case a.st.Overlay == state.OverlayHelp:
+		a.drawHelp(w, h)
+	case a.st.Overlay == state.OverlayBare:
+		a.drawBare(w, h)
+	case a.st.Overlay == state.OverlayPreview:
+		a.drawPreview(w, h)
 	default:
 		a.drawChat(w, h)
 	}
@@ -73,46 +87,108 @@ func (a *app) draw() {
 
 func (a *app) drawConnect(w int) {
 	c := a.st.Connect
-	a.put(3, 1, w-3, plain.Bold(true), "Positivity Exchange")
+	a.put(3, 1, w-3, a.look.bold, "Positivity Exchange")
 	for i, line := range []struct{ label, value string }{{"router", c.Router}, {"name", c.Name}} {
-		a.put(3, 3+i, w-3, plain.Dim(true), line.label)
-		x := a.put(12, 3+i, w-12, plain, Clean(line.value))
+		a.put(3, 3+i, w-3, a.look.dim, line.label)
+		x := a.put(12, 3+i, w-12, a.look.plain, oneLine(line.value))
 		if c.Field == i {
-			a.screen.ShowCursor(x, 3+i)
+			a.screen.ShowCursor(min(x, w-1), 3+i)
 		}
 	}
-	a.put(3, 6, w-3, plain.Dim(true), "Enter connects · Tab next field · Esc quits · px up starts a cluster on this machine")
-	if c.Busy {
-		a.put(3, 7, w-3, plain, "connecting")
-	} else {
-		a.put(3, 7, w-3, plain.Foreground(tcell.ColorMaroon), Clean(c.Error))
+	a.put(3, 6, w-3, a.look.dim, "Enter connects · Tab next field · Esc quits · px up starts a cluster on this machine")
+	switch {
+	case c.Busy:
+		a.put(3, 7, w-3, a.look.plain, "connecting")
+	case c.Error != "":
+		a.put(3, 7, w-3, a.look.bad, oneLine(c.Error))
+	case a.st.Notice != "":
+		a.put(3, 7, w-3, a.look.warn, a.st.Notice)
+	case c.Name == "" && c.Field == 1:
+		a.put(3, 7, w-3, a.look.plain, "Which name will you use? Empty: a guest's, for this once.")
 	}
 }
 
-var helpLines = []string{
-	"Enter sends        Alt-Enter new line      PgUp PgDn scroll",
-	"Ctrl-N Ctrl-P      next, previous room     Alt-1..9 room by place",
-	"Alt-A              next unread room        F1 or ? this help",
-	"Ctrl-A E U K W     edit the line           Ctrl-C clears, then quits",
-	"",
-	"/join ROOM  /part  /create ROOM [DESCRIPTION]  /topic TEXT",
-	"/names  /where  /list  /help  /quit    // sends a slash",
-	"",
-	"Marks on your own: · queued  ✓ stored  ! failed",
+// helpLines are made from the bindings, so that they cannot be wrong.
+func (a *app) helpLines() (lines []string) {
+	for _, act := range actions() {
+		if keys := a.keys.keysOf(act); len(keys) > 0 && act.does != "" {
+			lines = append(lines, fmt.Sprintf("%-18s %s", strings.Join(keys, " "), act.does))
+		}
+	}
+	lines = append(lines, fmt.Sprintf("%-18s %s", "Alt-1 to Alt-9", "room by its place"), "")
+	for _, c := range state.Commands {
+		name := "/" + c.Name
+		if len(c.Also) > 0 {
+			name += " /" + strings.Join(c.Also, " /")
+		}
+		lines = append(lines, fmt.Sprintf("%-18s %s", name, strings.TrimSpace(c.Args+"  "+c.Does)))
+	}
+	return append(lines, fmt.Sprintf("%-18s %s", "//text", "sends /text"), "",
+		"Marks on your own messages: · on its way   ✓ stored   ! failed",
+		fmt.Sprintf("You are %s, online for %s; router %s", a.st.User, a.st.Online(), oneLine(a.st.Router.Addr)))
 }
 
-func (a *app) drawHelp(w int) {
-	a.put(2, 1, w-2, plain.Bold(true), "Help")
-	for i, line := range helpLines {
-		a.put(2, 3+i, w-2, plain, line)
+func (a *app) drawHelp(w, h int) {
+	lines := a.helpLines()
+	column := 62
+	columns := max(1, (w-2)/column)
+	if columns == 1 {
+		column = w
 	}
-	a.put(2, 4+len(helpLines), w-2, plain.Dim(true), "any key closes")
+	rows := max(1, h-3)
+	a.helpTop = max(0, min(a.helpTop, (len(lines)+columns-1)/columns-rows))
+	perColumn := max(rows, (len(lines)+columns-1)/columns)
+	a.put(2, 0, w-2, a.look.bold, "Help")
+	for i, line := range lines {
+		y := i%perColumn - a.helpTop
+		if y >= 0 && y < rows {
+			a.put(2+i/perColumn*column, 1+y, min(column-2, w-2), a.look.plain, line)
+		}
+	}
+	hint := "any key closes"
+	if perColumn > rows {
+		hint = "Up and Down scroll, any other key closes"
+	}
+	a.put(2, h-1, w-2, a.look.dim, hint)
+}
+
+func (a *app) drawPreview(w, h int) {
+	lines := strings.Split(Clean(a.st.Paste), "\n")
+	a.put(1, 0, w-1, a.look.bold, fmt.Sprintf("A paste of %d lines, as one message:", len(lines)))
+	for i, line := range lines {
+		if i == h-4 && len(lines) > h-3 {
+			a.put(1, 1+i, w-1, a.look.dim, fmt.Sprintf("and %d more", len(lines)-i))
+			break
+		}
+		a.put(1, 1+i, w-1, a.look.plain, line)
+	}
+	a.put(1, h-1, w-1, a.look.dim, "Enter writes it into the line · Esc drops it")
+}
+
+// drawBare draws messages alone, so that the terminal's own selection gets them.
+func (a *app) drawBare(w, h int) {
+	r := a.st.Current()
+	if r == nil {
+		return
+	}
+	y := h - 1
+	for i := len(r.Lines) - 1 - r.Scroll; i >= 0 && y >= 0; i-- {
+		l := r.Lines[i]
+		if l.Kind != state.LineMessage {
+			continue
+		}
+		lines := wrap(fmt.Sprintf("%s %s: %s", l.Time.Format("15:04"), oneLine(l.User), Clean(l.Text)), w)
+		for j := len(lines) - 1; j >= 0 && y >= 0; j-- {
+			a.put(0, y, w, a.look.plain, lines[j])
+			y--
+		}
+	}
 }
 
 func (a *app) drawChat(w, h int) {
-	r := a.st.Room(a.st.Active)
+	r := a.st.Current()
 	if r == nil {
-		a.put(1, 0, w-1, plain, a.st.Notice)
+		a.put(1, 0, w-1, a.look.plain, a.st.Notice)
 		return
 	}
 	left, right := 0, 0
@@ -122,13 +198,17 @@ func (a *app) drawChat(w, h int) {
 	if w >= wide {
 		right = peoplePane
 	}
-	count := fmt.Sprintf("%d here ", r.Count)
-	x := a.put(1, 0, w-1, plain.Bold(true), "#"+r.Name)
-	a.put(x+2, 0, w-x-3-len(count), plain.Dim(true), Clean(r.Description))
-	a.put(w-len(count), 0, len(count), plain, count)
-
-	input := wrap(Clean(r.Draft.String()), max(1, w-len([]rune(a.st.User))-5))
-	input = input[max(0, len(input)-5):]
+	a.drawHeader(r, w)
+	prompt := shorten(a.st.User, 12) + " ▸ "
+	if w < narrow {
+		prompt = "▸ "
+	}
+	from := 1 + uniseg.StringWidth(prompt)
+	input := wrapRaw(Clean(r.Draft.String()), max(1, w-from-1))
+	before := wrapRaw(Clean(r.Draft.Before()), max(1, w-from-1))
+	top := max(0, len(before)-maxInput) // the cursor's row stays in sight
+	input = input[top:min(len(input), top+maxInput)]
+	input = input[:max(1, min(len(input), h-4))]
 	bottom := h - 2 - len(input) // the row of the rule
 	if left > 0 {
 		a.drawRooms(left, bottom)
@@ -137,183 +217,129 @@ func (a *app) drawChat(w, h int) {
 		a.drawPeople(r, w-right, right, bottom)
 	}
 	a.drawLines(r, left, 1, w-left-right, bottom-1)
-	a.rule(0, bottom, w)
-	a.drawInput(r, input, bottom+1, w)
+	if a.st.Overlay == state.OverlayPalette {
+		a.drawPalette(w, bottom)
+	}
+	counter := ""
+	if n := len(r.Draft.String()); n > comms.MaxContent*9/10 {
+		counter = fmt.Sprintf("%d of %d bytes", n, comms.MaxContent)
+	}
+	a.rule(0, bottom, w, a.look.dim, counter)
+	if left > 0 && bottom > 0 {
+		a.screen.SetContent(left-1, bottom, '┴', nil, a.look.dim)
+	}
+	if a.st.Overlay == state.OverlayPalette {
+		x := a.put(1, bottom+1, w-1, a.look.bold, "▸ ")
+		x = a.put(x, bottom+1, w-x, a.look.plain, oneLine(a.st.Palette.Query.String()))
+		a.screen.ShowCursor(min(x, w-1), bottom+1)
+	} else {
+		a.put(1, bottom+1, w-1, a.look.name(a.st.User), prompt)
+		for i, line := range input {
+			a.put(from, bottom+1+i, w-from, a.look.plain, line)
+		}
+		row := min(len(before)-1-top, len(input)-1)
+		a.screen.ShowCursor(min(w-1, from+uniseg.StringWidth(before[len(before)-1])), bottom+1+max(0, row))
+	}
 	a.drawStatus(r, w, h-1)
 }
 
-func (a *app) drawRooms(width, bottom int) {
-	first := 0
-	for i, r := range a.st.Rooms {
-		if r.Name == a.st.Active && i >= bottom-1 {
-			first = min(i, i-bottom+2) // the active one stays in sight
+func (a *app) drawHeader(r *state.Room, w int) {
+	count := fmt.Sprintf("%d here ", r.Count)
+	if w < narrow {
+		count = ""
+		unread, mentions, _ := a.st.Totals()
+		if mentions > 0 {
+			count = fmt.Sprintf("@%d ", mentions)
+		}
+		if unread > 0 {
+			count += fmt.Sprintf("+%d ", unread)
 		}
 	}
-	for i, r := range a.st.Rooms[first:] {
+	x := a.put(1, 0, w-1, a.look.bold, "#"+r.Name)
+	a.put(x+2, 0, w-x-3-len(count), a.look.dim, oneLine(r.Description))
+	a.put(w-len(count), 0, len(count), a.look.plain, count)
+}
+
+func (a *app) drawRooms(width, bottom int) {
+	a.firstRoom = 0
+	for i, r := range a.st.Rooms {
+		if r.Name == a.st.Active && i >= bottom-1 {
+			a.firstRoom = min(i, i-bottom+2) // the active one stays in sight
+		}
+	}
+	for i, r := range a.st.Rooms[a.firstRoom:] {
 		y := 1 + i
 		if y >= bottom {
 			break
 		}
-		style := plain
+		style := a.look.plain
 		switch {
 		case r.Name == a.st.Active:
-			style = style.Reverse(true)
-		case r.Unread > 0:
-			style = style.Bold(true)
+			style = a.look.chosen
+		case r.Mentions > 0:
+			style = a.look.mention
+		case r.Unread > 0 && r.Level != state.NotifyNone:
+			style = a.look.bold
 		case !r.Joined:
-			style = style.Dim(true)
+			style = a.look.dim
 		}
-		badge := ""
-		if r.Unread > 0 {
-			badge = fmt.Sprint(min(r.Unread, 999))
-			if r.Mention {
-				badge = "@" + badge
-			}
-		}
-		a.put(1, y, width-3-len(badge), style, r.Name)
-		a.put(width-2-len(badge), y, len(badge), plain.Bold(true), badge)
+		badge := r.Badge()
+		room := width - 3 - uniseg.StringWidth(badge)
+		a.put(1, y, room, style, shorten(r.Name, room))
+		a.put(width-2-uniseg.StringWidth(badge), y, len(badge), a.look.bold, badge)
 	}
 	for y := 1; y < bottom; y++ {
-		a.screen.SetContent(width-1, y, '│', nil, plain.Dim(true))
+		a.screen.SetContent(width-1, y, '│', nil, a.look.dim)
 	}
 }
 
 func (a *app) drawPeople(r *state.Room, x, width, bottom int) {
 	for y := 1; y < bottom; y++ {
-		a.screen.SetContent(x, y, '│', nil, plain.Dim(true))
+		a.screen.SetContent(x, y, '│', nil, a.look.dim)
 	}
-	for i, u := range r.People() {
-		if 1+i >= bottom {
-			break
+	people := r.People()
+	for i, u := range people {
+		if y := 1 + i; y == bottom-2 && len(people) > i+1 {
+			a.put(x+2, y, width-2, a.look.dim, fmt.Sprintf("and %d more", r.Count-i))
+			return
+		} else if y < bottom-1 {
+			a.put(x+2, y, width-2, a.look.name(u), oneLine(u))
 		}
-		a.put(x+2, 1+i, width-2, colour(u), u)
 	}
 }
 
-func (a *app) drawInput(r *state.Room, input []string, y, w int) {
-	x := a.put(1, y, w-1, colour(a.st.User), a.st.User)
-	x = a.put(x+1, y, w-x-1, plain, "▸ ")
-	for i, line := range input {
-		a.put(x, y+i, w-x, plain, line)
+func (a *app) drawPalette(w, bottom int) {
+	choices := a.st.Choices()
+	rows := min(len(choices), max(1, bottom-2))
+	first := max(0, min(a.st.Palette.Chosen-rows+1, len(choices)-rows))
+	a.rule(0, bottom-rows-1, w, a.look.dim, "rooms, people, commands")
+	for i := range rows {
+		c, y := choices[first+i], bottom-rows+i
+		style := a.look.plain
+		if first+i == a.st.Palette.Chosen {
+			style = a.look.chosen
+		}
+		for x := range w {
+			a.screen.SetContent(x, y, ' ', nil, a.look.plain)
+		}
+		x := a.put(3, y, min(24, w-3), style, oneLine(c.Name))
+		a.put(max(x+2, 26), y, w-max(x+2, 26)-6, a.look.dim, oneLine(c.About))
+		a.put(w-5, y, 5, a.look.bold, c.Badge)
 	}
-	before := wrap(Clean(r.Draft.Before()), max(1, w-x))
-	a.screen.ShowCursor(min(w-1, x+uniseg.StringWidth(before[len(before)-1])), y+min(len(before), len(input))-1)
+	if len(choices) == 0 {
+		a.put(3, bottom-1, w-3, a.look.dim, "nothing fits; Enter opens the room of this name")
+	}
 }
 
 func (a *app) drawStatus(r *state.Room, w, y int) {
 	const help = "? help "
-	text := a.st.Notice
-	style := plain.Dim(true)
-	if text != "" {
-		style = plain.Foreground(tcell.ColorOlive)
-	} else {
-		text = a.st.Status(r)
+	text, style := a.st.Notice, a.look.warn
+	if text == "" {
+		text, style = a.st.Status(r), a.look.dim
 	}
-	a.put(1, y, w-len(help)-2, style, Clean(text))
-	a.put(w-len(help), y, len(help), plain.Dim(true), help)
-}
-
-// row is one screen line of the conversation.
-type row struct {
-	time, name, text, mark string
-	style                  tcell.Style
-	centre                 bool
-}
-
-const nameWidth = 12
-
-// rows lays the newest lines out until limit rows are full, oldest first.
-func (a *app) rows(r *state.Room, width, limit int) []row {
-	var out []row
-	text := max(1, min(width, 100)-6-nameWidth-4)
-	lines := append(append([]state.Line(nil), r.Lines...), r.Waiting...)
-	for i := len(lines) - 1; i >= 0 && len(out) < limit; i-- {
-		l := lines[i]
-		var these []row
-		if i == 0 || !sameDay(lines[i-1].Time, l.Time) {
-			these = append(these, row{text: l.Time.Format("Monday 2 January"), style: plain.Dim(true), centre: true})
-		}
-		if l.Kind != state.LineMessage {
-			these = append(these, row{text: Clean(l.Text), style: plain.Dim(true), centre: l.Kind == state.LineCut, time: ""})
-		} else {
-			run := i > 0 && lines[i-1].Kind == state.LineMessage && lines[i-1].User == l.User && sameDay(lines[i-1].Time, l.Time)
-			for j, part := range wrap(Clean(l.Text), text) {
-				one := row{text: part, style: plain}
-				if j == 0 {
-					if i == 0 || lines[i-1].Time.Truncate(time.Minute) != l.Time.Truncate(time.Minute) {
-						one.time = l.Time.Format("15:04")
-					}
-					if !run {
-						one.name = l.User
-					}
-					if l.Mine && (l.Mark == state.Failed || a.st.Now.Sub(l.Since) > markAfter) {
-						one.mark = string(l.Mark)
-					}
-				}
-				these = append(these, one)
-			}
-		}
-		for j := len(these) - 1; j >= 0; j-- {
-			out = append(out, these[j])
-		}
+	if w < narrow && a.st.Notice == "" {
+		text = strings.ReplaceAll(text, "Alt-A next", "Alt-K rooms")
 	}
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
-	}
-	return out
-}
-
-func sameDay(a, b time.Time) bool { return a.YearDay() == b.YearDay() && a.Year() == b.Year() }
-
-func (a *app) drawLines(r *state.Room, x, y, width, height int) {
-	if width < 8 || height < 1 {
-		return
-	}
-	rows := a.rows(r, width, height+r.Scroll)
-	end := max(min(len(rows), height), len(rows)-r.Scroll)
-	rows = rows[max(0, end-height):end]
-	for i, one := range rows {
-		y := y + height - len(rows) + i
-		if one.centre {
-			a.put(x+max(1, (width-uniseg.StringWidth(one.text))/2), y, width-1, one.style, one.text)
-			continue
-		}
-		a.put(x+1, y, 5, plain.Dim(true), one.time)
-		name := one.name
-		if uniseg.StringWidth(name) > nameWidth-1 {
-			name = name[:nameWidth-2] + "…"
-		}
-		a.put(x+7+nameWidth-1-uniseg.StringWidth(name), y, nameWidth, colour(one.name), name)
-		a.put(x+7+nameWidth, y, width-9-nameWidth, one.style, one.text)
-		a.put(x+min(width, 100)-2, y, 1, plain.Bold(one.mark == string(state.Failed)), one.mark)
-	}
-}
-
-// wrap breaks text into lines of at most width columns, between words where it can.
-func wrap(text string, width int) []string {
-	var lines []string
-	for _, paragraph := range strings.Split(text, "\n") {
-		line, used, space := "", 0, -1 // space: length of line before the last blank
-		for g := uniseg.NewGraphemes(paragraph); g.Next(); {
-			w := g.Width()
-			if used+w > width && line != "" {
-				rest := ""
-				if space > 0 && g.Str() != " " {
-					line, rest = line[:space], line[space+1:]
-				}
-				lines = append(lines, line)
-				line, used, space = rest, uniseg.StringWidth(rest), -1
-				if g.Str() == " " {
-					continue
-				}
-			}
-			if g.Str() == " " {
-				space = len(line)
-			}
-			line += g.Str()
-			used += w
-		}
-		lines = append(lines, line)
-	}
-	return lines
+	a.put(1, y, w-len(help)-2, style, shorten(oneLine(text), max(1, w-len(help)-2)))
+	a.put(w-len(help), y, len(help), a.look.dim, help)
 }

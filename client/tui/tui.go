@@ -4,80 +4,121 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
-	"unicode"
 
 	"github.com/gdamore/tcell/v2"
 
 	"positivity-exchange/client"
+	"positivity-exchange/client/profile"
 	"positivity-exchange/client/state"
 	"positivity-exchange/comms"
 )
 
-func isMark(r rune) bool { return unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) }
-
 // Options configures Run.
 type Options struct {
 	Routers []string
-	User    string // empty: a guest's name
-	Room    string // room to open; empty: general
+	User    string // empty: asked for
+	Room    string // room to open; empty: the one of the last visit, or general
 	Ask     bool   // show the connect page first
+	Config  profile.Config
+	Warning string // shown at first: what is wrong with the configuration
 	Screen  tcell.Screen
 	Now     func() time.Time
 	Logger  *slog.Logger
 }
 
-const connectFor = 2 * time.Second // until the connect page appears instead
+const (
+	connectFor = 2 * time.Second       // until the connect page appears instead
+	frame      = 16 * time.Millisecond // between two drawings: at most 60 a second
+	saveEvery  = 2 * time.Second
+	page       = 100 // records of a history page
+	cached     = 200 // records of a room kept on disk
+)
 
 // app is the program; its fields belong to the one UI goroutine.
 type app struct {
 	opts    Options
 	screen  tcell.Screen
+	look    theme
+	keys    bindings
 	session *client.Session
+	profile *profile.Profile
 	st      state.State
-	ctx     context.Context
-	results chan func() // what effects brought, run by the UI goroutine
-	quit    bool
-	help    bool
+	saved   string // what was saved last, to compare
+	savedAt time.Time
+	title   string
+
+	firstRoom int // of the room list, at its top
+	helpTop   int
+	shown     int             // lines of the conversation that were drawn last
+	filling   map[string]bool // rooms whose hole is being asked for
+	quit      bool
+	ctx       context.Context
+	effects   sync.WaitGroup
+	results   chan func() // what effects brought, run by the UI goroutine
 }
 
 // Run shows the client until its user quits or ctx ends.
 func Run(ctx context.Context, opts Options) (err error) {
-	if opts.Room == "" {
-		opts.Room = "general"
-	}
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	keys, err := bind(opts.Config.Keys)
+	if err != nil {
+		opts.Warning = err.Error()
+	}
 	if opts.Screen == nil {
 		if opts.Screen, err = tcell.NewScreen(); err != nil {
-			return fmt.Errorf("terminal: %w", err)
+			return fmt.Errorf("terminal: %w (px client --plain needs none)", err)
 		}
 	}
 	if err := opts.Screen.Init(); err != nil {
-		return fmt.Errorf("terminal: %w", err)
+		return fmt.Errorf("terminal: %w (px client --plain needs none)", err)
 	}
 	defer opts.Screen.Fini()
 	opts.Screen.EnablePaste()
+	opts.Screen.EnableFocus()
+	if opts.Config.Mouse {
+		opts.Screen.EnableMouse(tcell.MouseButtonEvents)
+	}
 	ctx, cancel := context.WithCancel(ctx)
+	a := &app{opts: opts, screen: opts.Screen, keys: keys, look: newTheme(opts.Config.Theme, opts.Screen.Colors()), filling: map[string]bool{}, ctx: ctx, results: make(chan func(), 16)}
+	defer a.effects.Wait()
 	defer cancel()
-	a := &app{opts: opts, screen: opts.Screen, ctx: ctx, results: make(chan func(), 16)}
-	a.st = state.State{Connect: state.Connect{Router: strings.Join(opts.Routers, ","), Name: opts.User}, Since: opts.Now(), Now: opts.Now()}
-	a.st.Page = state.PageConnect
-	defer func() {
-		if a.session != nil {
-			a.session.Close() //nolint:errcheck // never fails
-		}
-	}()
-	if !opts.Ask {
+	defer a.close()
+	a.st = state.State{Page: state.PageConnect, Connect: state.Connect{Router: strings.Join(opts.Routers, ","), Name: opts.User}, Since: opts.Now(), Now: opts.Now(), Notice: oneLine(opts.Warning)}
+	if opts.User == "" {
+		a.st.Connect.Name = profile.LastUser()
+	}
+	if a.st.Connect.Name == "" {
+		a.st.Connect.Field = 1 // the first run's question: which name?
+	} else if !opts.Ask {
 		a.connect()
 	}
 	return a.run(ctx)
 }
 
-// run is the UI goroutine: event, new state, draw.
+// close saves and ends what was opened.
+func (a *app) close() {
+	a.save(true)
+	if a.session != nil {
+		a.session.Close() //nolint:errcheck // never fails
+	}
+	if a.profile != nil {
+		if err := a.profile.Close(); err != nil {
+			a.opts.Logger.Warn("close the profile", "err", err)
+		}
+	}
+}
+
+// run is the UI goroutine: what happened, new state, draw.
 func (a *app) run(ctx context.Context) error {
 	keys := make(chan tcell.Event, 64)
 	stop := make(chan struct{})
@@ -92,9 +133,11 @@ func (a *app) run(ctx context.Context) error {
 	}()
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
+	var drawn time.Time
+	next := time.NewTimer(0) // the next drawing
+	defer next.Stop()
+	wait := false
 	for !a.quit {
-		a.st.Now = a.opts.Now()
-		a.draw()
 		var events <-chan client.Event
 		if a.session != nil {
 			events = a.session.Events()
@@ -102,45 +145,91 @@ func (a *app) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case e := <-keys:
+		case e, ok := <-keys:
+			if !ok {
+				return errors.New("the terminal has gone away")
+			}
 			a.input(e)
 		case e, ok := <-events:
 			if !ok {
 				return client.ErrClosed
 			}
-			a.st = a.st.Apply(e)
-			for n := 0; n < 500; n++ { // draw once for all that is there
+			a.apply(e)
+			for more := true; more; { // draw once for all that is there
 				select {
 				case e, ok := <-events:
-					if ok {
-						a.st = a.st.Apply(e)
+					if more = ok; ok {
+						a.apply(e)
 					}
 				default:
-					n = 500
+					more = false
 				}
 			}
 		case f := <-a.results:
 			f()
 		case <-tick.C:
+		case <-next.C:
+			wait = false
+			a.st.Now = a.opts.Now()
+			a.draw()
+			a.afterDraw()
+			drawn = time.Now()
+			continue
+		}
+		a.st.Now = a.opts.Now()
+		if !wait {
+			wait = true
+			next.Reset(max(0, frame-time.Since(drawn)))
 		}
 	}
 	return nil
 }
 
+// apply takes an event of the session and does what it asks for.
+func (a *app) apply(e client.Event) {
+	before := a.st
+	a.st = a.st.Apply(e)
+	if m, ok := e.(client.Message); ok {
+		a.notify(before, m)
+	}
+}
+
+// afterDraw does what can wait until the screen is there.
+func (a *app) afterDraw() {
+	if title := oneLine(a.st.Title()); title != a.title {
+		a.title = title
+		a.screen.SetTitle(title)
+	}
+	a.fill()
+	a.save(false)
+}
+
 // effect runs f beside the UI and what it returns in it.
 func (a *app) effect(f func(ctx context.Context) func()) {
-	go func() {
+	a.effects.Go(func() {
 		done := f(a.ctx)
 		select {
 		case a.results <- done:
 		case <-a.ctx.Done():
 		}
-	}()
+	})
 }
 
+func (a *app) say(format string, args ...any) {
+	a.st.Notice = strings.Join(strings.Fields(Clean(fmt.Sprintf(format, args...))), " ")
+}
+
+// connect logs in with what the connect page says.
 func (a *app) connect() {
-	a.st.Connect.Error, a.st.Connect.Busy = "", true
-	router, name := a.st.Connect.Router, a.st.Connect.Name
+	router, name := strings.TrimSpace(a.st.Connect.Router), strings.TrimSpace(a.st.Connect.Name)
+	a.st.Connect.Error = ""
+	if name != "" {
+		if err := comms.CheckUserName(name); err != nil {
+			a.st.Connect.Error, a.st.Connect.Field = err.Error(), 1
+			return
+		}
+	}
+	a.st.Connect.Busy = true
 	a.effect(func(ctx context.Context) func() {
 		ctx, cancel := context.WithTimeout(ctx, connectFor)
 		defer cancel()
@@ -152,284 +241,78 @@ func (a *app) connect() {
 				return
 			}
 			a.session = s
-			a.st.Page, a.st.User, a.st.Since = state.PageChat, s.User(), a.opts.Now()
-			a.listRooms()
-			a.open(a.opts.Room)
-		}
-	})
-}
-
-func (a *app) listRooms() {
-	s := a.session
-	a.effect(func(ctx context.Context) func() {
-		list, err := s.Rooms(ctx, comms.ListRooms{})
-		return func() {
-			if err == nil {
-				a.st = a.st.WithRooms(list.Rooms)
-			}
-		}
-	})
-}
-
-// open shows a room, joining it if need be.
-func (a *app) open(name string) {
-	a.st = a.st.Open(name)
-	r := a.st.Room(name)
-	if r == nil || r.Joined || r.Joining {
-		return
-	}
-	a.st = a.st.Update(name, func(r *state.Room) { r.Joining = true })
-	s := a.session
-	a.effect(func(ctx context.Context) func() {
-		err := s.Join(ctx, name, nil)
-		var page comms.HistoryPage
-		if err == nil {
-			page, err = s.History(ctx, comms.History{Room: name, Before: comms.MaxSeq, Limit: 100})
-		}
-		return func() {
-			a.st = a.st.Update(name, func(r *state.Room) { r.Joining = false })
-			if err != nil {
-				a.say(err)
-				return
-			}
-			a.st = a.st.WithHistory(name, page)
-		}
-	})
-}
-
-// older loads the page above what is shown.
-func (a *app) older() {
-	r := a.st.Room(a.st.Active)
-	if r == nil || r.Loading || len(r.Lines) == 0 || r.Lines[0].Seq <= 1 {
-		return
-	}
-	name, before, s := r.Name, r.Lines[0].Seq, a.session
-	a.st = a.st.Update(name, func(r *state.Room) { r.Loading = true })
-	a.effect(func(ctx context.Context) func() {
-		page, err := s.History(ctx, comms.History{Room: name, Before: before, Limit: 100})
-		return func() {
-			a.st = a.st.Update(name, func(r *state.Room) { r.Loading = false })
-			if err == nil {
-				a.st = a.st.WithHistory(name, page)
-			}
-		}
-	})
-}
-
-func (a *app) say(err error) {
-	a.st.Notice = strings.ReplaceAll(err.Error(), "\n", ", ")
-}
-
-// input handles one terminal event.
-func (a *app) input(e tcell.Event) {
-	switch e := e.(type) {
-	case *tcell.EventResize:
-		a.screen.Sync()
-	case *tcell.EventPaste:
-		a.st.Pasting = e.Start()
-	case *tcell.EventKey:
-		if a.st.Page == state.PageConnect {
-			a.connectKey(e)
-		} else {
-			a.chatKey(e)
-		}
-	}
-}
-
-func (a *app) connectKey(e *tcell.EventKey) {
-	c := &a.st.Connect
-	field := &c.Router
-	if c.Field == 1 {
-		field = &c.Name
-	}
-	switch e.Key() {
-	case tcell.KeyEscape, tcell.KeyCtrlC:
-		a.quit = true
-	case tcell.KeyTab, tcell.KeyDown, tcell.KeyUp, tcell.KeyBacktab:
-		c.Field = 1 - c.Field
-	case tcell.KeyEnter:
-		if !c.Busy {
-			a.connect()
-		}
-	case tcell.KeyBackspace, tcell.KeyBackspace2:
-		if r := []rune(*field); len(r) > 0 {
-			*field = string(r[:len(r)-1])
-		}
-	case tcell.KeyRune:
-		*field += string(e.Rune())
-	}
-}
-
-func (a *app) chatKey(e *tcell.EventKey) {
-	if a.help {
-		a.help = false
-		return
-	}
-	a.st.Notice = ""
-	alt := e.Modifiers()&tcell.ModAlt != 0
-	r := a.st.Room(a.st.Active)
-	if r == nil {
-		if e.Key() == tcell.KeyCtrlC {
-			a.quit = true
-		}
-		return
-	}
-	input := r.Draft
-	switch {
-	case e.Key() == tcell.KeyEnter && (alt || a.st.Pasting):
-		input = input.Insert("\n")
-	case e.Key() == tcell.KeyEnter:
-		a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = state.Input{}; r.Scroll = 0 })
-		a.submit(r.Name, input.String())
-		return
-	case e.Key() == tcell.KeyCtrlC && input.Empty():
-		a.quit = true
-		return
-	case e.Key() == tcell.KeyCtrlC:
-		a.st.Notice = "Ctrl-C again with an empty line quits"
-		input = state.Input{}
-	case e.Key() == tcell.KeyCtrlN, e.Key() == tcell.KeyDown && alt:
-		a.open(a.st.Next(1))
-		return
-	case e.Key() == tcell.KeyCtrlP, e.Key() == tcell.KeyUp && alt:
-		a.open(a.st.Next(-1))
-		return
-	case alt && e.Rune() == 'a':
-		if name := a.st.NextUnread(); name != "" {
-			a.open(name)
-		}
-		return
-	case alt && e.Rune() >= '1' && e.Rune() <= '9':
-		if i := int(e.Rune() - '1'); i < len(a.st.Rooms) {
-			a.open(a.st.Rooms[i].Name)
-		}
-		return
-	case e.Key() == tcell.KeyPgUp:
-		a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll += 10 })
-		a.older()
-		return
-	case e.Key() == tcell.KeyPgDn:
-		a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll = max(0, r.Scroll-10) })
-		return
-	case e.Key() == tcell.KeyF1, e.Rune() == '?' && e.Key() == tcell.KeyRune && input.Empty():
-		a.help = true
-		return
-	default:
-		input = edit(input, e)
-	}
-	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = input })
-}
-
-// edit applies one editing key.
-func edit(in state.Input, e *tcell.EventKey) state.Input {
-	switch e.Key() {
-	case tcell.KeyRune:
-		if e.Modifiers()&tcell.ModAlt == 0 {
-			return in.Insert(string(e.Rune()))
-		}
-	case tcell.KeyTab:
-		return in.Insert(" ")
-	case tcell.KeyLeft, tcell.KeyCtrlB:
-		return in.Move(-1)
-	case tcell.KeyRight, tcell.KeyCtrlF:
-		return in.Move(1)
-	case tcell.KeyHome, tcell.KeyCtrlA:
-		return in.Move(-1 << 30)
-	case tcell.KeyEnd, tcell.KeyCtrlE:
-		return in.Move(1 << 30)
-	case tcell.KeyBackspace, tcell.KeyBackspace2:
-		return in.Delete(-1)
-	case tcell.KeyDelete, tcell.KeyCtrlD:
-		return in.Delete(1)
-	case tcell.KeyCtrlU:
-		return in.Delete(-1 << 30)
-	case tcell.KeyCtrlK:
-		return in.Delete(1 << 30)
-	case tcell.KeyCtrlW:
-		return in.DeleteWord()
-	}
-	return in
-}
-
-// submit sends a line or carries out a command. What fails comes back as the draft.
-func (a *app) submit(room, text string) {
-	if strings.TrimSpace(text) == "" {
-		return
-	}
-	if command, is := strings.CutPrefix(text, "/"); is && !strings.HasPrefix(text, "//") {
-		a.command(room, command)
-		return
-	}
-	text = strings.TrimPrefix(text, "/")
-	if strings.HasPrefix(text, "/") || text != "" {
-		id, err := a.session.Post(room, text)
-		if err != nil {
-			a.say(err)
-			a.st = a.st.Update(room, func(r *state.Room) { r.Draft = state.Input{}.Insert(text) })
-			return
-		}
-		a.st = a.st.Posted(room, id, text)
-	}
-}
-
-func (a *app) command(room, line string) {
-	word, rest, _ := strings.Cut(line, " ")
-	rest = strings.TrimSpace(rest)
-	s := a.session
-	switch word {
-	case "join", "j":
-		a.open(strings.TrimPrefix(rest, "#"))
-	case "part", "leave":
-		a.effect(func(ctx context.Context) func() {
-			err := s.Leave(ctx, room)
-			return func() {
-				if err != nil {
-					a.say(err)
+			if name != "" {
+				if err := profile.SetLastUser(name); err != nil {
+					a.opts.Logger.Warn("keep the name", "err", err)
 				}
 			}
-		})
-	case "create":
-		name, description, _ := strings.Cut(rest, " ")
-		a.effect(func(ctx context.Context) func() {
-			err := s.Create(ctx, name, strings.TrimSpace(description))
-			return func() {
-				if err != nil {
-					a.say(err)
-					return
-				}
-				a.st = a.st.WithRooms([]comms.Room{{Name: name, Description: description}})
-				a.open(name)
-			}
-		})
-	case "topic":
-		if _, err := s.PostTopic(room, rest); err != nil {
-			a.say(err)
+			a.enter(router, name)
 		}
-	case "names":
-		if r := a.st.Room(room); r != nil {
-			a.st.Notice = fmt.Sprintf("%d here: %s", r.Count, strings.Join(r.People(), " "))
+	})
+}
+
+// enter opens the chat page of a session that is logged in.
+func (a *app) enter(router, name string) {
+	a.st.Page, a.st.User, a.st.Since = state.PageChat, a.session.User(), a.opts.Now()
+	var saved state.Saved
+	if name != "" { // a guest's name is another the next time
+		var err error
+		if a.profile, err = profile.Open(name + "@" + router); err != nil {
+			a.say("%v", err)
 		}
-	case "where":
-		a.effect(func(ctx context.Context) func() {
-			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-			defer cancel()
-			at, err := s.Where(ctx, room)
-			return func() {
-				if err != nil {
-					a.say(err)
-					return
-				}
-				a.st.Notice = fmt.Sprintf("#%s is served by %s at %s, epoch %d", room, at.Shard, at.Addr, at.Epoch)
-			}
-		})
-	case "list":
-		a.listRooms()
-	case "help":
-		a.help = true
-	case "quit", "q":
-		a.quit = true
-	default:
-		a.say(errors.New("there is no command /" + word + "; ? lists them, // sends a slash"))
-		a.st = a.st.Update(room, func(r *state.Room) { r.Draft = state.Input{}.Insert("/" + line) })
+		if saved, err = a.profile.Load(); err != nil {
+			a.say("%v", err)
+		}
+		a.st = a.st.Restore(saved)
+	}
+	open := a.opts.Room
+	if open == "" {
+		open = saved.Active
+	}
+	if open == "" {
+		open = "general"
+	}
+	notice := a.st.Notice
+	a.open(open)
+	a.st.Notice = notice
+	for room, one := range saved.Rooms {
+		if one.Joined && room != open {
+			a.join(room)
+		}
+	}
+	a.listRooms("")
+}
+
+// save keeps what is to outlive the program, now and then and at the end.
+func (a *app) save(end bool) {
+	if a.profile == nil || !end && time.Since(a.savedAt) < saveEvery {
+		return
+	}
+	a.savedAt = time.Now()
+	saved := a.st.Save()
+	if now := fmt.Sprintf("%+v", saved); now != a.saved {
+		a.saved = now
+		if err := a.profile.Save(saved); err != nil {
+			a.say("%v", err)
+		}
+	}
+	if !end {
+		return
+	}
+	for _, r := range a.st.Rooms {
+		records := r.Records(cached)
+		if len(records) == 0 {
+			continue
+		}
+		if err := a.profile.SaveRoom(r.Name, records, r.Last); err != nil {
+			a.opts.Logger.Warn("save a room", "room", r.Name, "err", err)
+		}
+	}
+}
+
+// writeTTY writes bytes that the screen library has no call for.
+func (a *app) writeTTY(s string) {
+	if tty, ok := a.screen.Tty(); ok {
+		io.WriteString(tty, s) //nolint:errcheck // a notification that is not shown
 	}
 }

@@ -1,8 +1,10 @@
 package tui
 
 import (
+	"context"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -47,6 +49,10 @@ func dump(s tcell.SimulationScreen) string {
 	return b.String()
 }
 
+func said(room, user, text string, seq uint64) client.Message {
+	return client.Message{Room: room, Record: comms.Record{Kind: comms.KindMessage, Seq: seq, User: user, ID: fmt.Sprint(seq), Time: noon.Add(time.Duration(seq) * 20 * time.Second).UnixMilli(), Content: text}}
+}
+
 func chat() state.State {
 	st := state.State{Page: state.PageChat, User: "ada", Since: noon.Add(-time.Minute), Now: noon.Add(5 * time.Minute), Router: client.RouterLink{Up: true}}
 	st = st.WithRooms([]comms.Room{{Name: "general", Description: "Everything and nothing"}, {Name: "go", Description: "Gophers"}, {Name: "music"}})
@@ -54,7 +60,9 @@ func chat() state.State {
 	st = st.Apply(client.Joined{Room: "general", Users: []string{"ada", "bob"}, Count: 2, Description: "Everything and nothing"})
 	st = st.Apply(client.RoomLink{Room: "general", State: client.LinkUp, Shard: "s1"})
 	say := func(room, user, text string, seq uint64, mine bool) {
-		st = st.Apply(client.Message{Room: room, Mine: mine, Record: comms.Record{Kind: comms.KindMessage, Seq: seq, User: user, ID: fmt.Sprint(seq), Time: noon.Add(time.Duration(seq) * 20 * time.Second).UnixMilli(), Content: text}})
+		m := said(room, user, text, seq)
+		m.Mine = mine
+		st = st.Apply(m)
 	}
 	say("general", "bob", "has anyone tried the new table builder? it moves very few partitions when a shard joins, which is nearly the least there can be", 1, false)
 	say("general", "bob", "日本語 and 👩‍👩‍👧 and e\u0301\u0301\u0301\u0301\u0301\u0301\u0301", 2, false)
@@ -67,20 +75,56 @@ func chat() state.State {
 	return st
 }
 
-func TestGoldenScreens(t *testing.T) {
-	reconnecting := chat().Apply(client.RoomLink{Room: "general", State: client.LinkReconnecting})
+// showing is an app that draws st.
+func showing(t interface{ Fatal(...any) }, w, h int, st state.State) (*app, tcell.SimulationScreen) {
+	keys, err := bind(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := screen(t, w, h)
+	return &app{screen: s, st: st, keys: keys, look: newTheme("auto", 16), filling: map[string]bool{}, opts: Options{Now: func() time.Time { return noon }, Logger: slog.New(slog.DiscardHandler)}}, s
+}
+
+// states are the pictures whose screens are kept.
+func states() map[string]state.State {
+	reconnecting := chat().Apply(client.RoomLink{Room: "general", State: client.LinkReconnecting, Shard: "s2"})
 	reconnecting.Now = reconnecting.Now.Add(3 * time.Second)
 	failed := chat().Apply(client.SendFailed{Room: "general", ID: "5", Err: &client.Refused{Message: "too long"}})
-	cut := chat().Apply(client.Cut{Room: "general", At: 2})
-	draft := chat().Update("general", func(r *state.Room) { r.Draft = r.Draft.Insert("and if it dies in betwe") })
-	connect := state.State{Connect: state.Connect{Router: "localhost:8080", Name: "ada", Error: "could not reach localhost:8080: connection refused"}}
-	for name, st := range map[string]state.State{"chat": chat(), "reconnecting": reconnecting, "failed": failed, "cut": cut, "draft": draft, "connect": connect} {
+	draft := chat().Update("general", func(r *state.Room) { r.Draft = r.Draft.Insert("and if it dies in betwe\na second line") })
+	unread := chat().Open("go").Apply(said("general", "mia", "@ada look at s4, it took https://example.org/ring/with/a/rather/long/path/that/does/not/fit and `go`", 5)).Apply(said("general", "bob", "it *really* did", 6))
+	marker := unread.Open("general")
+	hole := chat().Apply(said("general", "eve", "far ahead", 60))
+	quiet := unread.Update("general", func(r *state.Room) { r.Level = state.NotifyNone })
+	scrolled := chat().Update("general", func(r *state.Room) { r.Scroll = 2 })
+	palette := unread
+	palette.Overlay, palette.Palette.Query = state.OverlayPalette, state.NewInput("mu")
+	help := chat()
+	help.Overlay = state.OverlayHelp
+	preview := chat()
+	preview.Overlay, preview.Paste = state.OverlayPreview, strings.Repeat("a line of code\n", 29)+"the last"
+	bare := chat()
+	bare.Overlay = state.OverlayBare
+	notice := chat()
+	notice.Notice = "#general is served by s2 at 127.0.0.1:4000, epoch 7"
+	search := chat()
+	search.Search = "joins"
+	return map[string]state.State{
+		"chat": chat(), "reconnecting": reconnecting, "failed": failed, "cut": chat().Apply(client.Cut{Room: "general", At: 2}), "draft": draft,
+		"unread": unread, "marker": marker, "hole": hole, "muted": quiet, "scrolled": scrolled, "palette": palette, "help": help, "preview": preview,
+		"bare": bare, "notice": notice, "search": search, "no-router": chat().Apply(client.RouterLink{Up: false}),
+		"connect": {Connect: state.Connect{Router: "localhost:8080", Name: "ada", Error: "could not reach localhost:8080: connection refused"}},
+		"first":   {Connect: state.Connect{Router: "localhost:8080", Field: 1}},
+	}
+}
+
+func TestGoldenScreens(t *testing.T) {
+	for name, st := range states() {
 		for _, size := range [][2]int{{200, 50}, {80, 24}, {40, 10}} {
 			file := fmt.Sprintf("testdata/%s-%dx%d.txt", name, size[0], size[1])
 			t.Run(file, func(t *testing.T) {
-				s := screen(t, size[0], size[1])
+				a, s := showing(t, size[0], size[1], st)
 				defer s.Fini()
-				(&app{screen: s, st: st, opts: Options{}}).draw()
+				a.draw()
 				got := dump(s)
 				if *update {
 					if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -99,6 +143,20 @@ func TestGoldenScreens(t *testing.T) {
 	}
 }
 
+// TestNothingCrashesInTinyWindows draws every state at every small size.
+func TestNothingCrashesInTinyWindows(t *testing.T) {
+	for _, st := range states() {
+		a, s := showing(t, 1, 1, st)
+		for w := 1; w < 24; w++ {
+			for h := 1; h < 12; h++ {
+				s.SetSize(w, h)
+				a.draw()
+			}
+		}
+		s.Fini()
+	}
+}
+
 func TestCleanLeavesNothingThatMovesATerminal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		for _, r := range Clean(rapid.String().Draw(t, "text")) {
@@ -109,43 +167,92 @@ func TestCleanLeavesNothingThatMovesATerminal(t *testing.T) {
 	})
 }
 
-// TestAnyStateDraws applies any sequence of events and keys, at any size.
+// TestAnyStateDraws lets any sequence of events, keys, pastes and sizes happen.
 func TestAnyStateDraws(t *testing.T) {
+	var everyKey []*tcell.EventKey
+	for key := range specialKeys {
+		for _, mod := range []tcell.ModMask{tcell.ModNone, tcell.ModAlt, tcell.ModCtrl} {
+			everyKey = append(everyKey, tcell.NewEventKey(key, 0, mod))
+		}
+	}
+	for key := tcell.KeyCtrlA; key <= tcell.KeyCtrlZ; key++ {
+		everyKey = append(everyKey, tcell.NewEventKey(key, 0, tcell.ModCtrl))
+	}
+	for _, r := range "abcdefghijklmnopqrstuvwxyz0123456789/?#@:>_ " {
+		everyKey = append(everyKey, tcell.NewEventKey(tcell.KeyRune, r, tcell.ModNone), tcell.NewEventKey(tcell.KeyRune, r, tcell.ModAlt))
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		s := screen(t, rapid.IntRange(1, 130).Draw(t, "width"), rapid.IntRange(1, 40).Draw(t, "height"))
+		a, s := showing(t, rapid.IntRange(1, 130).Draw(t, "width"), rapid.IntRange(1, 40).Draw(t, "height"), chat())
 		defer s.Fini()
-		a := &app{screen: s, st: chat(), opts: Options{}}
+		ctx, cancel := context.WithCancel(context.Background())
+		a.ctx, a.results = ctx, make(chan func(), 16)
+		defer a.effects.Wait()
+		defer cancel()
 		room := rapid.SampledFrom([]string{"general", "go", "music", "new"})
 		name := rapid.SampledFrom([]string{"ada", "bob", "mia", "a-name-that-is-longer-than-its-pl"})
 		var seq uint64 = 10
 		t.Repeat(map[string]func(*rapid.T){
 			"message": func(t *rapid.T) {
-				seq++
-				a.st = a.st.Apply(client.Message{Room: room.Draw(t, "room"), Record: comms.Record{Kind: comms.KindMessage, Seq: seq, User: name.Draw(t, "user"), Content: rapid.String().Draw(t, "text")}})
+				seq += rapid.Uint64Range(0, 3).Draw(t, "step")
+				a.apply(client.Message{Room: room.Draw(t, "room"), Record: comms.Record{Kind: rapid.SampledFrom([]string{comms.KindMessage, comms.KindTopic, "other"}).Draw(t, "kind"), Seq: seq, User: name.Draw(t, "user"), Content: rapid.String().Draw(t, "text")}})
 			},
 			"presence": func(t *rapid.T) {
-				a.st = a.st.Apply(client.Presence{Room: room.Draw(t, "room"), Joined: []string{name.Draw(t, "joined")}, Left: []string{name.Draw(t, "left")}})
+				a.apply(client.Presence{Room: room.Draw(t, "room"), Joined: []string{name.Draw(t, "joined")}, Left: []string{name.Draw(t, "left")}})
 			},
-			"cut":  func(t *rapid.T) { a.st = a.st.Apply(client.Cut{Room: room.Draw(t, "room"), At: seq / 2}) },
-			"left": func(t *rapid.T) { a.st = a.st.Apply(client.Left{Room: room.Draw(t, "room")}) },
-			"open": func(t *rapid.T) { a.st = a.st.Open(room.Draw(t, "room")) },
+			"joined": func(t *rapid.T) { a.apply(client.Joined{Room: room.Draw(t, "room"), Head: comms.Position{Seq: seq}}) },
+			"cut":    func(t *rapid.T) { a.apply(client.Cut{Room: room.Draw(t, "room"), At: seq / 2}) },
+			"left":   func(t *rapid.T) { a.apply(client.Left{Room: room.Draw(t, "room")}) },
+			"open":   func(t *rapid.T) { a.st = a.st.Open(room.Draw(t, "room")) },
+			"focus":  func(t *rapid.T) { a.input(tcell.NewEventFocus(rapid.Bool().Draw(t, "focused"))) },
+			"resize": func(t *rapid.T) {
+				s.SetSize(rapid.IntRange(1, 130).Draw(t, "width"), rapid.IntRange(1, 40).Draw(t, "height"))
+			},
+			"history": func(t *rapid.T) {
+				from := rapid.Uint64Range(1, seq).Draw(t, "from")
+				p := comms.HistoryPage{Head: seq}
+				for i := range rapid.Uint64Range(0, 9).Draw(t, "n") {
+					p.Records = append(p.Records, comms.Record{Kind: comms.KindMessage, Seq: from + i, User: name.Draw(t, "user"), Content: "old"})
+				}
+				a.st = a.st.WithHistory(room.Draw(t, "room"), p)
+			},
 			"type": func(t *rapid.T) {
-				text := rapid.String().Draw(t, "text")
-				a.st = a.st.Update(a.st.Active, func(r *state.Room) { r.Draft = r.Draft.Insert(text) })
+				for _, r := range rapid.StringN(0, 12, -1).Draw(t, "text") {
+					a.input(tcell.NewEventKey(tcell.KeyRune, r, tcell.ModNone))
+				}
+			},
+			"paste": func(t *rapid.T) {
+				a.input(tcell.NewEventPaste(true))
+				for _, r := range rapid.String().Draw(t, "text") {
+					a.input(tcell.NewEventKey(tcell.KeyRune, r, tcell.ModNone))
+				}
+				a.input(tcell.NewEventPaste(false))
 			},
 			"key": func(t *rapid.T) {
-				key := rapid.SampledFrom([]tcell.Key{tcell.KeyLeft, tcell.KeyRight, tcell.KeyHome, tcell.KeyEnd, tcell.KeyBackspace, tcell.KeyDelete, tcell.KeyCtrlU, tcell.KeyCtrlK, tcell.KeyCtrlW}).Draw(t, "key")
-				a.st = a.st.Update(a.st.Active, func(r *state.Room) { r.Draft = edit(r.Draft, tcell.NewEventKey(key, 0, tcell.ModNone)) })
+				e := rapid.SampledFrom(everyKey).Draw(t, "key")
+				if keyName(e) == "Alt-E" {
+					return // would start an editor
+				}
+				a.input(e)
+				a.quit = false
 			},
-			"": func(*rapid.T) { a.draw() },
+			"": func(t *rapid.T) {
+				a.draw()
+				a.st.Save()
+				for _, r := range a.st.Rooms {
+					for i := 1; i < len(r.Lines); i++ {
+						if place(r.Lines[i-1]) > place(r.Lines[i]) {
+							t.Fatalf("#%s: line %d stands behind %d", r.Name, place(r.Lines[i]), place(r.Lines[i-1]))
+						}
+					}
+				}
+			},
 		})
 	})
 }
 
 func BenchmarkDraw(b *testing.B) {
-	s := screen(b, 80, 24)
+	a, s := showing(b, 80, 24, chat())
 	defer s.Fini()
-	a := &app{screen: s, st: chat(), opts: Options{}}
 	for b.Loop() {
 		a.draw()
 	}

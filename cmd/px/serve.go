@@ -229,7 +229,7 @@ func runUp(c *cli.Context) error {
 		printRouter(up.Router)
 		return ended(c.Context, <-done)
 	}
-	err = tui.Run(ctx, tui.Options{Routers: []string{up.Router.Self().Client}, User: c.String("user"), Logger: cfg.Logger})
+	err = tui.Run(ctx, clientOptions(c, up.Router.Self().Client))
 	cancel()
 	return errors.Join(ended(ctx, err), ended(ctx, <-done))
 }

@@ -25,20 +25,25 @@ func routerFlag() cli.Flag {
 	return flag("router", "localhost:8080", "`ADDR` of a router, or several with commas between")
 }
 
-func routers(c *cli.Context) []string { return strings.Split(c.String("router"), ",") }
+func splitAddrs(list string) []string { return strings.Split(list, ",") }
 
 // dialTimeout bounds how long a command of a script looks for a router.
 const dialTimeout = 10 * time.Second
 
 func connect(c *cli.Context, user string) (*client.Session, error) {
-	ctx, cancel := context.WithTimeout(c.Context, dialTimeout)
+	return dial(c.Context, splitAddrs(c.String("router")), user)
+}
+
+// dial logs in at the first router that answers within dialTimeout.
+func dial(ctx context.Context, routers []string, user string) (*client.Session, error) {
+	limited, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	s, err := client.Connect(ctx, client.Options{Routers: routers(c), User: user})
-	if err != nil && c.Context.Err() != nil {
+	s, err := client.Connect(limited, client.Options{Routers: routers, User: user})
+	if err != nil && ctx.Err() != nil {
 		return nil, errInterrupted
 	}
 	if err != nil {
-		return nil, fmt.Errorf("no router answers at %s: %w (px up starts a cluster on this machine)", c.String("router"), err)
+		return nil, fmt.Errorf("no router answers at %s: %w (px up starts a cluster on this machine)", strings.Join(routers, ","), err)
 	}
 	return s, nil
 }
@@ -49,23 +54,6 @@ func discard(s *client.Session) {
 		for range s.Events() { //nolint:revive // nothing to do with them
 		}
 	}()
-}
-
-func clientCommand() *cli.Command {
-	return &cli.Command{
-		Name: "client", Usage: "chat", UsageText: "px client --user ada --room general",
-		Flags: []cli.Flag{
-			routerFlag(), flag("user", "", "`NAME` to use (default: a guest's)"), flag("room", "general", "`ROOM` to open"),
-			&cli.BoolFlag{Name: "connect", Usage: "ask for router and name first", EnvVars: []string{env("connect")}},
-		},
-		Action: func(c *cli.Context) error {
-			if err := noArgs(c); err != nil {
-				return err
-			}
-			err := tui.Run(c.Context, tui.Options{Routers: routers(c), User: c.String("user"), Room: c.String("room"), Ask: c.Bool("connect")})
-			return ended(c.Context, err)
-		},
-	}
 }
 
 func sendCommand() *cli.Command {

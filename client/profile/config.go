@@ -1,0 +1,144 @@
+package profile
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Config is what the configuration file says.
+type Config struct {
+	User    string `toml:"user"`
+	Router  string `toml:"router"`
+	Room    string `toml:"room"`
+	Theme   string `toml:"theme"`   // auto, light or mono
+	Mouse   bool   `toml:"mouse"`   // clicking and scrolling
+	Bell    bool   `toml:"bell"`    // at a mention
+	Desktop string `toml:"desktop"` // none, osc9, osc99 or osc777
+	Quiet   string `toml:"quiet"`   // "22:00-07:00": no bell and no notification
+	Log     string `toml:"log"`     // file
+
+	Keys     map[string]string   `toml:"keys"`     // key -> action; "none" unbinds
+	Profiles map[string]Profiled `toml:"profiles"` // other users, routers
+	quiet    [2]int              // minutes of the day
+}
+
+// Profiled overrides the top of the file where it is named with --profile.
+type Profiled struct {
+	User   string `toml:"user"`
+	Router string `toml:"router"`
+	Room   string `toml:"room"`
+}
+
+// Sample is the commented configuration with its defaults.
+//
+//go:embed sample.toml
+var Sample string
+
+// ConfigPath is where the configuration is looked for.
+func ConfigPath() string { return filepath.Join(Home("XDG_CONFIG_HOME", ".config"), "client.toml") }
+
+// LoadConfig reads path ("" means ConfigPath, where none is no error) over the
+// defaults. An error names the file and the line, and comes with the defaults.
+func LoadConfig(path string) (Config, error) {
+	var defaults Config
+	if _, err := toml.Decode(Sample, &defaults); err != nil {
+		return defaults, fmt.Errorf("the built-in configuration: %w", err)
+	}
+	asked := path != ""
+	if !asked {
+		path = ConfigPath()
+	}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !asked {
+		return defaults, nil
+	}
+	if err != nil {
+		return defaults, fmt.Errorf("configuration: %w", err)
+	}
+	c := defaults
+	meta, err := toml.Decode(string(b), &c)
+	if err != nil {
+		var parse toml.ParseError
+		if errors.As(err, &parse) {
+			return defaults, fmt.Errorf("%s, line %d: %s", path, parse.Position.Line, parse.Message)
+		}
+		return defaults, fmt.Errorf("%s: %w", path, err)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return defaults, fmt.Errorf("%s: there is no setting %q; px client --print-config shows all", path, unknown[0].String())
+	}
+	if err := c.check(); err != nil {
+		return defaults, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func (c *Config) check() error {
+	oneOf := func(name, value string, allowed ...string) error {
+		for _, a := range allowed {
+			if value == a {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s = %q: use %s", name, value, strings.Join(allowed, ", "))
+	}
+	if err := errors.Join(
+		oneOf("theme", c.Theme, "auto", "light", "mono"),
+		oneOf("desktop", c.Desktop, "none", "osc9", "osc99", "osc777"),
+	); err != nil {
+		return err
+	}
+	if c.Quiet == "" {
+		return nil
+	}
+	from, to, ok := strings.Cut(c.Quiet, "-")
+	for i, text := range []string{from, to} {
+		at, err := time.Parse("15:04", strings.TrimSpace(text))
+		if err != nil || !ok {
+			return fmt.Errorf("quiet = %q: write it as 22:00-07:00", c.Quiet)
+		}
+		c.quiet[i] = at.Hour()*60 + at.Minute()
+	}
+	return nil
+}
+
+// With takes the settings of a named profile; "" means none.
+func (c Config) With(name string) (Config, error) {
+	if name == "" {
+		return c, nil
+	}
+	p, ok := c.Profiles[name]
+	if !ok {
+		return c, fmt.Errorf("the configuration has no [profiles.%s]", name)
+	}
+	if p.User != "" {
+		c.User = p.User
+	}
+	if p.Router != "" {
+		c.Router = p.Router
+	}
+	if p.Room != "" {
+		c.Room = p.Room
+	}
+	return c, nil
+}
+
+// IsQuiet reports whether a time lies in the quiet hours.
+func (c Config) IsQuiet(at time.Time) bool {
+	if c.Quiet == "" {
+		return false
+	}
+	minute := at.Hour()*60 + at.Minute()
+	if c.quiet[0] <= c.quiet[1] {
+		return minute >= c.quiet[0] && minute < c.quiet[1]
+	}
+	return minute >= c.quiet[0] || minute < c.quiet[1]
+}

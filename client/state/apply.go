@@ -1,0 +1,227 @@
+package state
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"positivity-exchange/client"
+	"positivity-exchange/comms"
+)
+
+// Apply takes one event of the session into the picture.
+func (s State) Apply(e client.Event) State {
+	switch e := e.(type) {
+	case client.Joined:
+		return s.Update(e.Room, func(r *Room) {
+			if e.Head.Seq < r.Last {
+				r.cut(e.Head.Seq, s.Now) // the disk remembers what the store has lost
+			}
+			r.Joined, r.Description, r.Count, r.Last = true, e.Description, e.Count, e.Head.Seq
+			if r.Read == 0 || r.Name == s.Active {
+				r.Read = r.Last // what was before one came counts as read
+			}
+			r.Users = set(e.Users)
+		})
+	case client.Left:
+		return s.Update(e.Room, func(r *Room) { r.Joined, r.Users, r.Count = false, nil, 0 })
+	case client.Message:
+		return s.message(e)
+	case client.Presence:
+		return s.presence(e)
+	case client.People:
+		return s.Update(e.Room, func(r *Room) { r.Users, r.Count = set(e.Users), e.Count })
+	case client.Cut:
+		return s.Update(e.Room, func(r *Room) { r.cut(e.At, s.Now) })
+	case client.SendFailed:
+		return s.Update(e.Room, func(r *Room) {
+			r.Waiting = slices.Clone(r.Waiting)
+			for i := range r.Waiting {
+				if r.Waiting[i].ID == e.ID {
+					r.Waiting[i].Mark, r.Waiting[i].Reason = Failed, e.Err.Error()
+				}
+			}
+		})
+	case client.RoomLink:
+		return s.Update(e.Room, func(r *Room) { r.Link, r.LinkSince = e, s.Now })
+	case client.RouterLink:
+		s.Router = e
+	}
+	return s
+}
+
+// cut takes away what the store has lost, and says so where it happened.
+func (r *Room) cut(at uint64, now time.Time) {
+	kept := slices.DeleteFunc(slices.Clone(r.Lines), func(l Line) bool { return l.place() > at })
+	text := fmt.Sprintf("%s missing: the store lost its end behind #%d", count(int(r.Last-min(at, r.Last)), "message"), at)
+	r.Lines = append(kept, Line{Kind: LineCut, After: at, Text: text, Time: now})
+	r.Last, r.Read, r.Scroll = at, min(r.Read, at), 0
+}
+
+func (s State) message(e client.Message) State {
+	return s.Update(e.Room, func(r *Room) {
+		if e.Mine {
+			r.Waiting = slices.DeleteFunc(slices.Clone(r.Waiting), func(l Line) bool { return l.ID == e.ID })
+		}
+		if r.index(e.Seq) >= 0 {
+			return // a page of history brought it already
+		}
+		r.add(line(e.Record, e.User == s.User, s.Now))
+		if e.Kind == comms.KindTopic {
+			r.Description = e.Content
+		}
+		looking := r.Name == s.Active && !s.Blurred && r.Scroll == 0
+		if looking || e.User == s.User {
+			r.Read = max(r.Read, e.Seq)
+			return
+		}
+		r.Unread++
+		if e.Kind == comms.KindMessage && Mentions(e.Content, s.User) {
+			r.Mentions++
+		}
+	})
+}
+
+// add appends a line and keeps the place of who has scrolled up.
+func (r *Room) add(l Line) {
+	at := len(r.Lines)
+	for at > 0 && r.Lines[at-1].place() > l.place() {
+		at-- // a server that sends out of order
+	}
+	r.Lines = slices.Insert(r.Lines[:len(r.Lines):len(r.Lines)], at, l)
+	r.Last = max(r.Last, l.Seq)
+	if r.Scroll > 0 {
+		r.Scroll++
+	} else if len(r.Lines) > maxLines {
+		r.Lines = r.Lines[len(r.Lines)-maxLines:]
+	}
+}
+
+func line(rec comms.Record, mine bool, now time.Time) Line {
+	l := Line{Seq: rec.Seq, User: rec.User, ID: rec.ID, Text: rec.Content, Time: time.UnixMilli(rec.Time), Mine: mine, Mark: Stored, Since: now}
+	switch rec.Kind {
+	case comms.KindMessage:
+	case comms.KindTopic:
+		l.Kind, l.Text = LineNotice, rec.User+" set the topic: "+rec.Content
+	default:
+		l.Kind, l.Text = LineNotice, "(something this version does not know)"
+	}
+	return l
+}
+
+// Posted notes an own message that is on its way.
+func (s State) Posted(room, id, text string) State {
+	return s.Update(room, func(r *Room) {
+		r.Waiting = append(slices.Clone(r.Waiting), Line{User: s.User, ID: id, Text: text, Time: s.Now, Mine: true, Mark: Queued, Since: s.Now, Seen: r.Last})
+	})
+}
+
+// Discard takes failed messages away and returns them, oldest first.
+func (s State) Discard(room string) (State, []Line) {
+	var failed []Line
+	s = s.Update(room, func(r *Room) {
+		var kept []Line
+		for _, l := range r.Waiting {
+			if l.Mark == Failed {
+				failed = append(failed, l)
+			} else {
+				kept = append(kept, l)
+			}
+		}
+		r.Waiting = kept
+	})
+	return s, failed
+}
+
+func (s State) presence(e client.Presence) State {
+	return s.Update(e.Room, func(r *Room) {
+		users := maps.Clone(r.Users)
+		if users == nil {
+			users = map[string]bool{}
+		}
+		var joined, left []string
+		for _, u := range e.Joined {
+			if !users[u] && u != s.User {
+				joined = append(joined, u)
+			}
+			users[u] = true
+		}
+		for _, u := range e.Left {
+			if users[u] {
+				left = append(left, u)
+			}
+			delete(users, u)
+		}
+		r.Users, r.Count = users, e.Count
+		r.fold(joined, left, s.Now)
+	})
+}
+
+// fold adds joins and leaves to the line that has those before, if nothing was
+// said since; who came and went in between is in neither list.
+func (r *Room) fold(joined, left []string, now time.Time) {
+	if len(joined)+len(left) == 0 {
+		return
+	}
+	if n := len(r.Lines); n > 0 && r.Lines[n-1].Kind == LinePresence {
+		l := r.Lines[n-1]
+		in, out := slices.Clone(l.Joined), slices.Clone(l.Left)
+		for _, u := range joined {
+			if i := slices.Index(out, u); i >= 0 {
+				out = slices.Delete(out, i, i+1)
+			} else {
+				in = append(in, u)
+			}
+		}
+		for _, u := range left {
+			if i := slices.Index(in, u); i >= 0 {
+				in = slices.Delete(in, i, i+1)
+			} else {
+				out = append(out, u)
+			}
+		}
+		r.Lines = slices.Clone(r.Lines)
+		if len(in)+len(out) == 0 {
+			r.Lines = r.Lines[:n-1]
+			return
+		}
+		l.Joined, l.Left = in, out
+		r.Lines[n-1] = l
+		return
+	}
+	r.add(Line{Kind: LinePresence, After: r.Last, Time: now, Joined: joined, Left: left})
+}
+
+// PresenceText says who came and went: names if few, else numbers.
+func (l Line) PresenceText() string {
+	var parts []string
+	for _, p := range []struct {
+		names []string
+		what  string
+	}{{l.Joined, "joined"}, {l.Left, "left"}} {
+		if n := len(p.names); n > 3 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, p.what))
+		} else if n > 0 {
+			parts = append(parts, strings.Join(p.names, ", ")+" "+p.what)
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+func set(names []string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, n := range names {
+		m[n] = true
+	}
+	return m
+}
+
+// count writes a number of things: "1 message", "2 messages".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprint(n, " ", thing, "s")
+}

@@ -1,0 +1,75 @@
+package state
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Command is a slash command.
+type Command struct {
+	Name string
+	Args string // as the help shows them
+	Does string
+	Also []string // other names of it
+}
+
+// Commands are all slash commands, in the order of the help.
+var Commands = []Command{
+	{"join", "ROOM", "open a room", []string{"j"}},
+	{"part", "", "leave the room", []string{"leave"}},
+	{"create", "ROOM [DESCRIPTION]", "make a room and open it", nil},
+	{"list", "[PREFIX]", "find rooms", nil},
+	{"topic", "[TEXT]", "show or set the description", nil},
+	{"names", "", "who is here", nil},
+	{"me", "TEXT", "say what you do", nil},
+	{"msg", "#ROOM TEXT", "speak in another room", nil},
+	{"search", "[TEXT]", "mark a text and go to the newest place; again: the one before", nil},
+	{"goto", "NUMBER or YYYY-MM-DD", "go to a message or a day", nil},
+	{"notify", "all, mentions or none", "what of this room to be told of", nil},
+	{"copy", "[COUNT]", "copy the last messages to the clipboard", nil},
+	{"bare", "", "messages alone, to select with the mouse", nil},
+	{"retry", "", "send failed messages again", nil},
+	{"discard", "", "forget failed messages", nil},
+	{"where", "", "which shard serves the room", nil},
+	{"whoami", "", "name, time online, usage", nil},
+	{"help", "", "keys and commands", nil},
+	{"quit", "", "end the client", []string{"q", "exit"}},
+}
+
+// Parsed is what a line of input means: either text to send, or a command.
+type Parsed struct {
+	Text    string
+	Command string // canonical name; empty: Text is to be sent
+	Args    string
+}
+
+// Parse reads a line of input. "//x" sends "/x"; a command that there is not is
+// an error, never text.
+func Parse(line string) (Parsed, error) {
+	if rest, ok := strings.CutPrefix(line, "//"); ok {
+		return Parsed{Text: "/" + rest}, nil
+	}
+	rest, ok := strings.CutPrefix(line, "/")
+	if !ok {
+		return Parsed{Text: line}, nil
+	}
+	word, args, _ := strings.Cut(rest, " ")
+	for _, c := range Commands {
+		match := c.Name == word
+		for _, other := range c.Also {
+			match = match || other == word
+		}
+		if !match {
+			continue
+		}
+		args = strings.TrimSpace(args)
+		if c.Name == "me" {
+			if args == "" {
+				return Parsed{}, fmt.Errorf("/me what?")
+			}
+			return Parsed{Text: "/me " + args}, nil
+		}
+		return Parsed{Command: c.Name, Args: args}, nil
+	}
+	return Parsed{}, fmt.Errorf("there is no command /%s; ? lists them, // sends a slash", word)
+}

@@ -1,0 +1,139 @@
+package state
+
+import (
+	"cmp"
+	"slices"
+
+	"positivity-exchange/comms"
+)
+
+// place is where a line stands among the recorded ones.
+func (l Line) place() uint64 {
+	if l.Seq != 0 {
+		return l.Seq
+	}
+	return l.After
+}
+
+// search finds the index of the first line at or behind seq.
+func (r *Room) search(seq uint64) int {
+	i, _ := slices.BinarySearchFunc(r.Lines, seq, func(l Line, seq uint64) int { return cmp.Compare(l.place(), seq) })
+	return i
+}
+
+// index is where the record of a sequence stands, -1 if it is not there.
+func (r *Room) index(seq uint64) int {
+	for i := r.search(seq); i < len(r.Lines) && r.Lines[i].place() == seq; i++ {
+		if r.Lines[i].Seq == seq {
+			return i
+		}
+	}
+	return -1
+}
+
+// WithHistory merges a page of records into a room, wherever they belong.
+func (s State) WithHistory(room string, page comms.HistoryPage) State {
+	return s.Update(room, func(r *Room) { r.merge(page, s) })
+}
+
+func (r *Room) merge(page comms.HistoryPage, s State) {
+	var fresh []Line
+	below := 0 // of the new lines, how many stand below the bottom of the screen
+	bottom := uint64(1 << 63)
+	if r.Scroll > 0 && r.Scroll < len(r.Lines) {
+		bottom = r.Lines[len(r.Lines)-1-r.Scroll].place()
+	}
+	for _, rec := range page.Records {
+		if i := r.index(rec.Seq); i >= 0 {
+			if old := r.Lines[i]; old.ID != rec.ID || old.User != rec.User {
+				// What the disk had is not what the store has any more.
+				r.Lines = slices.Clone(r.Lines)
+				r.Lines[i] = line(rec, rec.User == s.User, s.Now)
+			}
+			continue
+		}
+		if rec.Seq > bottom {
+			below++
+		}
+		fresh = append(fresh, line(rec, rec.User == s.User, s.Now.Add(-1e12))) // its mark needs no waiting
+	}
+	if len(fresh) > 0 {
+		r.Lines = append(slices.Clone(r.Lines), fresh...)
+		slices.SortStableFunc(r.Lines, func(a, b Line) int {
+			if c := cmp.Compare(a.place(), b.place()); c != 0 {
+				return c
+			}
+			// What is not recorded stands behind the record it follows.
+			return cmp.Compare(boolInt(a.Seq == 0), boolInt(b.Seq == 0))
+		})
+		r.Scroll += below
+	}
+	r.Last = max(r.Last, page.Head)
+	if n := len(page.Records); n > 0 {
+		r.Last = max(r.Last, page.Records[n-1].Seq)
+	}
+	if r.Name == s.Active && r.Unread == 0 {
+		r.Read = max(r.Read, r.Last)
+	}
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Oldest is the lowest sequence there, 0 if there is none.
+func (r *Room) Oldest() uint64 {
+	for _, l := range r.Lines {
+		if l.Seq != 0 {
+			return l.Seq
+		}
+	}
+	return 0
+}
+
+// Hole is the newest range of records that is missing between lines that are
+// there, or between them and the newest known to exist.
+func (r *Room) Hole() (from, to uint64, ok bool) {
+	above := r.Last + 1
+	for i := len(r.Lines) - 1; i >= 0; i-- {
+		seq := r.Lines[i].Seq
+		if seq == 0 {
+			continue
+		}
+		if seq+1 < above {
+			return seq + 1, above - 1, true
+		}
+		above = seq
+	}
+	return 0, 0, false
+}
+
+// ScrollTo puts the line of seq (or the next one) at the bottom of the screen.
+func (r *Room) ScrollTo(seq uint64) {
+	i := min(r.search(seq), len(r.Lines)-1)
+	r.Scroll = max(0, len(r.Lines)-1-i)
+}
+
+// Records are the newest lines that are recorded in the room, at most n.
+func (r *Room) Records(n int) []comms.Record {
+	var records []comms.Record
+	above := r.Last + 1
+	for i := len(r.Lines) - 1; i >= 0 && len(records) < n; i-- {
+		l := r.Lines[i]
+		if l.Seq == 0 {
+			continue
+		}
+		if l.Seq+1 != above {
+			break // behind a hole
+		}
+		above = l.Seq
+		if l.Kind == LineMessage {
+			records = append(records, comms.Record{Kind: comms.KindMessage, Seq: l.Seq, User: l.User, ID: l.ID, Time: l.Time.UnixMilli(), Content: l.Text})
+		}
+	}
+	slices.Reverse(records)
+	return records
+}

@@ -1,0 +1,76 @@
+package state
+
+import "slices"
+
+// maxInputs is how many lines of input are kept to recall.
+const maxInputs = 500
+
+// Saved is what outlives the program: drafts, what was not acknowledged, how
+// far rooms were read. A plain value for a file.
+type Saved struct {
+	User   string               `json:"user,omitempty"`
+	Active string               `json:"active,omitempty"`
+	Rooms  map[string]SavedRoom `json:"rooms,omitempty"`
+	Outbox []SavedMessage       `json:"outbox,omitempty"`
+	Inputs []string             `json:"inputs,omitempty"`
+}
+
+// SavedRoom is one room's part of it.
+type SavedRoom struct {
+	Joined bool   `json:"joined,omitempty"`
+	Draft  string `json:"draft,omitempty"`
+	Read   uint64 `json:"read,omitempty"`
+	Level  string `json:"level,omitempty"`
+}
+
+// SavedMessage is a message whose fate is not known.
+type SavedMessage struct {
+	Room string `json:"room"`
+	ID   string `json:"id"`
+	Text string `json:"text"`
+	Seen uint64 `json:"seen"`
+}
+
+// Save takes out what is to outlive the program.
+func (s State) Save() Saved {
+	saved := Saved{User: s.User, Active: s.Active, Rooms: map[string]SavedRoom{}, Inputs: s.Inputs}
+	for _, r := range s.Rooms {
+		if one := (SavedRoom{r.Joined || r.Joining, r.Draft.String(), r.Read, r.Level}); one != (SavedRoom{}) {
+			saved.Rooms[r.Name] = one
+		}
+		for _, l := range r.Waiting {
+			if l.Mark != Failed {
+				saved.Outbox = append(saved.Outbox, SavedMessage{r.Name, l.ID, l.Text, l.Seen})
+			}
+		}
+	}
+	return saved
+}
+
+// Restore puts what was saved into a state that has not joined anything yet.
+// Rooms that were joined and messages that wait are for the program to take up
+// again.
+func (s State) Restore(saved Saved) State {
+	s.Inputs = saved.Inputs
+	for name, one := range saved.Rooms {
+		s = s.Update(name, func(r *Room) {
+			r.Draft, r.Read, r.Level = NewInput(one.Draft), one.Read, one.Level
+		})
+	}
+	for _, m := range saved.Outbox {
+		s = s.Update(m.Room, func(r *Room) {
+			r.Waiting = append(slices.Clone(r.Waiting), Line{User: saved.User, ID: m.ID, Text: m.Text, Time: s.Now, Mine: true, Mark: Queued, Since: s.Now, Seen: m.Seen})
+		})
+	}
+	s.Rooms = sorted(s.Rooms, "")
+	return s
+}
+
+// Remember keeps a line of input to be recalled.
+func (s State) Remember(text string) State {
+	if n := len(s.Inputs); text == "" || n > 0 && s.Inputs[n-1] == text {
+		return s
+	}
+	s.Inputs = append(slices.Clone(s.Inputs[max(0, len(s.Inputs)-maxInputs+1):]), text)
+	return s
+}

@@ -1,0 +1,468 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"positivity-exchange/client/state"
+	"positivity-exchange/comms"
+)
+
+// previewFrom is from how many lines on a paste is shown before it is kept.
+const previewFrom = 5
+
+// input handles one event of the terminal.
+func (a *app) input(e tcell.Event) {
+	switch e := e.(type) {
+	case *tcell.EventResize:
+		a.screen.Sync()
+	case *tcell.EventFocus:
+		a.st = a.st.Focus(e.Focused)
+	case *tcell.EventPaste:
+		a.paste(e)
+	case *tcell.EventMouse:
+		a.mouse(e)
+	case *tcell.EventKey:
+		switch {
+		case a.st.Pasting:
+			a.st.Paste += pasted(e)
+		case a.st.Page == state.PageConnect:
+			a.connectKey(e)
+		case a.st.Overlay == state.OverlayPalette:
+			a.paletteKey(e)
+		case a.st.Overlay == state.OverlayPreview:
+			a.previewKey(e)
+		case a.st.Overlay == state.OverlayHelp && (e.Key() == tcell.KeyDown || e.Key() == tcell.KeyPgDn):
+			a.helpTop += 5
+		case a.st.Overlay == state.OverlayHelp && (e.Key() == tcell.KeyUp || e.Key() == tcell.KeyPgUp):
+			a.helpTop -= 5
+		case a.st.Overlay != state.OverlayNone:
+			a.st.Overlay, a.helpTop = state.OverlayNone, 0
+		default:
+			a.chatKey(e)
+		}
+	}
+}
+
+// pasted is the text of a key that came by a paste.
+func pasted(e *tcell.EventKey) string {
+	switch e.Key() {
+	case tcell.KeyEnter, tcell.KeyCtrlJ:
+		return "\n"
+	case tcell.KeyTab:
+		return "\t"
+	case tcell.KeyRune:
+		return string(e.Rune())
+	}
+	return ""
+}
+
+// paste gathers what a terminal brackets as pasted: one piece of text, whatever
+// is in it. Several lines wait for a word before they are written.
+func (a *app) paste(e *tcell.EventPaste) {
+	if e.Start() {
+		a.st.Pasting, a.st.Paste = true, ""
+		return
+	}
+	text := a.st.Paste
+	a.st.Pasting, a.st.Paste = false, ""
+	switch {
+	case a.st.Page == state.PageConnect:
+		*a.connectField() += strings.Join(strings.Fields(text), "")
+	case a.st.Current() == nil || text == "":
+	case a.st.Overlay == state.OverlayPalette:
+		a.st.Palette.Query = a.st.Palette.Query.Insert(oneLine(text))
+	case len(text) > comms.MaxContent:
+		a.say("the paste has %d bytes, a message at most %d: send it in parts, or as a link", len(text), comms.MaxContent)
+	case strings.Count(strings.TrimRight(text, "\n"), "\n")+1 >= previewFrom:
+		a.st.Paste, a.st.Overlay = strings.TrimRight(text, "\n"), state.OverlayPreview
+	default:
+		a.edit(func(in state.Input) state.Input { return in.Insert(text) })
+	}
+}
+
+func (a *app) previewKey(e *tcell.EventKey) {
+	text := a.st.Paste
+	switch {
+	case e.Key() == tcell.KeyEnter:
+		a.edit(func(in state.Input) state.Input { return in.Insert(text) })
+	case e.Key() == tcell.KeyEscape:
+	default:
+		return
+	}
+	a.st.Paste, a.st.Overlay = "", state.OverlayNone
+}
+
+func (a *app) connectField() *string {
+	if a.st.Connect.Field == 1 {
+		return &a.st.Connect.Name
+	}
+	return &a.st.Connect.Router
+}
+
+func (a *app) connectKey(e *tcell.EventKey) {
+	c, field := &a.st.Connect, a.connectField()
+	switch e.Key() {
+	case tcell.KeyEscape, tcell.KeyCtrlC:
+		a.quit = true
+	case tcell.KeyTab, tcell.KeyDown, tcell.KeyUp, tcell.KeyBacktab:
+		c.Field = 1 - c.Field
+	case tcell.KeyEnter:
+		if !c.Busy {
+			a.connect()
+		}
+	case tcell.KeyBackspace, tcell.KeyBackspace2:
+		if r := []rune(*field); len(r) > 0 {
+			*field = string(r[:len(r)-1])
+		}
+	case tcell.KeyCtrlU:
+		*field = ""
+	case tcell.KeyRune:
+		*field += string(e.Rune())
+	}
+}
+
+func (a *app) chatKey(e *tcell.EventKey) {
+	a.st.Notice = ""
+	r := a.st.Current()
+	name := keyName(e)
+	switch {
+	case name == "" && e.Rune() == '?' && r != nil && r.Draft.Empty():
+		a.st.Overlay = state.OverlayHelp
+	case name == "":
+		text := string(e.Rune())
+		a.edit(func(in state.Input) state.Input { return in.Insert(text) })
+	default:
+		if act, ok := a.keys[name]; ok {
+			act.run(a)
+		}
+	}
+}
+
+// edit changes the draft of the active room.
+func (a *app) edit(f func(state.Input) state.Input) {
+	if r := a.st.Current(); r != nil {
+		a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = f(r.Draft) })
+	}
+}
+
+// recall moves in the draft's lines, and beyond them in the input history.
+func (a *app) recall(by int) {
+	a.edit(func(in state.Input) state.Input {
+		if !in.Recalling() {
+			if moved, ok := in.Vertical(-by); ok {
+				return moved
+			}
+		}
+		return in.Recall(a.st.Inputs, by)
+	})
+}
+
+// editor lets the draft be written in $EDITOR.
+func (a *app) editor() {
+	r := a.st.Current()
+	name := os.Getenv("VISUAL")
+	if name == "" {
+		name = os.Getenv("EDITOR")
+	}
+	if r == nil || name == "" {
+		a.say("set EDITOR to the editor to write with")
+		return
+	}
+	text, err := a.editWith(name, r.Draft.String())
+	if err != nil {
+		a.say("%s: %v", name, err)
+		return
+	}
+	a.edit(func(in state.Input) state.Input { return in.Set(text) })
+}
+
+func (a *app) editWith(name, text string) (edited string, err error) {
+	f, err := os.CreateTemp("", "px-*.txt")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // a temporary file
+	if _, err = f.WriteString(text); err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := a.screen.Suspend(); err != nil {
+		return "", err
+	}
+	words := strings.Fields(name)
+	cmd := exec.CommandContext(a.ctx, words[0], append(words[1:], f.Name())...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err = cmd.Run()
+	if resume := a.screen.Resume(); resume != nil {
+		return "", resume
+	}
+	if err != nil {
+		return "", err
+	}
+	b, err := os.ReadFile(f.Name())
+	return strings.TrimRight(string(b), "\n"), err
+}
+
+// send sends the draft or carries out its command. What cannot be sent stays.
+func (a *app) send() {
+	r := a.st.Current()
+	if r == nil || strings.TrimSpace(r.Draft.String()) == "" {
+		return
+	}
+	line := r.Draft.String()
+	parsed, err := state.Parse(line)
+	if err != nil {
+		a.say("%v", err)
+		return
+	}
+	if parsed.Command == "" {
+		if !a.post(r.Name, state.Emoji(parsed.Text)) {
+			return
+		}
+	}
+	a.st = a.st.Remember(line)
+	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = state.Input{}; r.Scroll = 0; r.Marker = 0 })
+	if parsed.Command != "" {
+		a.command(r.Name, parsed.Command, parsed.Args)
+	}
+}
+
+func (a *app) post(room, text string) bool {
+	if a.session == nil {
+		return false
+	}
+	id, err := a.session.Post(room, text)
+	if err != nil {
+		a.say("%v", err)
+		return false
+	}
+	a.st = a.st.Posted(room, id, text)
+	a.savedAt = time.Time{} // kept before anything else can happen
+	return true
+}
+
+// command carries out a slash command.
+func (a *app) command(room, name, args string) {
+	s := a.session
+	if s == nil {
+		return
+	}
+	switch name {
+	case "join":
+		a.open(args)
+	case "part":
+		a.effect(func(ctx context.Context) func() {
+			err := s.Leave(ctx, room)
+			return func() {
+				if err != nil {
+					a.say("%v", err)
+				}
+			}
+		})
+	case "create":
+		a.create(args)
+	case "list":
+		if args == "" {
+			a.openPalette()
+			a.st.Palette.Query = state.NewInput("#")
+		}
+		a.listRooms(strings.TrimPrefix(args, "#"))
+	case "topic":
+		if args == "" {
+			a.say("#%s: %s", room, a.st.Room(room).Description)
+		} else if _, err := s.PostTopic(room, args); err != nil {
+			a.say("%v", err)
+		}
+	case "names":
+		r := a.st.Room(room)
+		a.say("%d here: %s", r.Count, strings.Join(r.People(), " "))
+	case "msg":
+		to, text, _ := strings.Cut(args, " ")
+		to = strings.TrimPrefix(to, "#")
+		if to == "" || text == "" {
+			a.say("/msg #ROOM TEXT; there are no private messages")
+		} else {
+			a.post(to, text)
+		}
+	case "search":
+		a.search(args)
+	case "goto":
+		a.goTo(args)
+	case "notify":
+		if args != state.NotifyAll && args != state.NotifyMentions && args != state.NotifyNone {
+			a.say("/notify all, mentions or none")
+			return
+		}
+		a.st = a.st.Update(room, func(r *state.Room) { r.Level = args })
+		a.say("#%s: notifications of %s", room, args)
+	case "copy":
+		a.copy(room, args)
+	case "bare":
+		a.st.Overlay = state.OverlayBare
+	case "retry", "discard":
+		var failed []state.Line
+		a.st, failed = a.st.Discard(room)
+		for _, l := range failed {
+			if name == "retry" {
+				a.post(room, l.Text)
+			}
+		}
+		a.say("%d messages", len(failed))
+	case "where":
+		a.where(room)
+	case "whoami":
+		a.say("you are %s, online for %s; %d rooms joined, router %s", a.st.User, a.st.Online(), joinedRooms(a.st), a.st.Router.Addr)
+	case "help":
+		a.st.Overlay = state.OverlayHelp
+	case "quit":
+		a.quit = true
+	}
+}
+
+func joinedRooms(st state.State) (n int) {
+	for _, r := range st.Rooms {
+		if r.Joined {
+			n++
+		}
+	}
+	return n
+}
+
+func (a *app) create(args string) {
+	name, description, _ := strings.Cut(args, " ")
+	name, description = strings.TrimPrefix(name, "#"), strings.TrimSpace(description)
+	s := a.session
+	a.effect(func(ctx context.Context) func() {
+		err := s.Create(ctx, name, description)
+		return func() {
+			if err != nil {
+				a.say("%v", err)
+				return
+			}
+			a.st = a.st.WithRooms([]comms.Room{{Name: name, Description: description}})
+			a.open(name)
+		}
+	})
+}
+
+func (a *app) where(room string) {
+	s := a.session
+	a.effect(func(ctx context.Context) func() {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		at, err := s.Where(ctx, room)
+		return func() {
+			if err != nil {
+				a.say("%v", err)
+				return
+			}
+			a.say("#%s is served by %s at %s, epoch %d", room, at.Shard, at.Addr, at.Epoch)
+		}
+	})
+}
+
+// copy puts the last messages into the terminal's clipboard.
+func (a *app) copy(room, args string) {
+	n := 1
+	if args != "" {
+		var err error
+		if n, err = strconv.Atoi(args); err != nil || n < 1 {
+			a.say("/copy takes how many messages")
+			return
+		}
+	}
+	r := a.st.Room(room)
+	var texts []string
+	for i := len(r.Lines) - 1 - r.Scroll; i >= 0 && len(texts) < n; i-- {
+		if l := r.Lines[i]; l.Kind == state.LineMessage {
+			text := Clean(l.Text)
+			if n > 1 {
+				text = fmt.Sprintf("%s %s: %s", l.Time.Format("15:04"), l.User, text)
+			}
+			texts = append([]string{text}, texts...)
+		}
+	}
+	a.screen.SetClipboard([]byte(strings.Join(texts, "\n")))
+	a.say("%d copied, if the terminal allows it", len(texts))
+}
+
+func parseSeq(text string) (uint64, error) {
+	return strconv.ParseUint(strings.TrimPrefix(text, "#"), 10, 64)
+}
+
+func (a *app) openPalette() {
+	a.st.Overlay, a.st.Palette = state.OverlayPalette, state.Palette{}
+}
+
+func (a *app) paletteKey(e *tcell.EventKey) {
+	p := &a.st.Palette
+	switch e.Key() {
+	case tcell.KeyEscape, tcell.KeyCtrlC, tcell.KeyCtrlG:
+		a.st.Overlay = state.OverlayNone
+	case tcell.KeyDown, tcell.KeyCtrlN, tcell.KeyTab:
+		a.st = a.st.Choose(1)
+	case tcell.KeyUp, tcell.KeyCtrlP, tcell.KeyBacktab:
+		a.st = a.st.Choose(-1)
+	case tcell.KeyEnter:
+		a.st.Overlay = state.OverlayNone
+		if choices := a.st.Choices(); p.Chosen < len(choices) {
+			a.choose(choices[p.Chosen])
+		} else if name := strings.TrimPrefix(strings.TrimSpace(p.Query.String()), "#"); name != "" {
+			a.open(name)
+		}
+	case tcell.KeyBackspace, tcell.KeyBackspace2:
+		p.Query, p.Chosen = p.Query.Delete(-1), 0
+	case tcell.KeyCtrlU:
+		p.Query, p.Chosen = state.Input{}, 0
+	case tcell.KeyCtrlW:
+		p.Query, p.Chosen = p.Query.KillWord(), 0
+	case tcell.KeyRune:
+		if e.Modifiers()&tcell.ModAlt == 0 {
+			p.Query, p.Chosen = p.Query.Insert(string(e.Rune())), 0
+		}
+	}
+}
+
+func (a *app) choose(c state.Choice) {
+	switch c.Kind {
+	case "room":
+		a.open(c.Name)
+	case "person":
+		a.edit(func(in state.Input) state.Input { return in.Insert("@" + c.Name + " ") })
+	case "command":
+		a.edit(func(in state.Input) state.Input { return in.Set(c.Name + " ") })
+	}
+}
+
+// mouse scrolls with the wheel and opens the room that is clicked.
+func (a *app) mouse(e *tcell.EventMouse) {
+	x, y := e.Position()
+	w, _ := a.screen.Size()
+	switch b := e.Buttons(); {
+	case b&tcell.WheelUp != 0:
+		a.scrollLines(3)
+	case b&tcell.WheelDown != 0:
+		a.scrollLines(-3)
+	case b&tcell.Button1 != 0 && w >= narrow && x < roomPane && y >= 1:
+		a.openAt(a.firstRoom + y - 1)
+	}
+}
+
+func (a *app) scrollLines(by int) {
+	if r := a.st.Current(); r != nil {
+		a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll = max(0, min(r.Scroll+by, len(r.Lines)-1)) })
+		if by > 0 && len(r.Lines)-r.Scroll < page {
+			a.older()
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gdamore/tcell/v2"
+
+	"positivity-exchange/client/state"
+)
+
+// action is something that a key does on the chat page.
+type action struct {
+	name string
+	keys []string
+	does string
+	run  func(*app)
+}
+
+// actions are all actions with their default keys, in the order of the help.
+func actions() []action {
+	edits := func(f func(state.Input) state.Input) func(*app) {
+		return func(a *app) { a.edit(f) }
+	}
+	moves := func(by int) func(*app) {
+		return edits(func(in state.Input) state.Input { return in.Move(by) })
+	}
+	all := []action{
+		{"send", []string{"Enter"}, "send", (*app).send},
+		{"newline", []string{"Alt-Enter"}, "new line", edits(func(in state.Input) state.Input { return in.Insert("\n") })},
+		{"complete", []string{"Tab"}, "complete a name, #room, /command, :emoji", edits2},
+		{"palette", []string{"Alt-K", "Alt-G"}, "find rooms, people, commands", (*app).openPalette},
+		{"next-room", []string{"Ctrl-N", "Alt-Down"}, "next room", func(a *app) { a.open(a.st.Next(1)) }},
+		{"previous-room", []string{"Ctrl-P", "Alt-Up"}, "previous room", func(a *app) { a.open(a.st.Next(-1)) }},
+		{"next-unread", []string{"Alt-A"}, "next room with something new, mentions first", (*app).nextUnread},
+		{"last-room", []string{"Alt-/"}, "the room before", (*app).lastRoom},
+		{"scroll-up", []string{"PgUp"}, "older messages", func(a *app) { a.scroll(1) }},
+		{"scroll-down", []string{"PgDn"}, "newer messages", func(a *app) { a.scroll(-1) }},
+		{"newest", []string{"Alt-End", "Alt->"}, "newest message", (*app).newest},
+		{"first-unread", []string{"Alt-U"}, "first message that is new", (*app).firstUnread},
+		{"search-again", []string{"Alt-R"}, "the place before that has the searched text", func(a *app) { a.search("") }},
+		{"history-older", []string{"Up"}, "older input", func(a *app) { a.recall(1) }},
+		{"history-newer", []string{"Down"}, "newer input", func(a *app) { a.recall(-1) }},
+		{"left", []string{"Left", "Ctrl-B"}, "left", moves(-1)},
+		{"right", []string{"Right", "Ctrl-F"}, "right", moves(1)},
+		{"word-left", []string{"Alt-B", "Ctrl-Left"}, "a word left", edits(state.Input.WordLeft)},
+		{"word-right", []string{"Alt-F", "Ctrl-Right"}, "a word right", edits(state.Input.WordRight)},
+		{"line-start", []string{"Home", "Ctrl-A"}, "start of the line", edits(state.Input.Home)},
+		{"line-end", []string{"End", "Ctrl-E"}, "end of the line", edits(state.Input.End)},
+		{"delete-left", []string{"Backspace"}, "delete to the left", edits(func(in state.Input) state.Input { return in.Delete(-1) })},
+		{"delete-right", []string{"Delete", "Ctrl-D"}, "delete to the right", edits(func(in state.Input) state.Input { return in.Delete(1) })},
+		{"kill-left", []string{"Ctrl-U"}, "cut to the start of the line", edits(state.Input.KillLeft)},
+		{"kill-right", []string{"Ctrl-K"}, "cut to the end of the line", edits(state.Input.KillRight)},
+		{"kill-word", []string{"Ctrl-W"}, "cut the word before", edits(state.Input.KillWord)},
+		{"kill-word-left", []string{"Alt-Backspace"}, "cut to the start of the word", edits(state.Input.KillWordLeft)},
+		{"kill-word-right", []string{"Alt-D"}, "cut to the end of the word", edits(state.Input.KillWordRight)},
+		{"yank", []string{"Ctrl-Y"}, "paste what was cut", edits(state.Input.Yank)},
+		{"swap", []string{"Ctrl-T"}, "swap two characters", edits(state.Input.Swap)},
+		{"undo", []string{"Ctrl-_", "Alt-Z"}, "take the last change back", edits(state.Input.Undo)},
+		{"editor", []string{"Alt-E"}, "write in $EDITOR", (*app).editor},
+		{"bare", []string{"Alt-L"}, "messages alone, to select with the mouse", func(a *app) { a.st.Overlay = state.OverlayBare }},
+		{"redraw", []string{"Ctrl-L"}, "draw the screen anew", func(a *app) { a.screen.Sync() }},
+		{"help", []string{"F1"}, "this help (also ? on an empty line)", func(a *app) { a.st.Overlay = state.OverlayHelp }},
+		{"quit", []string{"Ctrl-C"}, "quit; what is written stays for the next time", func(a *app) { a.quit = true }},
+	}
+	for i := 1; i <= 9; i++ {
+		all = append(all, action{fmt.Sprintf("room-%d", i), []string{fmt.Sprintf("Alt-%d", i)}, "", func(a *app) { a.openAt(i - 1) }})
+	}
+	return all
+}
+
+// edits2 completes, which needs more of the state than the input.
+func edits2(a *app) { a.edit(a.st.Complete) }
+
+// bindings maps keys to actions.
+type bindings map[string]action
+
+// bind makes the bindings of the defaults and the configuration's own: key ->
+// name of an action, or "none".
+func bind(own map[string]string) (bindings, error) {
+	b := bindings{}
+	names := map[string]action{}
+	for _, act := range actions() {
+		names[act.name] = act
+		for _, k := range act.keys {
+			b[k] = act
+		}
+	}
+	for key, name := range own {
+		if !validKey(key) {
+			return b, fmt.Errorf("[keys] %q is no key: write it as Alt-K, Ctrl-N, F5, PgUp, Alt-Enter", key)
+		}
+		if name == "none" {
+			delete(b, key)
+			continue
+		}
+		act, ok := names[name]
+		if !ok {
+			return b, fmt.Errorf("[keys] %q: there is no action %q; F1 lists them", key, name)
+		}
+		b[key] = act
+	}
+	return b, nil
+}
+
+// CheckKeys tells what is wrong with a configuration's bindings.
+func CheckKeys(own map[string]string) error {
+	_, err := bind(own)
+	return err
+}
+
+// keysOf lists the keys that are bound to an action, the default ones first.
+func (b bindings) keysOf(act action) []string {
+	var keys []string
+	for _, k := range act.keys {
+		if b[k].name == act.name {
+			keys = append(keys, k)
+		}
+	}
+	var own []string
+	for k, bound := range b {
+		if bound.name == act.name && !slices.Contains(keys, k) {
+			own = append(own, k)
+		}
+	}
+	slices.Sort(own)
+	return append(keys, own...)
+}
+
+var specialKeys = map[tcell.Key]string{
+	tcell.KeyEnter: "Enter", tcell.KeyTab: "Tab", tcell.KeyBacktab: "Shift-Tab", tcell.KeyEscape: "Esc",
+	tcell.KeyBackspace: "Backspace", tcell.KeyBackspace2: "Backspace", tcell.KeyDelete: "Delete", tcell.KeyInsert: "Insert",
+	tcell.KeyUp: "Up", tcell.KeyDown: "Down", tcell.KeyLeft: "Left", tcell.KeyRight: "Right",
+	tcell.KeyHome: "Home", tcell.KeyEnd: "End", tcell.KeyPgUp: "PgUp", tcell.KeyPgDn: "PgDn", tcell.KeyCtrlUnderscore: "Ctrl-_",
+}
+
+// keyName is what a key is called in the help and in the configuration; "" for
+// a character to be written.
+func keyName(e *tcell.EventKey) string {
+	prefix := ""
+	if e.Modifiers()&tcell.ModAlt != 0 {
+		prefix = "Alt-"
+	}
+	key := e.Key()
+	if key == tcell.KeyRune {
+		if prefix == "" {
+			return ""
+		}
+		return prefix + strings.ToUpper(string(e.Rune()))
+	}
+	if name, ok := specialKeys[key]; ok {
+		if e.Modifiers()&tcell.ModCtrl != 0 && strings.HasPrefix(name, "Ctrl-") == false && key != tcell.KeyBackspace && key != tcell.KeyEnter && key != tcell.KeyTab && key != tcell.KeyEscape {
+			prefix += "Ctrl-"
+		}
+		return prefix + name
+	}
+	switch {
+	case key >= tcell.KeyCtrlA && key <= tcell.KeyCtrlZ:
+		return prefix + "Ctrl-" + string(rune('A'+key-tcell.KeyCtrlA))
+	case key >= tcell.KeyF1 && key <= tcell.KeyF12:
+		return fmt.Sprintf("%sF%d", prefix, key-tcell.KeyF1+1)
+	}
+	return prefix + "?"
+}
+
+func validKey(name string) bool {
+	rest := name
+	for _, prefix := range []string{"Alt-", "Ctrl-", "Shift-"} {
+		rest = strings.TrimPrefix(rest, prefix)
+	}
+	for _, special := range specialKeys {
+		if rest == special || name == special {
+			return true
+		}
+	}
+	var n int
+	if _, err := fmt.Sscanf(rest, "F%d", &n); err == nil && n >= 1 && n <= 12 && len(rest) <= 3 {
+		return true
+	}
+	return rest != name && len([]rune(rest)) == 1 && rest == strings.ToUpper(rest)
+}

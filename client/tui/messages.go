@@ -1,0 +1,176 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+	"github.com/rivo/uniseg"
+
+	"positivity-exchange/client/state"
+)
+
+// row is one screen line of the conversation.
+type row struct {
+	time, name, mark string
+	cells            []cell
+	rule             string // a rule with this word instead
+	style            tcell.Style
+}
+
+// columns says where the parts of a message stand.
+type columns struct {
+	time, name, text, measure int // columns; measure is the text's width
+}
+
+func layout(width int) columns {
+	c := columns{time: 6, name: 13}
+	if width < narrow-roomPane {
+		c = columns{name: 10} // no times in a narrow window
+	}
+	if width < 30 {
+		c = columns{name: 6}
+	}
+	c.text = 1 + c.time + c.name
+	c.measure = max(1, min(width-c.text-3, maxMeasure))
+	return c
+}
+
+// drawLines draws the end of the conversation (or what is scrolled to) so that
+// its newest line stands at the bottom.
+func (a *app) drawLines(r *state.Room, x, y, width, height int) {
+	a.shown = 0
+	if width < 8 || height < 1 {
+		return
+	}
+	c := layout(width)
+	rows := a.rows(r, c, height)
+	rows = rows[max(0, len(rows)-height):]
+	for i, one := range rows {
+		y := y + height - len(rows) + i
+		if one.rule != "" {
+			a.rule(x+1, y, min(width-2, c.text+c.measure+2), one.style, one.rule)
+			continue
+		}
+		a.put(x+1, y, c.time, a.look.dim, one.time)
+		name := shorten(one.name, c.name-1)
+		a.put(x+c.text-1-uniseg.StringWidth(name), y, c.name, a.look.name(one.name), name)
+		a.putCells(x+c.text, y, c.measure, one.cells)
+		style := a.look.dim
+		if one.mark == string(state.Failed) {
+			style = a.look.bad
+		}
+		a.put(x+c.text+c.measure+1, y, 1, style, one.mark)
+	}
+}
+
+// rows lays lines out from the bottom up until height rows are full.
+func (a *app) rows(r *state.Room, c columns, height int) []row {
+	bottom := len(r.Lines) - 1 - r.Scroll
+	var blocks [][]row
+	total := 0
+	take := func(block []row) {
+		blocks = append(blocks, block)
+		total += len(block)
+	}
+	if r.Scroll == 0 {
+		for i := len(r.Waiting) - 1; i >= 0 && total < height; i-- {
+			var above *state.Line
+			if i > 0 {
+				above = &r.Waiting[i-1]
+			} else if bottom >= 0 {
+				above = &r.Lines[bottom]
+			}
+			take(a.message(r.Waiting[i], above, c))
+		}
+	}
+	for i := bottom; i >= 0 && total < height; i-- {
+		l := r.Lines[i]
+		var above *state.Line
+		if i > 0 {
+			above = &r.Lines[i-1]
+		}
+		take(a.line(r, l, above, c))
+		a.shown++
+	}
+	rows := make([]row, 0, total)
+	for i := len(blocks) - 1; i >= 0; i-- {
+		rows = append(rows, blocks[i]...)
+	}
+	return rows
+}
+
+// line lays one line out, with what stands between it and the one above.
+func (a *app) line(r *state.Room, l state.Line, above *state.Line, c columns) (rows []row) {
+	if above == nil || !sameDay(above.Time, l.Time) {
+		rows = append(rows, row{rule: l.Time.Format("Monday 2 January"), style: a.look.dim})
+	}
+	if above != nil && l.Seq != 0 {
+		if seq := place(*above); l.Seq > seq+1 && seq > 0 {
+			rows = append(rows, row{rule: fmt.Sprintf("%d missing, asking for them", l.Seq-seq-1), style: a.look.warn})
+		}
+	}
+	if r.Marker > 0 && l.Seq > r.Marker && (above == nil || place(*above) <= r.Marker) {
+		rows = append(rows, row{rule: fmt.Sprintf("%d new", r.Last-r.Marker), style: a.look.warn})
+		above = nil // the author's name stands again
+	}
+	return append(rows, a.message(l, above, c)...)
+}
+
+func place(l state.Line) uint64 {
+	if l.Seq != 0 {
+		return l.Seq
+	}
+	return l.After
+}
+
+// message lays out what one line says.
+func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
+	switch l.Kind {
+	case state.LineCut:
+		return []row{{rule: Clean(l.Text), style: a.look.warn}}
+	case state.LinePresence:
+		return a.notice(l.PresenceText(), c)
+	case state.LineNotice:
+		return a.notice(oneLine(l.Text), c)
+	}
+	run := above != nil && above.Kind == state.LineMessage && above.User == l.User && sameDay(above.Time, l.Time)
+	text, base := Clean(l.Text), a.look.plain
+	name := oneLine(l.User)
+	if what, ok := strings.CutPrefix(text, "/me "); ok {
+		text, base, run = name+" "+what, a.look.plain.Italic(true), false
+		name = "*"
+	}
+	if !l.Mine && state.Mentions(l.Text, a.st.User) {
+		base = a.look.mention
+	}
+	if l.Reason != "" {
+		text += "\n(" + oneLine(l.Reason) + "; /retry or /discard)"
+	}
+	for i, cells := range wrapCells(a.look.styled(text, base, l.Seq, a.st.Search), c.measure) {
+		one := row{cells: cells}
+		if i == 0 {
+			if c.time > 0 && (above == nil || above.Time.Truncate(time.Minute) != l.Time.Truncate(time.Minute)) {
+				one.time = l.Time.Format("15:04")
+			}
+			if !run {
+				one.name = name
+			}
+			if mark := a.st.MarkShown(l); mark != 0 {
+				one.mark = string(mark)
+			}
+		}
+		rows = append(rows, one)
+	}
+	return rows
+}
+
+func (a *app) notice(text string, c columns) (rows []row) {
+	for _, cells := range wrapCells(a.look.styled(text, a.look.dim, 0, ""), c.measure) {
+		rows = append(rows, row{cells: cells})
+	}
+	return rows
+}
+
+func sameDay(a, b time.Time) bool { return a.YearDay() == b.YearDay() && a.Year() == b.Year() }
