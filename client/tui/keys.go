@@ -150,7 +150,7 @@ func keyName(e *tcell.EventKey) string {
 		return prefix + strings.ToUpper(string(e.Rune()))
 	}
 	if name, ok := specialKeys[key]; ok {
-		if e.Modifiers()&tcell.ModCtrl != 0 && strings.HasPrefix(name, "Ctrl-") == false && key != tcell.KeyBackspace && key != tcell.KeyEnter && key != tcell.KeyTab && key != tcell.KeyEscape {
+		if e.Modifiers()&tcell.ModCtrl != 0 && !strings.HasPrefix(name, "Ctrl-") && key != tcell.KeyBackspace && key != tcell.KeyEnter && key != tcell.KeyTab && key != tcell.KeyEscape {
 			prefix += "Ctrl-"
 		}
 		return prefix + name
