@@ -90,7 +90,11 @@ func (r *Room) add(l Line) {
 	for at > 0 && r.Lines[at-1].place() > l.place() {
 		at-- // a server that sends out of order
 	}
-	r.Lines = slices.Insert(r.Lines[:len(r.Lines):len(r.Lines)], at, l)
+	if at == len(r.Lines) {
+		r.Lines = append(r.Lines, l)
+	} else {
+		r.Lines = slices.Insert(slices.Clone(r.Lines), at, l)
+	}
 	r.Last = max(r.Last, l.Seq)
 	if r.Scroll > 0 {
 		r.Scroll++

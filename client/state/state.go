@@ -56,13 +56,15 @@ const (
 // are loaded again.
 const maxLines = 5000
 
-// State is the whole picture. A value: functions return changed copies.
+// State is the whole picture. A value: functions return changed copies, which
+// share what did not change. A state is meant to have one successor: the lines
+// that one adds stand behind those of its predecessor, in the same memory.
 type State struct {
 	Page     int
 	Overlay  int
 	Connect  Connect
 	User     string
-	Rooms    []Room // those joined first, in the order of joining, then the others by name
+	Rooms    []*Room // never changed in place; those joined first, in the order of joining, then the others by name
 	Active   string
 	Previous string // the room before Active
 	Notice   string // one line that the next key takes away
@@ -123,9 +125,9 @@ type Line struct {
 
 // Room returns a room, nil if there is none of that name.
 func (s State) Room(name string) *Room {
-	for i := range s.Rooms {
-		if s.Rooms[i].Name == name {
-			return &s.Rooms[i]
+	for _, r := range s.Rooms {
+		if r.Name == name {
+			return r
 		}
 	}
 	return nil
@@ -137,14 +139,16 @@ func (s State) Current() *Room { return s.Room(s.Active) }
 // Update changes a room, made if there is none.
 func (s State) Update(name string, change func(*Room)) State {
 	s.Rooms = slices.Clone(s.Rooms)
-	r := s.Room(name)
-	if r == nil {
-		s.Rooms = append(s.Rooms, Room{Name: name})
-		r = &s.Rooms[len(s.Rooms)-1]
+	i := slices.IndexFunc(s.Rooms, func(r *Room) bool { return r.Name == name })
+	if i < 0 {
+		i = len(s.Rooms)
+		s.Rooms = append(s.Rooms, &Room{Name: name})
 	}
-	joined := r.Joined
-	change(r)
-	if r.Joined != joined {
+	r := *s.Rooms[i]
+	change(&r)
+	moved := r.Joined != s.Rooms[i].Joined
+	s.Rooms[i] = &r
+	if moved {
 		s.Rooms = sorted(s.Rooms, name)
 	}
 	return s
@@ -152,13 +156,13 @@ func (s State) Update(name string, change func(*Room)) State {
 
 // sorted puts the joined rooms first, the one that just changed last of them,
 // and the others in order of their names.
-func sorted(rooms []Room, changed string) []Room {
-	var in, out []Room
+func sorted(rooms []*Room, changed string) []*Room {
+	var in, out []*Room
 	var last *Room
-	for i, r := range rooms {
+	for _, r := range rooms {
 		switch {
 		case r.Joined && r.Name == changed:
-			last = &rooms[i]
+			last = r
 		case r.Joined:
 			in = append(in, r)
 		default:
@@ -166,9 +170,9 @@ func sorted(rooms []Room, changed string) []Room {
 		}
 	}
 	if last != nil {
-		in = append(in, *last)
+		in = append(in, last)
 	}
-	slices.SortFunc(out, func(a, b Room) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b *Room) int { return strings.Compare(a.Name, b.Name) })
 	return append(in, out...)
 }
 

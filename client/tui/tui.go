@@ -46,6 +46,7 @@ type app struct {
 	look    theme
 	keys    bindings
 	session *client.Session
+	events  <-chan client.Event // of the session
 	profile *profile.Profile
 	st      state.State
 	saved   string // what was saved last, to compare
@@ -138,10 +139,6 @@ func (a *app) run(ctx context.Context) error {
 	defer next.Stop()
 	wait := false
 	for !a.quit {
-		var events <-chan client.Event
-		if a.session != nil {
-			events = a.session.Events()
-		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -150,14 +147,14 @@ func (a *app) run(ctx context.Context) error {
 				return errors.New("the terminal has gone away")
 			}
 			a.input(e)
-		case e, ok := <-events:
+		case e, ok := <-a.events:
 			if !ok {
 				return client.ErrClosed
 			}
 			a.apply(e)
 			for more := true; more; { // draw once for all that is there
 				select {
-				case e, ok := <-events:
+				case e, ok := <-a.events:
 					if more = ok; ok {
 						a.apply(e)
 					}
@@ -240,7 +237,7 @@ func (a *app) connect() {
 				a.st.Connect.Error = "could not reach " + router + ": " + strings.ReplaceAll(err.Error(), "\n", ", ")
 				return
 			}
-			a.session = s
+			a.session, a.events = s, s.Events()
 			if name != "" {
 				if err := profile.SetLastUser(name); err != nil {
 					a.opts.Logger.Warn("keep the name", "err", err)

@@ -249,11 +249,3 @@ func TestAnyStateDraws(t *testing.T) {
 		})
 	})
 }
-
-func BenchmarkDraw(b *testing.B) {
-	a, s := showing(b, 80, 24, chat())
-	defer s.Fini()
-	for b.Loop() {
-		a.draw()
-	}
-}
