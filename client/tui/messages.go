@@ -131,7 +131,7 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 	case state.LineCut:
 		return []row{{rule: Clean(l.Text), style: a.look.warn}}
 	case state.LinePresence:
-		return a.notice(l.PresenceText(), c)
+		return a.notice(oneLine(l.PresenceText()), c)
 	case state.LineNotice:
 		return a.notice(oneLine(l.Text), c)
 	}

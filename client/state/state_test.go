@@ -1,0 +1,289 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"positivity-exchange/client"
+	"positivity-exchange/comms"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func in(room string) State {
+	s := State{Page: PageChat, User: "ada", Now: noon, Router: client.RouterLink{Up: true}}
+	return s.Open(room).Apply(client.Joined{Room: room, Users: []string{"ada", "bob"}, Count: 2})
+}
+
+func said(room, user, text string, seq uint64) client.Message {
+	return client.Message{Room: room, Record: comms.Record{Kind: comms.KindMessage, Seq: seq, User: user, ID: fmt.Sprint(user, seq), Content: text}}
+}
+
+func pageOf(room string, head uint64, seqs ...uint64) comms.HistoryPage {
+	p := comms.HistoryPage{Room: room, Head: head}
+	for _, seq := range seqs {
+		p.Records = append(p.Records, said(room, "bob", "old", seq).Record)
+	}
+	return p
+}
+
+func TestUnreadCountsReachZero(t *testing.T) {
+	s := in("go").Apply(client.Joined{Room: "tea"})
+	for seq := uint64(1); seq <= 5; seq++ {
+		s = s.Apply(said("tea", "bob", "hello", seq))
+	}
+	s = s.Apply(said("tea", "bob", "ada: look", 6))
+	if r := s.Room("tea"); r.Unread != 6 || r.Mentions != 1 || r.Badge() != "@1" {
+		t.Errorf("%+v", r)
+	}
+	if s.NextUnread() != "tea" {
+		t.Error("the room with a mention is not next")
+	}
+	s = s.Open("tea")
+	if r := s.Room("tea"); r.Unread != 0 || r.Mentions != 0 || r.Read != 6 {
+		t.Errorf("%+v", r)
+	}
+	if unread, _, _ := s.Totals(); unread != 0 || s.Previous != "go" {
+		t.Errorf("%d unread, previous %q", unread, s.Previous)
+	}
+	// While nobody looks, the open room counts too; looking takes it as read.
+	s = s.Focus(false).Apply(said("tea", "bob", "more", 7))
+	if r := s.Room("tea"); r.Unread != 1 {
+		t.Errorf("unread behind one's back: %d", r.Unread)
+	}
+	s = s.Focus(true)
+	if r := s.Room("tea"); r.Unread != 0 || r.Marker != 6 {
+		t.Errorf("after looking: %d unread, marker behind %d", r.Unread, r.Marker)
+	}
+	// A muted room shows that there is something, and is never next.
+	s = s.Update("go", func(r *Room) { r.Level = NotifyNone }).Apply(said("go", "bob", "x", 1))
+	if s.Room("go").Badge() != "·" || s.NextUnread() != "" {
+		t.Errorf("muted: %q, next %q", s.Room("go").Badge(), s.NextUnread())
+	}
+}
+
+func TestMentionsAreWords(t *testing.T) {
+	for text, want := range map[string]bool{
+		"ada": true, "@ada look": true, "hey ada!": true, "ada: yes": true, "(ada)": true,
+		"adamant": false, "canada": false, "ada-2": false, "Ada": false, "": false,
+	} {
+		if Mentions(text, "ada") != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
+}
+
+func TestHolesAreFoundAndFilled(t *testing.T) {
+	s := in("go").WithHistory("go", pageOf("go", 10, 1, 2, 3)).WithHistory("go", pageOf("go", 10, 8, 9))
+	for _, want := range [][2]uint64{{10, 10}, {4, 7}} {
+		from, to, ok := s.Room("go").Hole()
+		if !ok || from != want[0] || to != want[1] {
+			t.Fatalf("hole %d to %d, %v; want %v", from, to, ok, want)
+		}
+		var seqs []uint64
+		for seq := from; seq <= to; seq++ {
+			seqs = append(seqs, seq)
+		}
+		s = s.WithHistory("go", pageOf("go", 10, seqs...))
+	}
+	if _, _, ok := s.Room("go").Hole(); ok || !strings.Contains(s.Status(s.Room("go")), "#1-10, no gaps") {
+		t.Errorf("then: %s", s.Status(s.Room("go")))
+	}
+}
+
+func TestPlaceIsKeptWhileScrolled(t *testing.T) {
+	s := in("go").WithHistory("go", pageOf("go", 50, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50))
+	s = s.Update("go", func(r *Room) { r.Scroll = 4 })
+	bottom := func() uint64 { r := s.Room("go"); return r.Lines[len(r.Lines)-1-r.Scroll].Seq }
+	if bottom() != 46 {
+		t.Fatalf("the bottom line is %d", bottom())
+	}
+	s = s.Apply(said("go", "bob", "new", 51))
+	s = s.Apply(client.Presence{Room: "go", Joined: []string{"eve"}})
+	s = s.WithHistory("go", pageOf("go", 51, 38, 39, 40))
+	if bottom() != 46 {
+		t.Errorf("the bottom line became %d", bottom())
+	}
+	if s.Room("go").Unread != 1 {
+		t.Error("what came below the screen counts as read")
+	}
+}
+
+func TestJoinsAndLeavesFold(t *testing.T) {
+	s := in("go")
+	s = s.Apply(client.Presence{Room: "go", Joined: []string{"eve", "mia"}, Count: 4})
+	s = s.Apply(client.Presence{Room: "go", Left: []string{"bob", "eve"}, Count: 2})
+	r := s.Room("go")
+	if n := len(r.Lines); n != 1 || r.Lines[0].PresenceText() != "mia joined · bob left" {
+		t.Errorf("%d lines: %q", n, r.Lines[0].PresenceText())
+	}
+	s = s.Apply(client.Presence{Room: "go", Joined: []string{"bob"}, Left: []string{"mia"}, Count: 2})
+	if n := len(s.Room("go").Lines); n != 0 {
+		t.Errorf("nothing changed in the end, and %d lines say so", n)
+	}
+	var many []string
+	for i := range 7 {
+		many = append(many, fmt.Sprint("u", i))
+	}
+	s = s.Apply(client.Presence{Room: "go", Joined: many, Count: 9})
+	if got := s.Room("go").Lines[0].PresenceText(); got != "7 joined" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestMarksEndAtStoredOrFailed(t *testing.T) {
+	s := in("go").Posted("go", "1", "a").Posted("go", "2", "b")
+	if s.MarkShown(s.Room("go").Waiting[0]) != 0 {
+		t.Error("a mark flickers")
+	}
+	s.Now = s.Now.Add(time.Second)
+	if s.MarkShown(s.Room("go").Waiting[0]) != Queued || !strings.Contains(s.Status(s.Room("go")), "2 waiting") {
+		t.Error("what waits for a second has no mark")
+	}
+	m := said("go", "ada", "a", 1)
+	m.ID, m.Mine = "1", true
+	s = s.Apply(m).Apply(client.SendFailed{Room: "go", ID: "2", Err: errors.New("too long")})
+	r := s.Room("go")
+	if len(r.Waiting) != 1 || r.Waiting[0].Mark != Failed || r.Waiting[0].Reason != "too long" || r.Lines[0].Mark != Stored {
+		t.Errorf("%+v", r)
+	}
+	s, failed := s.Discard("go")
+	if len(failed) != 1 || failed[0].Text != "b" || len(s.Room("go").Waiting) != 0 {
+		t.Errorf("discarded %+v", failed)
+	}
+}
+
+func TestStoreThatLostItsEnd(t *testing.T) {
+	s := in("go").WithHistory("go", pageOf("go", 9, 7, 8, 9))
+	s = s.Apply(client.Joined{Room: "go", Head: comms.Position{Seq: 8}})
+	r := s.Room("go")
+	if last := r.Lines[len(r.Lines)-1]; last.Kind != LineCut || r.Last != 8 || !strings.Contains(last.Text, "1 message missing") {
+		t.Errorf("%+v", r.Lines)
+	}
+	s = s.Apply(said("go", "bob", "another nine", 9))
+	if r = s.Room("go"); r.Lines[len(r.Lines)-1].Text != "another nine" {
+		t.Errorf("%+v", r.Lines)
+	}
+}
+
+func TestSavedStateComesBack(t *testing.T) {
+	s := in("go").Apply(client.Joined{Room: "tea"})
+	s = s.Update("go", func(r *Room) { r.Draft, r.Level = NewInput("dra\nft"), NotifyMentions })
+	s = s.Posted("go", "id-1", "unsent").Remember("/join tea")
+	saved := s.Save()
+	back := State{Now: noon}.Restore(saved)
+	r := back.Room("go")
+	if r.Draft.String() != "dra\nft" || r.Level != NotifyMentions || len(r.Waiting) != 1 || r.Waiting[0].ID != "id-1" || !slices.Equal(back.Inputs, []string{"/join tea"}) {
+		t.Errorf("%+v", r)
+	}
+	if saved.Active != "go" || !saved.Rooms["tea"].Joined || saved.User != "ada" {
+		t.Errorf("%+v", saved)
+	}
+}
+
+func TestLinesOfInput(t *testing.T) {
+	for line, want := range map[string]Parsed{
+		"hello":         {Text: "hello"},
+		"//quit":        {Text: "/quit"},
+		"/quit":         {Command: "quit"},
+		"/q":            {Command: "quit"},
+		"/join  #tea ":  {Command: "join", Args: "#tea"},
+		"/me waves":     {Text: "/me waves"},
+		"/topic a b  c": {Command: "topic", Args: "a b  c"},
+	} {
+		if got, err := Parse(line); err != nil || got != want {
+			t.Errorf("%q: %+v, %v", line, got, err)
+		}
+	}
+	for _, line := range []string{"/fly", "/", "/me", "/ join"} {
+		if got, err := Parse(line); err == nil {
+			t.Errorf("%q is %+v", line, got)
+		}
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	s := in("general").WithRooms([]comms.Room{{Name: "go"}, {Name: "games"}})
+	s = s.Apply(client.Presence{Room: "general", Joined: []string{"bea"}}).Apply(said("general", "bob", "hi", 1))
+	for text, want := range map[string][]string{
+		"b":       {"bob: ", "bea: ", "bob: "},
+		"hi b":    {"hi bob ", "hi bea "},
+		"hi @be":  {"hi @bea "},
+		"/jo":     {"/join "},
+		"see #ga": {"see #games "},
+		":wave":   {"👋 "},
+		"zzz":     {"zzz"},
+		"":        {""},
+	} {
+		in := NewInput(text)
+		for i, w := range want {
+			if in = s.Complete(in); in.String() != w {
+				t.Errorf("%q, Tab %d: %q, want %q", text, i+1, in.String(), w)
+			}
+		}
+	}
+}
+
+func TestPaletteFinds(t *testing.T) {
+	s := in("general").WithRooms([]comms.Room{{Name: "rust", Description: "Crabs"}, {Name: "go"}})
+	s = s.Apply(client.Presence{Room: "general", Joined: []string{"ruslan"}}).Apply(said("go", "bob", "ada!", 1))
+	if c := s.Choices(); c[0].Name != "#go" || c[0].Badge != "@1" {
+		t.Errorf("without a query: %+v", c)
+	}
+	s.Palette.Query = NewInput("rus")
+	c := s.Choices()
+	if len(c) < 2 || c[0].Name != "#rust" && c[0].Name != "ruslan" {
+		t.Errorf("rus: %+v", c)
+	}
+	s.Palette.Query = NewInput("/top")
+	if c := s.Choices(); len(c) != 1 || c[0].Name != "/topic" {
+		t.Errorf("/top: %+v", c)
+	}
+}
+
+func TestEmojiNamesBecomeSymbols(t *testing.T) {
+	for text, want := range map[string]string{":wave: hi :nope: 12:30:45": "👋 hi :nope: 12:30:45", "a:b": "a:b", ":": ":"} {
+		if got := Emoji(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestAnyEditing does any sequence of edits: the cursor stays inside, at a
+// cluster's edge, and undo leads back to where it began.
+func TestAnyEditing(t *testing.T) {
+	moves := []func(Input) Input{
+		Input.Home, Input.End, Input.WordLeft, Input.WordRight, Input.KillLeft, Input.KillRight, Input.KillWord, Input.KillWordLeft, Input.KillWordRight, Input.Yank, Input.Swap, Input.Undo,
+		func(in Input) Input { return in.Move(-1) }, func(in Input) Input { return in.Move(1) },
+		func(in Input) Input { return in.Delete(-1) }, func(in Input) Input { return in.Delete(1) },
+		func(in Input) Input { in, _ = in.Vertical(-1); return in }, func(in Input) Input { in, _ = in.Vertical(1); return in },
+		func(in Input) Input { return in.Recall([]string{"one", "two"}, 1) }, func(in Input) Input { return in.Recall([]string{"one", "two"}, -1) },
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		in := Input{}
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			if rapid.Bool().Draw(t, "write") {
+				in = in.Insert(rapid.SampledFrom([]string{"a", " ", "\n", "é", "👩‍👩‍👧", "日本", "e\u0301", "word"}).Draw(t, "text"))
+			} else {
+				in = rapid.SampledFrom(moves).Draw(t, "move")(in)
+			}
+			if in.cursor < 0 || in.cursor > len(in.text) || in.Before()+in.text[in.cursor:] != in.text {
+				t.Fatalf("cursor %d in %q", in.cursor, in.text)
+			}
+		}
+	})
+	in := NewInput("")
+	for _, w := range []string{"one ", "two ", "three"} {
+		in = in.Insert(w)
+	}
+	in = in.KillWord().Undo().Undo().Undo()
+	if in.String() != "one " {
+		t.Errorf("undone to %q", in.String())
+	}
+}
