@@ -122,6 +122,13 @@ func (s State) Posted(room, id, text string) State {
 	})
 }
 
+// Waits reports whether a message is on its way in any room.
+func (s State) Waits() bool {
+	return slices.ContainsFunc(s.Rooms, func(r *Room) bool {
+		return slices.ContainsFunc(r.Waiting, func(l Line) bool { return l.Mark != Failed })
+	})
+}
+
 // Discard takes failed messages away and returns them, oldest first.
 func (s State) Discard(room string) (State, []Line) {
 	var failed []Line

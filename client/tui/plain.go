@@ -25,7 +25,7 @@ type PlainOptions struct {
 // said is written as it comes, what is read is sent to the room that was opened
 // last. It ends with its input, once everything is acknowledged, or with ctx.
 func Plain(ctx context.Context, opts PlainOptions) error {
-	p := &plainClient{PlainOptions: opts, st: state.State{User: opts.Session.User()}}
+	p := &plainClient{PlainOptions: opts, st: state.State{User: opts.Session.User()}, first: true, joins: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(ctx)
 	var reading sync.WaitGroup
 	lines := make(chan string)
@@ -44,7 +44,12 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 	// A read of a terminal cannot be ended; its goroutine ends with the process.
 	defer cancel()
 	p.join(ctx, opts.Room)
+	ended := false // the input has
 	for {
+		var in <-chan string
+		if !p.joining && !ended {
+			in = lines // what is typed before the room is there waits
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -53,28 +58,35 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 				return client.ErrClosed
 			}
 			p.event(e)
-			if lines == nil && len(opts.Session.Unacknowledged()) == 0 {
-				return nil
+		case err := <-p.joins:
+			p.joining = false
+			if err != nil && p.st.Room(p.room) == nil && p.first {
+				return fmt.Errorf("#%s: %w", p.room, err)
 			}
-		case line, ok := <-lines:
+			if err != nil {
+				p.say("* #%s: %v", p.room, err)
+			}
+			p.first = false
+		case line, ok := <-in:
 			if !ok {
-				lines = nil
-				if len(opts.Session.Unacknowledged()) == 0 {
-					return nil
-				}
-				continue
-			}
-			if p.line(ctx, line) {
+				ended = true
+			} else if p.line(ctx, line) {
 				return nil
 			}
+		}
+		if ended && !p.st.Waits() {
+			return nil
 		}
 	}
 }
 
 type plainClient struct {
 	PlainOptions
-	st   state.State
-	room string
+	st      state.State
+	room    string
+	joining bool
+	first   bool
+	joins   chan error
 }
 
 func (p *plainClient) say(format string, args ...any) {
@@ -83,12 +95,8 @@ func (p *plainClient) say(format string, args ...any) {
 
 // join goes on beside the reading of events, without which it could not end.
 func (p *plainClient) join(ctx context.Context, room string) {
-	p.room = room
-	go func() {
-		if err := p.Session.Join(ctx, room, nil); err != nil && ctx.Err() == nil {
-			p.say("* #%s: %v", room, err)
-		}
-	}()
+	p.room, p.joining = room, true
+	go func() { p.joins <- p.Session.Join(ctx, room, nil) }()
 }
 
 func (p *plainClient) event(e client.Event) {
@@ -133,9 +141,13 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 	}
 	switch parsed.Command {
 	case "":
-		if _, err := p.Session.Post(p.room, state.Emoji(parsed.Text)); err != nil {
+		text := state.Emoji(parsed.Text)
+		id, err := p.Session.Post(p.room, text)
+		if err != nil {
 			p.say("* not sent: %v", err)
+			return false
 		}
+		p.st = p.st.Posted(p.room, id, text)
 	case "join":
 		room := strings.TrimPrefix(parsed.Args, "#")
 		if r := p.st.Room(room); r != nil && r.Joined {

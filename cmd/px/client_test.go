@@ -1,0 +1,58 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPlainClient talks by lines alone, through pipes.
+func TestPlainClient(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	client := exec.Command(binary, "client", "--plain", "--router", router, "--user", "ada", "--room", "go")
+	client.Stdin = strings.NewReader("hello\n/fly\n//slash\n/me waves\n")
+	out, err := client.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, want := range []string{"* you are in #go, 1 here", "#go ada: hello\n", "there is no command /fly", "#go ada: /slash\n", "#go ada: /me waves\n"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	stored, _, code := px("tail", "--router", router, "--room", "go", "--since", "0", "--count", "3", "--json")
+	if code != 0 || strings.Count(stored, `"kind":"message"`) != 3 || strings.Contains(stored, "fly") {
+		t.Errorf("stored: %s", stored)
+	}
+}
+
+func TestConfigurationCommands(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "client.toml")
+	sample, _, code := px("client", "--print-config")
+	if code != 0 || !strings.Contains(sample, "router = ") {
+		t.Fatalf("print: %d, %s", code, sample)
+	}
+	if err := os.WriteFile(path, []byte(sample), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, code := px("client", "--check-config", "--config", path); code != 0 {
+		t.Errorf("what is printed does not pass the check: %s%s", out, errs)
+	}
+	for text, want := range map[string]string{
+		"router = 7":                    "router",
+		"colour = true":                 `"colour"`,
+		"[keys]\n\"Alt-J\" = \"dance\"": "dance",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, errs, code := px("client", "--check-config", "--config", path)
+		if code != exitFailed || !strings.Contains(errs, want) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%q: %d, %q", text, code, errs)
+		}
+	}
+}
