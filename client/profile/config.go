@@ -18,7 +18,7 @@ type Config struct {
 	User    string `toml:"user"`
 	Router  string `toml:"router"`
 	Room    string `toml:"room"`
-	Theme   string `toml:"theme"`   // auto, light or mono
+	Theme   string `toml:"theme"`   // auto, light, rich or mono
 	Mouse   bool   `toml:"mouse"`   // clicking and scrolling
 	Bell    bool   `toml:"bell"`    // at a mention
 	Desktop string `toml:"desktop"` // none, osc9, osc99 or osc777
@@ -91,7 +91,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("%s = %q: use %s", name, value, strings.Join(allowed, ", "))
 	}
 	if err := errors.Join(
-		oneOf("theme", c.Theme, "auto", "light", "mono"),
+		oneOf("theme", c.Theme, "auto", "light", "rich", "mono"),
 		oneOf("desktop", c.Desktop, "none", "osc9", "osc99", "osc777"),
 	); err != nil {
 		return err

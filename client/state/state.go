@@ -69,7 +69,7 @@ type State struct {
 	Previous string // the room before Active
 	Notice   string // one line that the next key takes away
 	Palette  Palette
-	Paste    string // under way, or waiting in the preview
+	Paste    string // waiting in the preview
 	Pasting  bool
 	Search   string // highlighted on screen
 	Inputs   []string

@@ -32,7 +32,10 @@ func (a *app) input(e tcell.Event) {
 	case *tcell.EventKey:
 		switch {
 		case a.st.Pasting:
-			a.st.Paste += pasted(e)
+			text := pasted(e)
+			if a.pasteSize += len(text); a.pasteSize <= comms.MaxContent {
+				a.pasteText.WriteString(text)
+			}
 		case a.st.Page == state.PageConnect:
 			a.connectKey(e)
 		case a.st.Overlay == state.OverlayPalette:
@@ -68,19 +71,20 @@ func pasted(e *tcell.EventKey) string {
 // is in it. Several lines wait for a word before they are written.
 func (a *app) paste(e *tcell.EventPaste) {
 	if e.Start() {
-		a.st.Pasting, a.st.Paste = true, ""
+		a.pasteText.Reset()
+		a.st.Pasting, a.pasteSize = true, 0
 		return
 	}
-	text := a.st.Paste
-	a.st.Pasting, a.st.Paste = false, ""
+	text := a.pasteText.String()
+	a.st.Pasting = false
 	switch {
 	case a.st.Page == state.PageConnect:
 		*a.connectField() += strings.Join(strings.Fields(text), "")
 	case a.st.Current() == nil || text == "":
 	case a.st.Overlay == state.OverlayPalette:
 		a.st.Palette.Query = a.st.Palette.Query.Insert(oneLine(text))
-	case len(text) > comms.MaxContent:
-		a.say("the paste has %d bytes, a message at most %d: send it in parts, or as a link", len(text), comms.MaxContent)
+	case a.pasteSize > comms.MaxContent:
+		a.say("the paste has %d bytes, a message at most %d: send it in parts, or as a link", a.pasteSize, comms.MaxContent)
 	case strings.Count(strings.TrimRight(text, "\n"), "\n")+1 >= previewFrom:
 		a.st.Paste, a.st.Overlay = strings.TrimRight(text, "\n"), state.OverlayPreview
 	default:

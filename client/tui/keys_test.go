@@ -1,6 +1,13 @@
 package tui
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/gdamore/tcell/v2"
+
+	"positivity-exchange/client/state"
+)
 
 func TestKeysCanBeBoundAnew(t *testing.T) {
 	b, err := bind(map[string]string{"Alt-J": "next-room", "Ctrl-N": "none", "F5": "redraw"})
@@ -30,5 +37,40 @@ func TestEveryActionHasAKeyThatReachesIt(t *testing.T) {
 			}
 			seen[k] = act.name
 		}
+	}
+}
+
+// TestPastes come as one piece, whatever their size.
+func TestPastes(t *testing.T) {
+	a, s := showing(t, 80, 24, chat())
+	defer s.Fini()
+	paste := func(text string) {
+		a.input(tcell.NewEventPaste(true))
+		for _, r := range text {
+			if r == '\n' {
+				a.input(tcell.NewEventKey(tcell.KeyEnter, 0, tcell.ModNone))
+			} else {
+				a.input(tcell.NewEventKey(tcell.KeyRune, r, tcell.ModNone))
+			}
+		}
+		a.input(tcell.NewEventPaste(false))
+	}
+	draft := func() string { return a.st.Current().Draft.String() }
+	paste("two\nlines")
+	if draft() != "two\nlines" {
+		t.Errorf("a short paste: %q", draft())
+	}
+	paste(strings.Repeat("line\n", 30))
+	if a.st.Overlay != state.OverlayPreview || draft() != "two\nlines" {
+		t.Errorf("a long paste is not shown first: %q", draft())
+	}
+	a.input(tcell.NewEventKey(tcell.KeyEnter, 0, tcell.ModNone))
+	if a.st.Overlay != state.OverlayNone || strings.Count(draft(), "line\n") != 29 {
+		t.Errorf("then: %q", draft())
+	}
+	before := draft()
+	paste(strings.Repeat("x", 1<<20))
+	if draft() != before || !strings.Contains(a.st.Notice, "1048576 bytes") {
+		t.Errorf("1 MiB: %d bytes, %q", len(draft()), a.st.Notice)
 	}
 }

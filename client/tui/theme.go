@@ -15,7 +15,8 @@ type theme struct {
 }
 
 // newTheme makes a theme: "auto" and "light" use the terminal's own 16 colours,
-// which its owner can read; "mono", or NO_COLOR in the environment, none.
+// which its owner can read; "rich" tells more names apart where there are 256;
+// "mono", or NO_COLOR in the environment, uses none.
 func newTheme(name string, colours int) theme {
 	p := tcell.StyleDefault
 	t := theme{plain: p, dim: p.Dim(true), bold: p.Bold(true), code: p.Reverse(false).Italic(true), warn: p.Bold(true), bad: p.Bold(true), chosen: p.Reverse(true), mention: p.Bold(true)}
@@ -27,6 +28,12 @@ func newTheme(name string, colours int) theme {
 	t.bad = p.Foreground(tcell.ColorMaroon).Bold(true)
 	t.mention = p.Foreground(tcell.ColorPurple).Bold(true)
 	t.names = []tcell.Color{tcell.ColorTeal, tcell.ColorGreen, tcell.ColorOlive, tcell.ColorBlue, tcell.ColorPurple, tcell.ColorMaroon}
+	if name == "rich" && colours >= 256 {
+		t.names = nil
+		for _, n := range []int{31, 36, 43, 64, 68, 71, 99, 104, 107, 130, 133, 136, 139, 143, 166, 168, 170, 172, 174, 178, 180} {
+			t.names = append(t.names, tcell.PaletteColor(n)) // of middle brightness: readable on dark and light
+		}
+	}
 	if name == "light" {
 		// Yellow on white cannot be read; grey for what is faint can.
 		t.warn = p.Foreground(tcell.ColorBlue)

@@ -53,7 +53,9 @@ type app struct {
 	savedAt time.Time
 	title   string
 
-	firstRoom int // of the room list, at its top
+	firstRoom int             // of the room list, at its top
+	pasteText strings.Builder // under way
+	pasteSize int             // of all of it, what is too much included
 	helpTop   int
 	shown     int             // lines of the conversation that were drawn last
 	filling   map[string]bool // rooms whose hole is being asked for
