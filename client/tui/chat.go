@@ -22,6 +22,7 @@ const previewFrom = 5
 func (a *app) input(e tcell.Event) {
 	switch e := e.(type) {
 	case *tcell.EventResize:
+		a.canvas.forget()
 		a.screen.Sync()
 	case *tcell.EventFocus:
 		a.st = a.st.Focus(e.Focused)
@@ -207,6 +208,7 @@ func (a *app) editWith(name, text string) (edited string, err error) {
 	cmd := exec.CommandContext(a.ctx, words[0], append(words[1:], f.Name())...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = cmd.Run()
+	a.canvas.forget()
 	if resume := a.screen.Resume(); resume != nil {
 		return "", resume
 	}

@@ -32,8 +32,7 @@ func (a *app) put(x, y, width int, style tcell.Style, s string) int {
 		if x+w > end {
 			break
 		}
-		runes := g.Runes()
-		a.screen.SetContent(x, y, runes[0], runes[1:], style)
+		a.canvas.set(x, y, w, g.Runes(), style)
 		x += w
 	}
 	return x
@@ -48,8 +47,7 @@ func (a *app) putCells(x, y, width int, cells []cell) {
 		if x+c.width > end {
 			return
 		}
-		runes := []rune(c.text)
-		a.screen.SetContent(x, y, runes[0], runes[1:], c.style)
+		a.canvas.set(x, y, c.width, []rune(c.text), c.style)
 		x += c.width
 	}
 }
@@ -57,7 +55,7 @@ func (a *app) putCells(x, y, width int, cells []cell) {
 // rule draws a line with a word in its middle.
 func (a *app) rule(x, y, width int, style tcell.Style, word string) {
 	for i := range width {
-		a.screen.SetContent(x+i, y, '─', nil, style)
+		a.canvas.set(x+i, y, 1, []rune{'─'}, style)
 	}
 	if word != "" {
 		word = " " + shorten(word, max(1, width-4)) + " "
@@ -66,9 +64,9 @@ func (a *app) rule(x, y, width int, style tcell.Style, word string) {
 }
 
 func (a *app) draw() {
-	a.screen.Clear()
 	a.screen.HideCursor()
 	w, h := a.screen.Size()
+	a.canvas.begin(w, h)
 	switch {
 	case w < 1 || h < 1:
 	case a.st.Page == state.PageConnect:
@@ -82,7 +80,7 @@ func (a *app) draw() {
 	default:
 		a.drawChat(w, h)
 	}
-	a.screen.Show()
+	a.canvas.end(a.screen)
 }
 
 func (a *app) drawConnect(w int) {
@@ -226,7 +224,7 @@ func (a *app) drawChat(w, h int) {
 	}
 	a.rule(0, bottom, w, a.look.dim, counter)
 	if left > 0 && bottom > 0 {
-		a.screen.SetContent(left-1, bottom, '┴', nil, a.look.dim)
+		a.canvas.set(left-1, bottom, 1, []rune{'┴'}, a.look.dim)
 	}
 	if a.st.Overlay == state.OverlayPalette {
 		x := a.put(1, bottom+1, w-1, a.look.bold, "▸ ")
@@ -289,13 +287,13 @@ func (a *app) drawRooms(width, bottom int) {
 		a.put(width-2-uniseg.StringWidth(badge), y, len(badge), a.look.bold, badge)
 	}
 	for y := 1; y < bottom; y++ {
-		a.screen.SetContent(width-1, y, '│', nil, a.look.dim)
+		a.canvas.set(width-1, y, 1, []rune{'│'}, a.look.dim)
 	}
 }
 
 func (a *app) drawPeople(r *state.Room, x, width, bottom int) {
 	for y := 1; y < bottom; y++ {
-		a.screen.SetContent(x, y, '│', nil, a.look.dim)
+		a.canvas.set(x, y, 1, []rune{'│'}, a.look.dim)
 	}
 	people := r.People()
 	for i, u := range people {
@@ -320,7 +318,7 @@ func (a *app) drawPalette(w, bottom int) {
 			style = a.look.chosen
 		}
 		for x := range w {
-			a.screen.SetContent(x, y, ' ', nil, a.look.plain)
+			a.canvas.set(x, y, 1, []rune{' '}, a.look.plain)
 		}
 		x := a.put(3, y, min(24, w-3), style, oneLine(c.Name))
 		a.put(max(x+2, 26), y, w-max(x+2, 26)-6, a.look.dim, oneLine(c.About))

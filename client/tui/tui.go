@@ -43,6 +43,7 @@ const (
 type app struct {
 	opts    Options
 	screen  tcell.Screen
+	canvas  canvas
 	look    theme
 	keys    bindings
 	session *client.Session

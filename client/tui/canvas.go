@@ -1,0 +1,64 @@
+package tui
+
+import "github.com/gdamore/tcell/v2"
+
+// canvas is the picture being drawn. Only what differs from the one before goes
+// to the screen: clearing the screen first would make its library send every
+// character again, which is felt over a slow line.
+type canvas struct {
+	width, height int
+	now, before   []dot
+}
+
+// dot is one cell of the canvas.
+type dot struct {
+	main  rune // 0: blank; behind a wide character: covered
+	comb  string
+	style tcell.Style
+}
+
+const covered = -1
+
+// begin starts a new picture; after a change of size all of it is sent.
+func (c *canvas) begin(width, height int) {
+	if width != c.width || height != c.height {
+		c.width, c.height, c.before = width, height, nil
+		c.now = make([]dot, width*height)
+		return
+	}
+	clear(c.now)
+}
+
+// set puts one grapheme cluster of a width into the picture.
+func (c *canvas) set(x, y, width int, runes []rune, style tcell.Style) {
+	if x < 0 || y < 0 || x >= c.width || y >= c.height || len(runes) == 0 {
+		return
+	}
+	at := y*c.width + x
+	c.now[at] = dot{runes[0], string(runes[1:]), style}
+	for i := 1; i < width && x+i < c.width; i++ {
+		c.now[at+i] = dot{main: covered}
+	}
+}
+
+// end sends what changed.
+func (c *canvas) end(s tcell.Screen) {
+	if c.before == nil {
+		s.Clear()
+		c.before = make([]dot, len(c.now))
+	}
+	for i, d := range c.now {
+		if d == c.before[i] || d.main == covered {
+			continue
+		}
+		if d.main == 0 {
+			d.main = ' '
+		}
+		s.SetContent(i%c.width, i/c.width, d.main, []rune(d.comb), d.style)
+	}
+	c.now, c.before = c.before, c.now
+	s.Show()
+}
+
+// forget makes the next picture be sent whole.
+func (c *canvas) forget() { c.width = 0 }
