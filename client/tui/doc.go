@@ -1,7 +1,18 @@
-// Package tui draws the terminal client and turns keys into actions. The
-// picture itself is client/state's; who serves a room is the SDK's business.
+// Package tui is the terminal program: it turns keys into actions and draws the
+// picture. The picture itself is client/state's, what is kept on disk
+// client/profile's, who serves a room the SDK's business.
 //
-// One goroutine owns the screen: a key, an event of the session or the result
-// of an effect changes the state, and the whole screen is drawn from it (tcell
-// sends only what differs). Effects (join, history, where) run beside it.
+// A key walked through: the screen library's reader hands it to the UI
+// goroutine; its name is looked up in the bindings (the configuration may have
+// bound it anew) and the action changes the state, or starts an effect (join,
+// history, where) that runs beside and hands its result back. At most 60 times
+// a second the picture is drawn from the state into a canvas, and what differs
+// from the one before is sent to the terminal. Then what can wait is done:
+// holes are asked for, drafts and the outbox are saved.
+//
+// Everything that strangers typed goes through Clean before it is drawn, put
+// into the title or into a notification.
+//
+// Goroutines: the UI goroutine owns app; the library's reader of keys; effects.
+// Run waits for all. Plain is the same client as lines alone.
 package tui

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,9 +15,7 @@ import (
 
 	"positivity-exchange/client"
 	"positivity-exchange/client/tui"
-	"positivity-exchange/cmd/internal/app"
 	"positivity-exchange/comms"
-	"positivity-exchange/membership"
 )
 
 func routerFlag() cli.Flag {
@@ -354,36 +351,4 @@ func whereCommand() *cli.Command {
 			})
 		},
 	}
-}
-
-func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
-	name := c.Args().First()
-	secret, created, err := membership.LoadSecret(c.String("data"), c.String("secret-file"), os.Getenv("PX_SECRET"))
-	if err != nil {
-		return err
-	}
-	if created {
-		return fmt.Errorf("%s holds no secret of a running cluster: name its --data or --secret-file", c.String("data"))
-	}
-	report, err := s.Status(ctx)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(report.Members, func(m comms.MemberStatus) bool { return m.Name == name && m.Role == "shard" })
-	if i < 0 {
-		return fmt.Errorf("no shard is named %q; px status lists them", name)
-	}
-	if !slices.ContainsFunc(report.Members, func(m comms.MemberStatus) bool {
-		return m.Role == "shard" && m.Name != name && m.State == string(membership.StateActive)
-	}) {
-		fmt.Fprintln(os.Stderr, "px: no other shard is active: the rooms wait until one comes")
-	}
-	return app.Drain(ctx, report.Members[i].Client, name, secret, func(p comms.DrainProgress) {
-		switch {
-		case p.Left:
-			fmt.Printf("%s holds nothing and has left\n", name)
-		default:
-			fmt.Printf("%s holds %s, %s\n", name, count(p.Held, "partition"), count(p.Sessions, "session"))
-		}
-	})
 }

@@ -1,0 +1,199 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"positivity-exchange/client/state"
+	"positivity-exchange/comms"
+)
+
+// send sends the draft or carries out its command. What cannot be sent stays.
+func (a *app) send() {
+	r := a.st.Current()
+	if r == nil || strings.TrimSpace(r.Draft.String()) == "" {
+		return
+	}
+	line := r.Draft.String()
+	parsed, err := state.Parse(line)
+	if err != nil {
+		a.say("%v", err)
+		return
+	}
+	if parsed.Command == "" {
+		if !a.post(r.Name, state.Emoji(parsed.Text)) {
+			return
+		}
+	}
+	a.st = a.st.Remember(line)
+	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = state.Input{}; r.Scroll = 0; r.Marker = 0 })
+	if parsed.Command != "" {
+		a.command(r.Name, parsed.Command, parsed.Args)
+	}
+}
+
+func (a *app) post(room, text string) bool {
+	if a.session == nil {
+		return false
+	}
+	id, err := a.session.Post(room, text)
+	if err != nil {
+		a.say("%v", err)
+		return false
+	}
+	a.st = a.st.Posted(room, id, text)
+	a.savedAt = time.Time{} // kept before anything else can happen
+	return true
+}
+
+// command carries out a slash command.
+func (a *app) command(room, name, args string) {
+	s := a.session
+	if s == nil {
+		return
+	}
+	switch name {
+	case "join":
+		a.open(args)
+	case "part":
+		a.effect(func(ctx context.Context) func() {
+			err := s.Leave(ctx, room)
+			return func() {
+				if err != nil {
+					a.say("%v", err)
+				}
+			}
+		})
+	case "create":
+		a.create(args)
+	case "list":
+		if args == "" {
+			a.openPalette()
+			a.st.Palette.Query = state.NewInput("#")
+		}
+		a.listRooms(strings.TrimPrefix(args, "#"))
+	case "topic":
+		if args == "" {
+			a.say("#%s: %s", room, a.st.Room(room).Description)
+		} else if _, err := s.PostTopic(room, args); err != nil {
+			a.say("%v", err)
+		}
+	case "names":
+		r := a.st.Room(room)
+		a.say("%d here: %s", r.Count, strings.Join(r.People(), " "))
+	case "msg":
+		to, text, _ := strings.Cut(args, " ")
+		to = strings.TrimPrefix(to, "#")
+		if to == "" || text == "" {
+			a.say("/msg #ROOM TEXT; there are no private messages")
+		} else {
+			a.post(to, text)
+		}
+	case "search":
+		a.search(args)
+	case "goto":
+		a.goTo(args)
+	case "notify":
+		if args != state.NotifyAll && args != state.NotifyMentions && args != state.NotifyNone {
+			a.say("/notify all, mentions or none")
+			return
+		}
+		a.st = a.st.Update(room, func(r *state.Room) { r.Level = args })
+		a.say("#%s: notifications of %s", room, args)
+	case "copy":
+		a.copy(room, args)
+	case "bare":
+		a.st.Overlay = state.OverlayBare
+	case "retry", "discard":
+		var failed []state.Line
+		a.st, failed = a.st.Discard(room)
+		for _, l := range failed {
+			if name == "retry" {
+				a.post(room, l.Text)
+			}
+		}
+		a.say("%d messages", len(failed))
+	case "where":
+		a.where(room)
+	case "whoami":
+		a.say("you are %s, online for %s; %d rooms joined, router %s", a.st.User, a.st.Online(), joinedRooms(a.st), a.st.Router.Addr)
+	case "help":
+		a.st.Overlay = state.OverlayHelp
+	case "quit":
+		a.quit = true
+	}
+}
+
+func joinedRooms(st state.State) (n int) {
+	for _, r := range st.Rooms {
+		if r.Joined {
+			n++
+		}
+	}
+	return n
+}
+
+func (a *app) create(args string) {
+	name, description, _ := strings.Cut(args, " ")
+	name, description = strings.TrimPrefix(name, "#"), strings.TrimSpace(description)
+	s := a.session
+	a.effect(func(ctx context.Context) func() {
+		err := s.Create(ctx, name, description)
+		return func() {
+			if err != nil {
+				a.say("%v", err)
+				return
+			}
+			a.st = a.st.WithRooms([]comms.Room{{Name: name, Description: description}})
+			a.open(name)
+		}
+	})
+}
+
+func (a *app) where(room string) {
+	s := a.session
+	a.effect(func(ctx context.Context) func() {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		at, err := s.Where(ctx, room)
+		return func() {
+			if err != nil {
+				a.say("%v", err)
+				return
+			}
+			a.say("#%s is served by %s at %s, epoch %d", room, at.Shard, at.Addr, at.Epoch)
+		}
+	})
+}
+
+// copy puts the last messages into the terminal's clipboard.
+func (a *app) copy(room, args string) {
+	n := 1
+	if args != "" {
+		var err error
+		if n, err = strconv.Atoi(args); err != nil || n < 1 {
+			a.say("/copy takes how many messages")
+			return
+		}
+	}
+	r := a.st.Room(room)
+	var texts []string
+	for i := len(r.Lines) - 1 - r.Scroll; i >= 0 && len(texts) < n; i-- {
+		if l := r.Lines[i]; l.Kind == state.LineMessage {
+			text := Clean(l.Text)
+			if n > 1 {
+				text = fmt.Sprintf("%s %s: %s", l.Time.Format("15:04"), l.User, text)
+			}
+			texts = append([]string{text}, texts...)
+		}
+	}
+	a.screen.SetClipboard([]byte(strings.Join(texts, "\n")))
+	a.say("%d copied, if the terminal allows it", len(texts))
+}
+
+func parseSeq(text string) (uint64, error) {
+	return strconv.ParseUint(strings.TrimPrefix(text, "#"), 10, 64)
+}
