@@ -264,6 +264,31 @@ func TestOlderWordIsNotFollowed(t *testing.T) {
 	}
 }
 
+// TestRouterIsToldWhereARoomIs: after a redirect the router would watch another shard.
+func TestRouterIsToldWhereARoomIs(t *testing.T) {
+	c := newCluster("s1", "s2")
+	t.Cleanup(c.close)
+	c.owner["go"] = "s2" // the router's guess is s1
+	s := login(t, "ada", c.router.addr())
+	if err := s.Join(t.Context(), "go", nil); err != nil {
+		t.Fatal(err)
+	}
+	acknowledged(t, s, 1, post(t, s, 3))
+	locates := commands[comms.Locate](c)
+	if last := locates[len(locates)-1]; len(locates) != 2 || last.At != c.shards["s2"].addr() {
+		t.Errorf("asked %+v", locates)
+	}
+	c.router.reset()
+	for !next[client.RouterLink](t, s).Up {
+	}
+	for deadline := time.Now().Add(10 * time.Second); len(commands[comms.Locate](c)) < 3 && time.Now().Before(deadline); {
+		acknowledged(t, s, uint64(len(commands[comms.SendMessage](c))+1), post(t, s, 1))
+	}
+	if locates = commands[comms.Locate](c); len(locates) < 3 || locates[2].At != c.shards["s2"].addr() {
+		t.Errorf("after the router came back: %+v", locates)
+	}
+}
+
 func TestHistoryCutIsTold(t *testing.T) {
 	c, s := connected(t, "s1")
 	acknowledged(t, s, 1, post(t, s, 3))

@@ -37,6 +37,8 @@ type room struct {
 	outbox    []*outgoing
 	blocked   time.Time // send nothing before
 	probed    time.Time // last time a router was asked for a room that seems stuck
+	named     string    // address that the router watches for us
+	told      int       // answers of the router to our own word of where the room is
 	leaving   bool
 	down      bool // RoomLink said reconnecting
 }
@@ -124,6 +126,11 @@ func (s *Session) abandon(l *link) {
 }
 
 func (s *Session) located(r *room, addr string) {
+	if r.told > 0 {
+		r.told--
+		return
+	}
+	r.named = addr
 	switch {
 	case r.state == stateLocating:
 		s.goTo(r, addr, time.Now())
@@ -298,7 +305,18 @@ func (s *Session) welcomed(r *room, e comms.UserJoinedRoom) {
 		r.waiter = nil
 	}
 	r.down = false
+	s.tellRouter(r)
 	s.emit(RoomLink{Room: r.name, State: LinkUp, Shard: r.shard.name, Addr: r.shard.addr, Epoch: e.Epoch})
+}
+
+// tellRouter says which shard serves a room, if it is not the one that the
+// router named: it is to tell us when that one is gone.
+func (s *Session) tellRouter(r *room) {
+	if s.router != nil && s.router.up && r.shard != nil && r.named != r.shard.addr {
+		r.named = r.shard.addr
+		r.told++
+		s.router.send(comms.Locate{Room: r.name, At: r.named})
+	}
 }
 
 // record takes one record of the room's stream: each sequence once, in order.

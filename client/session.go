@@ -327,8 +327,9 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 		}
 		s.login <- nil
 		for _, r := range s.rooms {
-			if r.shard != nil {
-				l.send(comms.Locate{Room: r.name}) // so that it tells of the room's moves
+			r.named, r.told = "", 0
+			if r.state == stateUp {
+				s.tellRouter(r) // so that it tells of the room's moves
 			}
 			r.retryAt = time.Time{}
 		}

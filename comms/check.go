@@ -130,6 +130,9 @@ func checkCommand(c Command) error {
 		}
 		return optionalID(c.Tag)
 	case Locate:
+		if len(c.At) > MaxAddr {
+			return &Error{Code: CodeBadField, Message: "the address in \"at\" is longer than 64 bytes"}
+		}
 		return CheckRoomName(c.Room)
 	}
 	return nil

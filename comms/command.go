@@ -103,10 +103,13 @@ type ListRooms struct {
 
 // Locate asks where a room is served. A router answers with its best guess
 // (epoch 0), a shard with itself and its epoch, or with a Redirect. A router
-// remembers the rooms a connection located and tells of their moves. Answered
-// by Located or Error (CodeNoShard with a retry delay).
+// remembers the rooms a connection located and tells of their moves when the
+// shard that serves them is gone: the one it named, or the one at At, which the
+// client found by redirects. Answered by Located or Error (CodeNoShard with a
+// retry delay).
 type Locate struct {
 	Room string `json:"r"`
+	At   string `json:"at,omitempty"` // host:port of the shard that serves the room to the client now
 }
 
 // Ping asks for a Pong with the same number; either end may ask at any time.

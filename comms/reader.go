@@ -88,9 +88,7 @@ func (r *Reader) fill() error {
 	} else if r.idle > 0 {
 		deadline = time.Now().Add(r.idle)
 	}
-	if err := r.nc.SetReadDeadline(deadline); err != nil {
-		return err
-	}
+	r.nc.SetReadDeadline(deadline) //nolint:errcheck // fails on what has ended, as the read below says better
 	n, err := r.nc.Read(r.buf[r.end:])
 	r.end += n
 	switch {

@@ -185,10 +185,16 @@ func (c *conn) handle(command comms.Command) {
 		c.send(comms.Welcome{Version: comms.Version, Session: sessionID(), User: c.user, Role: "router", Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli()})
 	case comms.Locate:
 		m, answer := r.locate(command.Room)
-		if m.Boot != "" {
+		boot := m.Boot
+		for _, m := range r.opts.Gossip.Members() {
+			if command.At != "" && m.Client == command.At {
+				boot = m.Boot
+			}
+		}
+		if boot != "" {
 			c.mu.Lock()
-			if len(c.located) < maxLocated {
-				c.located[command.Room] = m.Boot
+			if _, known := c.located[command.Room]; known || len(c.located) < maxLocated {
+				c.located[command.Room] = boot
 			}
 			c.mu.Unlock()
 		}

@@ -227,6 +227,25 @@ func TestLocateGuessesAndTellsOfMoves(t *testing.T) {
 	}
 }
 
+// TestClientSaysWhereItIsServed: it was redirected, and that shard is watched.
+func TestClientSaysWhereItIsServed(t *testing.T) {
+	r := start(t)
+	r.gossip.set(shardAt("s1", "127.0.0.1:1"))
+	table := r.gossip.Table()
+	r.gossip.set(shardAt("s1", "127.0.0.1:1"), shardAt("s2", "127.0.0.1:2"))
+	r.gossip.mu.Lock()
+	r.gossip.table = table // s2 holds what the table gives to s1
+	r.gossip.mu.Unlock()
+	c := r.dial()
+	c.say(hello, `{"_ct":"locate","r":"go"}`, `{"_ct":"locate","r":"go","at":"127.0.0.1:2"}`)
+	c.hear(`"located"`)
+	c.hear(`"located"`, `"127.0.0.1:1"`)
+	r.mu.Lock()
+	r.gone["s2-boot"] = true
+	r.mu.Unlock()
+	c.hear(`"room_moved"`, `"127.0.0.1:1"`)
+}
+
 func TestTicketsAreForWhoSaidHello(t *testing.T) {
 	r := start(t)
 	c := r.dial()

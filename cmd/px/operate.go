@@ -57,6 +57,7 @@ func count(n int, thing string) string {
 	}
 	return fmt.Sprint(n, " ", thing, "s")
 }
+
 // drain asks the shard to give everything up, and shows how far it is.
 func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
 	name := c.Args().First()
