@@ -20,10 +20,17 @@ func (s State) Apply(e client.Event) State {
 				r.cut(e.Head.Seq, s.Now) // the disk remembers what the store has lost
 			}
 			r.Joined, r.Description, r.Count, r.Last = true, e.Description, e.Count, e.Head.Seq
-			if r.Read == 0 || r.Name == s.Active {
-				r.Read = r.Last // what was before one came counts as read
-			}
 			r.Users = set(e.Users)
+			missed := r.Last - r.Read // since the last visit
+			switch {
+			case r.Read == 0:
+				r.Read = r.Last // at a first visit all that was before counts as read
+			case missed > 0 && r.Name == s.Active:
+				r.Marker = r.Read
+				r.read()
+			default:
+				r.Unread = int(missed)
+			}
 		})
 	case client.Left:
 		return s.Update(e.Room, func(r *Room) { r.Joined, r.Users, r.Count = false, nil, 0 })

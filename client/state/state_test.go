@@ -187,6 +187,24 @@ func TestSavedStateComesBack(t *testing.T) {
 	}
 }
 
+// TestWhatWasMissedIsNew: the read marks of the last visit count.
+func TestWhatWasMissedIsNew(t *testing.T) {
+	s := State{User: "ada", Now: noon}.Restore(Saved{User: "ada", Rooms: map[string]SavedRoom{"go": {Read: 10}, "tea": {Read: 5}}})
+	s = s.Open("go").Apply(client.Joined{Room: "go", Head: comms.Position{Seq: 14}}).Apply(client.Joined{Room: "tea", Head: comms.Position{Seq: 8}}).Apply(client.Joined{Room: "new", Head: comms.Position{Seq: 90}})
+	if r := s.Room("go"); r.Marker != 10 || r.Unread != 0 || r.Read != 14 {
+		t.Errorf("the open room: marker %d, unread %d, read %d", r.Marker, r.Unread, r.Read)
+	}
+	if r := s.Room("tea"); r.Unread != 3 {
+		t.Errorf("another room: %d unread", r.Unread)
+	}
+	if s = s.Open("tea"); s.Room("tea").Marker != 5 {
+		t.Errorf("opened: marker %d", s.Room("tea").Marker)
+	}
+	if r := s.Room("new"); r.Unread != 0 || r.Read != 90 {
+		t.Errorf("a first visit: %d unread", r.Unread)
+	}
+}
+
 func TestLinesOfInput(t *testing.T) {
 	for line, want := range map[string]Parsed{
 		"hello":         {Text: "hello"},

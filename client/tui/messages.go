@@ -154,6 +154,9 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 			if c.time > 0 && (above == nil || above.Time.Truncate(time.Minute) != l.Time.Truncate(time.Minute)) {
 				one.time = l.Time.Format("15:04")
 			}
+			if a.numbers && l.Seq != 0 {
+				one.time = fmt.Sprintf("%5d", l.Seq%100_000)
+			}
 			if !run {
 				one.name = name
 			}

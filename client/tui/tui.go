@@ -57,6 +57,7 @@ type app struct {
 	firstRoom int             // of the room list, at its top
 	pasteText strings.Builder // under way
 	pasteSize int             // of all of it, what is too much included
+	numbers   bool            // of messages, in place of their times
 	helpTop   int
 	shown     int             // lines of the conversation that were drawn last
 	filling   map[string]bool // rooms whose hole is being asked for
