@@ -401,6 +401,56 @@ func TestLeaveWhileNobodyServes(t *testing.T) {
 	next[client.Left](t, s)
 }
 
+// TestShardsAreAskedWhenNoRouterIsThere: a shard that stood still cannot say at
+// once where its rooms went, and there is no router to ask.
+func TestShardsAreAskedWhenNoRouterIsThere(t *testing.T) {
+	for name, elsewhere := range map[string]bool{"the same shard answers later": false, "another one has the room": true} {
+		t.Run(name, func(t *testing.T) {
+			c, s := connected(t, "s1", "s2")
+			if elsewhere { // the session has met the other one before
+				c.move("go", "s2", true)
+				awaitUp(t, s, "s2")
+				c.move("go", "s1", true)
+				awaitUp(t, s, "s1")
+			}
+			c.router.kill()
+			next[client.RouterLink](t, s)
+			joins := 0
+			c.mu.Lock()
+			c.refuse = func(shard string, command comms.Command) comms.Event {
+				join, ok := command.(comms.JoinRoom)
+				if !ok || shard != "s1" {
+					return nil
+				}
+				if joins++; joins > 3 && !elsewhere {
+					return nil
+				}
+				return comms.Redirect{Room: join.Room, Retry: 1}
+			}
+			if elsewhere {
+				c.owner["go"] = "s2"
+			}
+			c.mu.Unlock()
+			c.shards["s1"].reset()
+			want := "s1"
+			if elsewhere {
+				want = "s2"
+			}
+			awaitUp(t, s, want)
+		})
+	}
+}
+
+// awaitUp reads events until the room is served by shard.
+func awaitUp(t *testing.T, s *client.Session, shard string) {
+	t.Helper()
+	for {
+		if at := next[client.RoomLink](t, s); at.State == client.LinkUp && at.Shard == shard {
+			return
+		}
+	}
+}
+
 func TestUnreadEventsStopTheNetwork(t *testing.T) {
 	c, s := connected(t, "s1")
 	const all = 20_000

@@ -79,9 +79,14 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 			s.goTo(r, addr, now)
 			return
 		}
-		if s.router != nil && s.router.up {
+		switch {
+		case s.router != nil && s.router.up:
 			r.state, r.since = stateLocating, now
 			s.router.send(comms.Locate{Room: r.name})
+		case r.joined && len(s.known) > 0:
+			// No router to ask: any shard knows, or knows who knows.
+			addr := s.known[r.tries%len(s.known)]
+			s.goTo(r, addr, now)
 		}
 	case stateLocating:
 		if now.Sub(r.since) > answerIn || s.router == nil {

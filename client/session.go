@@ -23,6 +23,7 @@ const (
 	renewEvery  = 4 * time.Minute
 	maxRedirect = 2
 	silentFor   = 75 * time.Second // servers ping after 30 s of silence
+	maxKnown    = 32               // shards remembered
 )
 
 // ErrClosed is returned by calls on a closed Session.
@@ -56,6 +57,7 @@ type Session struct {
 	login   chan error // answered once
 	rooms   map[string]*room
 	shards  map[string]*link
+	known   []string // addresses of shards, newest first: whom to ask while no router is there
 }
 
 // Connect logs in at the first router that answers. It fails when none does
@@ -275,9 +277,8 @@ func (s *Session) step(now time.Time) {
 }
 
 func (s *Session) stepRouter(now time.Time) {
-	if s.router != nil && s.router.up && now.Sub(s.renewed) > renewEvery {
-		s.renewed = now
-		s.router.send(comms.Renew{})
+	if now.Sub(s.renewed) > renewEvery {
+		s.renewTicket(now)
 	}
 	if s.router != nil || now.Before(s.retryAt) {
 		return
@@ -313,6 +314,20 @@ func (s *Session) stepRouter(now time.Time) {
 		default:
 		}
 	})
+}
+
+// renewTicket asks the router, or while there is none any shard, for a new ticket.
+func (s *Session) renewTicket(now time.Time) {
+	issuer := s.router
+	for _, l := range s.shards {
+		if issuer == nil || !issuer.up {
+			issuer = l
+		}
+	}
+	if issuer != nil && issuer.up {
+		s.renewed = now
+		issuer.send(comms.Renew{})
+	}
 }
 
 func (s *Session) fromRouter(l *link, e comms.Event) {
@@ -381,6 +396,9 @@ func (s *Session) shardAt(addr string) *link {
 	}
 	l := &link{session: s, addr: addr}
 	s.shards[addr] = l
+	s.known = slices.DeleteFunc(s.known, func(known string) bool { return known == addr })
+	s.known = slices.Insert(s.known, 0, addr)
+	s.known = s.known[:min(len(s.known), maxKnown)]
 	s.open(l, comms.Hello{Version: comms.Version, User: s.user, Ticket: s.ticket}, func(e comms.Event) { s.fromShard(l, e) }, func(err error) {
 		l.close()
 		if s.shards[addr] == l {
