@@ -6,33 +6,57 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
+	"syscall"
 	"time"
+
+	"positivity-exchange/comms/rawconn"
 )
 
-// firstBuffer is what a frame's reading starts with; most commands fit.
-const firstBuffer = 2 << 10
+// firstBuffer is what a frame's reading starts with; most commands fit, and
+// many that come together.
+const firstBuffer = 4 << 10
+
+// buffers lends first buffers: a connection has one only while it holds bytes
+// that are not handed out yet, so that a silent one costs none.
+var buffers = sync.Pool{New: func() any { return new([firstBuffer]byte) }}
 
 // Reader reads frames of one connection.
 type Reader struct {
 	nc      net.Conn
+	raw     syscall.RawConn // nil: reads go through nc
 	max     int
 	idle    time.Duration
-	buf     []byte
-	start   int // of what was read and not yet returned
+	buf     []byte             // nil while nothing is unread
+	lent    *[firstBuffer]byte // what buf stands on, unless it has grown
+	start   int                // of what was read and not yet returned
 	end     int
 	scanned int       // up to here no line end was found
 	begun   time.Time // when the unfinished frame's first byte came
+	expires time.Time // read deadline as last set
+
+	read func(fd uintptr) bool // r.readReady, bound once
+	n    int                   // its results
+	err  error
 }
 
 // NewReader reads frames of at most max bytes, line end included, from nc. It
 // sets nc's read deadline: idle while no frame has begun (0: none), FrameTimeout
 // from a frame's first byte on, however slowly the rest drips in.
 func NewReader(nc net.Conn, max int, idle time.Duration) *Reader {
-	return &Reader{nc: nc, max: max, idle: idle}
+	r := &Reader{nc: nc, max: max, idle: idle}
+	if r.raw = rawconn.Of(nc); r.raw != nil {
+		r.read = r.readReady
+	}
+	return r
 }
 
 // SetIdle changes the idle deadline from the next frame on.
 func (r *Reader) SetIdle(d time.Duration) { r.idle = d }
+
+// Buffered reports whether bytes were read that Next has not returned yet, a
+// whole frame or a part of one.
+func (r *Reader) Buffered() bool { return r.end > r.start }
 
 // Next returns the next frame without its line end, valid until the next call.
 // Errors: io.EOF between frames, io.ErrUnexpectedEOF within one,
@@ -66,30 +90,19 @@ func (r *Reader) tooLong() error {
 
 // fill reads once, making room first.
 func (r *Reader) fill() error {
+	partial := r.end > r.start
 	switch {
-	case r.start == r.end:
-		r.start, r.end, r.scanned = 0, 0, 0
-		if len(r.buf) != firstBuffer {
-			r.buf = make([]byte, firstBuffer) // let go of what a long frame needed
-		}
+	case !partial:
+		r.release()
 	case r.end == len(r.buf) && r.start > 0:
 		r.end = copy(r.buf, r.buf[r.start:r.end])
 		r.start, r.scanned = 0, r.end
 	case r.end == len(r.buf):
 		r.buf = append(r.buf, make([]byte, min(len(r.buf), r.max-len(r.buf)))...)
+		r.giveBack()
 	}
-	partial := r.end > r.start
-	deadline := time.Time{}
-	if partial {
-		if r.begun.IsZero() {
-			r.begun = time.Now()
-		}
-		deadline = r.begun.Add(FrameTimeout)
-	} else if r.idle > 0 {
-		deadline = time.Now().Add(r.idle)
-	}
-	r.nc.SetReadDeadline(deadline) //nolint:errcheck // fails on what has ended, as the read below says better
-	n, err := r.nc.Read(r.buf[r.end:])
+	r.setDeadline(partial)
+	n, err := r.readOnce()
 	r.end += n
 	switch {
 	case n > 0:
@@ -102,4 +115,74 @@ func (r *Reader) fill() error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// setDeadline sets the read deadline if it is not near enough to what it
+// should be: a busy connection need not move a timer at every read.
+func (r *Reader) setDeadline(partial bool) {
+	var at time.Time
+	switch {
+	case partial:
+		if r.begun.IsZero() {
+			r.begun = time.Now()
+		}
+		at = r.begun.Add(FrameTimeout)
+	case r.idle > 0:
+		at = time.Now().Add(r.idle)
+		if early := at.Sub(r.expires); early >= 0 && early < min(time.Second, r.idle/8) {
+			return
+		}
+	}
+	if at.Equal(r.expires) {
+		return
+	}
+	r.expires = at
+	r.nc.SetReadDeadline(at) //nolint:errcheck // fails on what has ended, as the read says better
+}
+
+func (r *Reader) readOnce() (int, error) {
+	if r.raw == nil {
+		r.borrow()
+		n, err := r.nc.Read(r.buf[r.end:])
+		return n, err
+	}
+	r.n, r.err = 0, nil
+	if err := r.raw.Read(r.read); err != nil {
+		return 0, err
+	}
+	return r.n, r.err
+}
+
+// readReady reads what is there. While nothing is, the connection waits in the
+// poller without a buffer.
+func (r *Reader) readReady(fd uintptr) bool {
+	r.borrow()
+	r.n, r.err = rawconn.Read(fd, r.buf[r.end:])
+	if r.err != rawconn.ErrWouldBlock {
+		return true
+	}
+	if r.end == r.start {
+		r.release()
+	}
+	return false
+}
+
+func (r *Reader) borrow() {
+	if r.buf == nil {
+		r.lent = buffers.Get().(*[firstBuffer]byte)
+		r.buf = r.lent[:]
+	}
+}
+
+// release lets go of the buffer, all of which was returned.
+func (r *Reader) release() {
+	r.giveBack()
+	r.buf, r.start, r.end, r.scanned = nil, 0, 0, 0
+}
+
+func (r *Reader) giveBack() {
+	if r.lent != nil {
+		buffers.Put(r.lent)
+		r.lent = nil
+	}
 }
