@@ -54,9 +54,8 @@ func NewReader(nc net.Conn, max int, idle time.Duration) *Reader {
 // SetIdle changes the idle deadline from the next frame on.
 func (r *Reader) SetIdle(d time.Duration) { r.idle = d }
 
-// Buffered reports whether bytes were read that Next has not returned yet, a
-// whole frame or a part of one.
-func (r *Reader) Buffered() bool { return r.end > r.start }
+// Ready reports whether Next would return without reading from the network.
+func (r *Reader) Ready() bool { return bytes.IndexByte(r.buf[r.scanned:r.end], '\n') >= 0 }
 
 // Next returns the next frame without its line end, valid until the next call.
 // Errors: io.EOF between frames, io.ErrUnexpectedEOF within one,

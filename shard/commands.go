@@ -159,7 +159,7 @@ func (s *session) leave(name string) {
 			// Moved and not yet joined here again: gone for good then.
 			delete(p.grace[name], s.user)
 			r.changed[s.user] = struct{}{}
-			s.send(comms.RoomLeft{Room: name})
+			s.reply(comms.RoomLeft{Room: name})
 			return
 		}
 		s.refuse(&comms.Error{Code: comms.CodeNotJoined, Message: "you are not in the room"}, name, "")
@@ -227,7 +227,7 @@ func (s *session) history(c comms.History) {
 	if n := len(records); n > 0 {
 		page.More = c.Before != 0 && records[0].Seq > 1 || c.Before == 0 && records[n-1].Seq < at.Seq
 	}
-	s.send(page)
+	s.reply(page)
 }
 
 func (s *session) create(c comms.CreateRoom) {
@@ -251,7 +251,7 @@ func (s *session) create(c comms.CreateRoom) {
 			return
 		}
 		s.server.roomsChanged(p.partition)
-		s.send(comms.RoomCreated{Room: c.Room, Description: c.Description, Epoch: epoch})
+		s.reply(comms.RoomCreated{Room: c.Room, Description: c.Description, Epoch: epoch})
 		return
 	}
 }

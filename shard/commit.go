@@ -3,25 +3,41 @@ package shard
 import (
 	"context"
 	"errors"
+	"math"
+	"runtime"
+	"slices"
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/shard/fanout"
 	"positivity-exchange/shard/roomlog"
 )
 
 // batchSize bounds a commit's records; what arrives meanwhile forms the next.
 const batchSize = 256
 
-// pending is a record that waits for its commit.
+// inlineBatches is how many batches the reader that queued a partition's first
+// record commits itself before a goroutine of the partition's goes on: waking
+// one costs more than a commit, but a reader must get back to its own session.
+const inlineBatches = 4
+
+// pending is a record that waits for its commit. Its window's entry has it.
 type pending struct {
 	session *session
 	room    *room
-	record  roomlog.Record
+	entry   *seen
 }
 
+func (q *pending) key() dedupKey { return dedupKey{q.entry.record.User, q.entry.record.ID} }
+
 // say sequences one message or topic of a session. Called by the session's
-// reader, one at a time, so a sender's order is the order of calls.
+// reader, one at a time, so a sender's order is the order of calls. What was
+// queued is committed once the reader has nothing more to read.
 func (s *session) say(rec roomlog.Record, again bool, known uint64) {
+	if s.sayAtOnce(rec, again, known) {
+		return
+	}
+	s.commitQueued() // what follows may wait; the partition must not
 	for {
 		p, err := s.server.part(s.ctx, rec.Room)
 		if err != nil {
@@ -57,11 +73,29 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			s.refuse(conflict(), rec.Room, rec.ID)
 			return
 		case found != nil:
-			s.out.Send(appendRecord(nil, *found))
+			s.out.Queue(appendRecord(nil, found))
 			return
 		}
 		again = false // looked for and not there: new
 	}
+}
+
+// sayAtOnce is say in a room that the session is in and that is open here, as
+// almost always: without I/O, under the one lock that orders the partition.
+func (s *session) sayAtOnce(rec roomlog.Record, again bool, known uint64) bool {
+	s.mu.Lock()
+	p := s.joined[rec.Room]
+	s.mu.Unlock()
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	r := p.rooms[rec.Room]
+	if r == nil || p.over || p.gate != nil || again && known < r.low || !s.server.keeper.Fresh(p.partition, p.epoch) {
+		p.mu.Unlock()
+		return false
+	}
+	return p.sequence(s, r, rec, again, known)
 }
 
 func conflict() error {
@@ -90,7 +124,7 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 		case old.record.Content != rec.Content || old.record.Kind != rec.Kind:
 			s.refuse(conflict(), rec.Room, rec.ID)
 		case old.record.Seq != 0:
-			s.out.Send(appendRecord(nil, old.record))
+			s.out.Queue(appendRecord(nil, &old.record))
 		}
 		seat.refused = "" // otherwise the commit under way answers
 		return true
@@ -100,9 +134,13 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 		return false
 	}
 	seat.refused = ""
-	r.window[key] = &seen{record: rec}
-	p.queue = append(p.queue, &pending{s, r, rec})
-	p.commitLocked()
+	entry := &seen{record: rec}
+	r.window[key] = entry
+	p.queue = append(p.queue, pending{s, r, entry})
+	if !p.duty && p.gate == nil {
+		p.duty = true
+		s.duties = append(s.duties, p)
+	}
 	return true
 }
 
@@ -122,76 +160,120 @@ func (p *part) lookThrough(ctx context.Context, rec roomlog.Record, known uint64
 	}
 }
 
-// commitLocked starts the committer if there is work and none runs.
-func (p *part) commitLocked() {
-	if p.committing || len(p.queue) == 0 || p.gate != nil || p.over {
+// commitQueued commits what the session's reader is to commit: the partitions
+// whose first queued record was its own. Others queue meanwhile and are not
+// kept waiting for long: a reader calls it before it does anything that may wait.
+func (s *session) commitQueued() {
+	if len(s.duties) == 0 {
 		return
 	}
-	p.committing = true
-	p.server.wg.Go(p.commit)
+	// Let all readers that can run queue theirs first: one commit and one walk
+	// then do for all. It costs nothing when none can.
+	runtime.Gosched()
+	runtime.Gosched()
+	for i, p := range s.duties {
+		s.duties[i] = nil
+		p.commit(inlineBatches)
+	}
+	s.duties = s.duties[:0]
 }
 
-// commit appends batch after batch until the queue is empty or the partition stops.
-func (p *part) commit() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for len(p.queue) > 0 && p.gate == nil && !p.over {
-		batch := p.queue[:min(batchSize, len(p.queue))]
-		p.queue = p.queue[len(batch):]
-		batch, records := p.number(batch)
-		if len(records) == 0 {
-			continue
+// resumeLocked has a goroutine commit what was queued, if nobody is to.
+func (p *part) resumeLocked() {
+	if p.duty || len(p.queue) == 0 || p.gate != nil || p.over {
+		return
+	}
+	p.duty = true
+	p.server.wg.Go(func() { p.commit(math.MaxInt) })
+}
+
+// commit appends batch after batch, and has the members written, until the
+// queue is empty or the partition stops; after so many batches a goroutine goes
+// on. The caller has the duty.
+func (p *part) commit(batches int) {
+	for p.commitBatch() {
+		if batches--; batches == 0 {
+			p.server.wg.Go(func() { p.commit(math.MaxInt) })
+			return
 		}
-		epoch := p.epoch
+	}
+}
+
+// commitBatch is one transaction and one walk. false: nothing is left to do,
+// and the duty has ended.
+func (p *part) commitBatch() bool {
+	p.mu.Lock()
+	if len(p.queue) == 0 || p.gate != nil || p.over {
+		p.duty = false
 		p.mu.Unlock()
-		err := p.server.opts.Log.Append(context.Background(), p.partition, epoch, records)
-		stored := map[*pending]roomlog.Record{}
+		return false
+	}
+	n := min(batchSize, len(p.queue))
+	batch, records := p.number(p.queue[:n])
+	rest := copy(p.queue, p.queue[n:])
+	clear(p.queue[rest:])
+	p.queue = p.queue[:rest]
+	epoch := p.epoch
+	p.committing = true
+	p.mu.Unlock()
+	var err error
+	var stored []bool
+	if len(records) > 0 {
+		err = p.server.opts.Log.Append(context.Background(), p.partition, epoch, records)
 		if errors.Is(err, roomlog.ErrUnknown) {
 			stored = p.resolve(batch, records, epoch)
 		}
-		p.mu.Lock()
-		p.settle(batch, records, stored, err)
 	}
+	p.mu.Lock()
+	rings := p.settle(batch, records, stored, err)
 	p.committing = false
 	p.idle.Broadcast()
+	p.mu.Unlock()
+	for i, r := range rings {
+		r.Wake()
+		rings[i] = nil
+	}
+	return true
 }
 
 // number gives a batch its sequences. Records whose sender must first repeat
-// an earlier one are refused here: a batch before may have failed.
-func (p *part) number(batch []*pending) (kept []*pending, records []roomlog.Record) {
-	next := map[*room]uint64{}
+// an earlier one are refused here: a batch before may have failed. The slices
+// are the committer's until it has settled.
+func (p *part) number(queued []pending) (batch []pending, records []roomlog.Record) {
+	batch, records = p.batch[:0], p.records[:0]
 	now := time.Now().UnixMilli()
-	for _, q := range batch {
-		if seat := q.room.members[q.session]; seat != nil && seat.refused != "" && seat.refused != q.record.ID {
-			delete(q.room.window, dedupKey{q.record.User, q.record.ID})
-			q.session.refuse(&comms.Error{Code: comms.CodeOutOfOrder, Message: "an earlier message was refused and must come again first", Retry: 1}, q.record.Room, q.record.ID)
+	for _, q := range queued {
+		rec := &q.entry.record
+		if seat := q.room.members[q.session]; seat != nil && seat.refused != "" && seat.refused != rec.ID {
+			delete(q.room.window, q.key())
+			q.session.refuse(&comms.Error{Code: comms.CodeOutOfOrder, Message: "an earlier message was refused and must come again first", Retry: 1}, rec.Room, rec.ID)
 			continue
 		}
-		if next[q.room] == 0 {
-			next[q.room] = q.room.head.Seq
-		}
-		next[q.room]++
-		q.record.Seq, q.record.Epoch, q.record.Time = next[q.room], p.epoch, now
-		kept = append(kept, q)
-		records = append(records, q.record)
+		q.room.next = max(q.room.next, q.room.head.Seq) + 1
+		batch = append(batch, q)
+		records = append(records, *rec)
+		last := &records[len(records)-1]
+		last.Seq, last.Epoch, last.Time = q.room.next, p.epoch, now
 	}
-	return kept, records
+	p.batch, p.records = batch, records
+	return batch, records
 }
 
 // resolve finds out what of a batch with an unknown outcome is in the log. The
 // partition is acquired anew first, so that nothing late can enter.
-func (p *part) resolve(batch []*pending, records []roomlog.Record, epoch uint64) map[*pending]roomlog.Record {
+func (p *part) resolve(batch []pending, records []roomlog.Record, epoch uint64) (stored []bool) {
 	s := p.server
-	stored := map[*pending]roomlog.Record{}
 	h, err := s.keeper.Reacquire(s.ctx, p.partition, epoch)
 	if err != nil {
 		s.keeper.Fenced(p.partition, epoch)
-		return stored
+		return nil
 	}
-	for i, q := range batch {
-		found, err := s.opts.Log.Read(s.ctx, p.partition, q.record.Room, records[i].Seq, 1, 1)
-		if err == nil && len(found) == 1 && found[0].ID == q.record.ID && found[0].User == q.record.User {
-			stored[q] = found[0]
+	stored = make([]bool, len(batch))
+	for i := range records {
+		found, err := s.opts.Log.Read(s.ctx, p.partition, records[i].Room, records[i].Seq, 1, 1)
+		stored[i] = err == nil && len(found) == 1 && found[0].ID == records[i].ID && found[0].User == records[i].User
+		if stored[i] {
+			records[i] = found[0]
 		}
 	}
 	p.mu.Lock()
@@ -200,47 +282,55 @@ func (p *part) resolve(batch []*pending, records []roomlog.Record, epoch uint64)
 	return stored
 }
 
-// settle answers a batch.
-func (p *part) settle(batch []*pending, records []roomlog.Record, stored map[*pending]roomlog.Record, err error) {
-	woken := map[*room]struct{}{}
-	var buf []byte
+// settle answers a batch and returns the rings that have something new. stored
+// tells what is in the log despite err; nil: nothing.
+func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, err error) (rings []*fanout.Ring) {
+	now := time.Now()
+	rings = p.rings[:0]
 	for i, q := range batch {
-		key := dedupKey{q.record.User, q.record.ID}
-		rec, ok := records[i], err == nil
-		if !ok {
-			rec, ok = stored[q]
-		}
-		if !ok {
-			delete(q.room.window, key)
-			if seat := q.room.members[q.session]; seat != nil && seat.refused == "" {
-				seat.refused = q.record.ID
-			}
-			if errors.Is(err, roomlog.ErrFenced) {
-				q.session.send(comms.Redirect{Room: q.record.Room, Partition: p.partition, ID: q.record.ID, Retry: 50})
-			} else {
-				q.session.refuse(storeError(err, q.record.Room), q.record.Room, q.record.ID)
-			}
+		q.room.next = 0
+		rec := &records[i]
+		if err != nil && (stored == nil || !stored[i]) {
+			p.unsettled(q, err)
 			continue
 		}
-		delete(q.room.window, key)
-		q.room.remember(rec)
+		q.entry.record = *rec
+		q.room.remember(q.key())
 		q.room.head = roomlog.Position{Seq: rec.Seq, Epoch: rec.Epoch}
-		q.room.used = time.Now()
+		q.room.used = now
 		if rec.Kind == roomlog.KindTopic {
 			q.room.topic = rec.Content
 			p.server.roomsChanged(p.partition)
 		}
-		buf = appendRecord(buf[:0], rec)
-		q.room.ring.Append(rec.Seq, buf)
-		woken[q.room] = struct{}{}
-	}
-	for r := range woken {
-		r.ring.Wake()
+		p.encoded = appendRecord(p.encoded[:0], rec)
+		q.room.ring.Append(rec.Seq, p.encoded)
+		if !slices.Contains(rings, q.room.ring) {
+			rings = append(rings, q.room.ring)
+		}
 	}
 	if errors.Is(err, roomlog.ErrFenced) {
 		p.server.logger.Warn("append refused: the partition has another owner", "partition", p.partition, "epoch", p.epoch, "records", len(batch))
 		p.server.keeper.Fenced(p.partition, p.epoch)
 	}
+	clear(batch)
+	clear(records)
+	p.rings = rings
+	return rings
+}
+
+// unsettled answers a record that is not in the log: it must come again before
+// anything else of its session's in that room.
+func (p *part) unsettled(q pending, err error) {
+	rec := q.entry.record
+	delete(q.room.window, q.key())
+	if seat := q.room.members[q.session]; seat != nil && seat.refused == "" {
+		seat.refused = rec.ID
+	}
+	if errors.Is(err, roomlog.ErrFenced) {
+		q.session.send(comms.Redirect{Room: rec.Room, Partition: p.partition, ID: rec.ID, Retry: 50})
+		return
+	}
+	q.session.refuse(storeError(err, rec.Room), rec.Room, rec.ID)
 }
 
 // storeError turns the log's answer into what the client is told.

@@ -9,6 +9,7 @@ import (
 
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
+	"positivity-exchange/shard/fanout"
 	"positivity-exchange/shard/ownership"
 	"positivity-exchange/shard/roomlog"
 )
@@ -37,8 +38,9 @@ type part struct {
 	mu         sync.Mutex
 	epoch      uint64
 	rooms      map[string]*room
-	queue      []*pending
-	committing bool
+	queue      []pending
+	duty       bool          // somebody is to commit what is queued
+	committing bool          // a batch is being appended
 	idle       *sync.Cond    // committing became false
 	gate       chan struct{} // not nil while stopped: closed when it goes on or is over
 	over       bool
@@ -46,6 +48,12 @@ type part struct {
 	until      time.Time                  // end of the grace
 	heard      time.Time                  // the last word of a session that has left since
 	silent     bool                       // the grace follows a crash: nobody knows who was there
+
+	// Of the one committer, kept for the next batch.
+	batch   []pending
+	records []roomlog.Record
+	rings   []*fanout.Ring
+	encoded []byte
 }
 
 func newPart(s *Server, h ownership.Holding) *part {
@@ -151,7 +159,7 @@ func (p *part) end(where ownership.Where) {
 	}
 	p.mu.Unlock()
 	for _, q := range queue {
-		q.session.send(redirectTo(where, q.record.Room, p.partition, q.record.ID))
+		q.session.send(redirectTo(where, q.entry.record.Room, p.partition, q.entry.record.ID))
 	}
 	now := time.Now()
 	for sess, names := range moved {
@@ -248,7 +256,7 @@ func (r *rooms) Resume(partition int) {
 		close(p.gate)
 		p.gate = nil
 	}
-	p.commitLocked()
+	p.resumeLocked()
 }
 
 // Released sends the sessions on after a release.

@@ -17,6 +17,7 @@ type room struct {
 	name    string
 	topic   string
 	head    roomlog.Position
+	next    uint64 // newest sequence given in the batch under way; 0 between batches
 	ring    *fanout.Ring
 	members map[*session]*seat
 	users   map[string]int  // sessions by user
@@ -84,7 +85,9 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 		r.low = tail[0].Seq - 1
 	}
 	for _, rec := range tail {
-		r.remember(rec)
+		key := dedupKey{rec.User, rec.ID}
+		r.window[key] = &seen{record: rec}
+		r.remember(key)
 	}
 	for u := range p.grace[name] {
 		r.shown[u] = true
@@ -94,9 +97,8 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 	return r, false, nil
 }
 
-func (r *room) remember(rec roomlog.Record) {
-	key := dedupKey{rec.User, rec.ID}
-	r.window[key] = &seen{record: rec}
+// remember keeps a stored record's entry in the window, and forgets the oldest.
+func (r *room) remember(key dedupKey) {
 	r.order = append(r.order, key)
 	for len(r.order) > windowSize {
 		old := r.window[r.order[0]]
@@ -158,9 +160,9 @@ func (s source) Records(ctx context.Context, after uint64, maxBytes int) ([]byte
 		return nil, after, err
 	}
 	var out []byte
-	for _, r := range records {
-		out = appendRecord(out, r)
-		after = r.Seq
+	for i := range records {
+		out = appendRecord(out, &records[i])
+		after = records[i].Seq
 	}
 	return out, after, nil
 }
@@ -178,7 +180,7 @@ func (s source) Snapshot() []byte {
 }
 
 // appendRecord encodes a record as the event that its readers get.
-func appendRecord(dst []byte, r roomlog.Record) []byte {
+func appendRecord(dst []byte, r *roomlog.Record) []byte {
 	if r.Kind == roomlog.KindTopic {
 		return comms.AppendEvent(dst, comms.TopicChanged{Room: r.Room, User: r.User, Topic: r.Content, ID: r.ID, Seq: r.Seq, Epoch: r.Epoch, Time: r.Time})
 	}
@@ -204,12 +206,16 @@ func (s *Server) presenceLoop(ctx context.Context) {
 		s.mu.Unlock()
 		now := time.Now()
 		for _, p := range parts {
-			p.presence(now)
+			for _, ring := range p.presence(now) {
+				ring.Wake()
+			}
 		}
 	}
 }
 
-func (p *part) presence(now time.Time) {
+// presence does what is due of a partition and returns the rings that have
+// something new.
+func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	ended := !p.until.IsZero() && now.After(p.until)
@@ -236,16 +242,20 @@ func (p *part) presence(now time.Time) {
 			}
 			clear(r.changed)
 			r.ring.Notice(comms.AppendEvent(nil, comms.PresenceList{Room: name, Users: clipUsers(users), Count: len(users)}))
-			r.ring.Wake()
+			rings = append(rings, r.ring)
 		case len(r.changed) > 0:
-			r.publishPresence()
+			if r.publishPresence() {
+				rings = append(rings, r.ring)
+			}
 		case len(r.members) == 0 && len(p.grace[name]) == 0 && now.Sub(r.used) > time.Minute && len(p.queue) == 0 && !p.committing:
 			delete(p.rooms, name)
 		}
 	}
+	return rings
 }
 
-func (r *room) publishPresence() {
+// publishPresence tells the members the net change, if there is one.
+func (r *room) publishPresence() bool {
 	e := comms.Presence{Room: r.name}
 	for u := range r.changed {
 		switch now := r.isPresent(u); {
@@ -260,11 +270,11 @@ func (r *room) publishPresence() {
 	clear(r.changed)
 	clear(r.listed)
 	if len(e.Joined)+len(e.Left) == 0 {
-		return
+		return false
 	}
 	slices.Sort(e.Joined)
 	slices.Sort(e.Left)
 	e.Count = len(r.shown)
 	r.ring.Notice(comms.AppendEvent(nil, e))
-	r.ring.Wake()
+	return true
 }

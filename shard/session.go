@@ -37,6 +37,8 @@ type session struct {
 
 	mu     sync.Mutex // below a part's mu
 	joined map[string]*part
+
+	duties []*part // whose queue the reader is to commit; the reader's alone
 }
 
 func (s *session) heardAt() time.Time { return time.Unix(0, s.heard.Load()) }
@@ -47,7 +49,11 @@ func (s *session) leftRoom(name string) {
 	s.mu.Unlock()
 }
 
+// send is for other goroutines than the session's reader.
 func (s *session) send(e comms.Event) { s.out.Send(comms.AppendEvent(nil, e)) }
+
+// reply is for the reader, which flushes before it waits for more.
+func (s *session) reply(e comms.Event) { s.out.Queue(comms.AppendEvent(nil, e)) }
 
 // refuse answers a command that failed: a redirect or an error.
 func (s *session) refuse(err error, room, id string) {
@@ -94,21 +100,29 @@ func (s *Server) serve(nc net.Conn) {
 // read handles commands until the connection ends and returns the reason.
 func (s *session) read(r *comms.Reader) string {
 	silences := 0
+	defer s.commitQueued()
 	for {
-		if s.out.Wait(s.ctx) != nil {
-			return comms.CodeShutdown
+		if !r.Ready() {
+			s.commitQueued()
+			s.out.Flush()
+		}
+		if s.out.Full() {
+			s.commitQueued()
+			if s.out.Wait(s.ctx) != nil {
+				return comms.CodeShutdown
+			}
 		}
 		line, err := r.Next()
 		if errors.Is(err, os.ErrDeadlineExceeded) && s.role != "" && silences < maxSilence {
 			silences++
-			s.send(comms.PingEvent{N: uint64(silences)})
+			s.reply(comms.PingEvent{N: uint64(silences)})
 			continue
 		}
 		if err != nil {
 			var e *comms.Error
 			switch {
 			case errors.As(err, &e):
-				s.send(*e) // the stream cannot be trusted any more
+				s.reply(*e) // the stream cannot be trusted any more
 				return e.Code
 			case errors.Is(err, os.ErrDeadlineExceeded):
 				return comms.CodeIdle
@@ -119,7 +133,7 @@ func (s *session) read(r *comms.Reader) string {
 		s.heard.Store(time.Now().UnixNano())
 		c, err := comms.DecodeCommand(line)
 		if err != nil {
-			s.send(*comms.AsError(err))
+			s.reply(*comms.AsError(err))
 			continue
 		}
 		if s.role == "" {
@@ -140,11 +154,11 @@ func (s *session) read(r *comms.Reader) string {
 func (s *session) hello(c comms.Command) bool {
 	h, ok := c.(comms.Hello)
 	if !ok {
-		s.send(comms.Error{Code: comms.CodeHelloFirst, Message: "say hello with a ticket first; a router gives one"})
+		s.reply(comms.Error{Code: comms.CodeHelloFirst, Message: "say hello with a ticket first; a router gives one"})
 		return false
 	}
 	if h.Version != comms.Version {
-		s.send(comms.Error{Code: comms.CodeVersion, Message: "this shard speaks protocol version 1"})
+		s.reply(comms.Error{Code: comms.CodeVersion, Message: "this shard speaks protocol version 1"})
 		return false
 	}
 	role := h.As
@@ -153,7 +167,7 @@ func (s *session) hello(c comms.Command) bool {
 	}
 	now := time.Now()
 	if err := s.server.opts.Keys.Check(h.Ticket, role, h.User, now); err != nil {
-		s.send(*comms.AsError(err))
+		s.reply(*comms.AsError(err))
 		return false
 	}
 	s.user, s.boot = h.User, h.Boot
@@ -166,7 +180,7 @@ func (s *session) hello(c comms.Command) bool {
 		w.Ticket, expires = s.server.opts.Keys.Issue(role, h.User, now)
 		w.Expires = expires.UnixMilli()
 	}
-	s.send(w)
+	s.reply(w)
 	return true
 }
 
@@ -180,20 +194,25 @@ func newSessionID() string {
 func (s *session) handle(c comms.Command) {
 	srv := s.server
 	switch c.(type) {
+	case comms.SendMessage, comms.SetTopic:
+	default:
+		s.commitQueued() // the others may wait for the log
+	}
+	switch c.(type) {
 	case comms.Yield, comms.Offer, comms.WatchRooms:
 		if s.role != comms.AsMember {
-			s.send(comms.Error{Code: comms.CodeNotAllowed, Message: "only members of the cluster may ask this"})
+			s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "only members of the cluster may ask this"})
 			return
 		}
 	case comms.Drain:
 		if s.role != comms.AsOperator {
-			s.send(comms.Error{Code: comms.CodeNotAllowed, Message: "only operators may drain; use px drain with the cluster's secret"})
+			s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "only operators may drain; use px drain with the cluster's secret"})
 			return
 		}
 	}
 	switch c := c.(type) {
 	case comms.Hello:
-		s.send(comms.Error{Code: comms.CodeHelloTwice, Message: "you said hello already"})
+		s.reply(comms.Error{Code: comms.CodeHelloTwice, Message: "you said hello already"})
 	case comms.JoinRoom:
 		s.join(c)
 	case comms.LeaveRoom:
@@ -215,7 +234,7 @@ func (s *session) handle(c comms.Command) {
 	case comms.CreateRoom:
 		s.create(c)
 	case comms.ListRooms:
-		s.send(comms.Error{Code: comms.CodeNotAllowed, Message: "a shard knows only its own rooms; ask a router for the list", Tag: c.Tag})
+		s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "a shard knows only its own rooms; ask a router for the list", Tag: c.Tag})
 	case comms.Locate:
 		p, err := srv.part(s.ctx, c.Room)
 		if err != nil {
@@ -225,17 +244,17 @@ func (s *session) handle(c comms.Command) {
 		p.mu.Lock()
 		epoch := p.epoch
 		p.mu.Unlock()
-		s.send(comms.Located{Room: c.Room, Partition: p.partition, Shard: srv.opts.Name, Addr: srv.opts.Gossip.Self().Client, Epoch: epoch})
+		s.reply(comms.Located{Room: c.Room, Partition: p.partition, Shard: srv.opts.Name, Addr: srv.opts.Gossip.Self().Client, Epoch: epoch})
 	case comms.Ping:
-		s.send(comms.PongEvent(c))
+		s.reply(comms.PongEvent(c))
 	case comms.Pong:
 	case comms.Renew:
 		ticket, expires := srv.opts.Keys.Issue(comms.AsClient, s.user, time.Now())
 		if s.role == comms.AsClient {
-			s.send(comms.Ticket{Ticket: ticket, Expires: expires.UnixMilli()})
+			s.reply(comms.Ticket{Ticket: ticket, Expires: expires.UnixMilli()})
 		}
 	case comms.Status:
-		s.send(srv.Status())
+		s.reply(srv.Status())
 	case comms.Yield:
 		// Off the reader: a move takes a while, and other questions wait behind.
 		srv.wg.Go(func() {
@@ -243,7 +262,7 @@ func (s *session) handle(c comms.Command) {
 		})
 	case comms.Offer:
 		ok := c.Partition >= 0 && c.Partition < membership.Partitions && srv.keeper.Offered(c.Partition, c.Draining)
-		s.send(comms.Offered{Partition: c.Partition, OK: ok})
+		s.reply(comms.Offered{Partition: c.Partition, OK: ok})
 	case comms.WatchRooms:
 		srv.watch(s)
 	case comms.Drain:
@@ -254,7 +273,7 @@ func (s *session) handle(c comms.Command) {
 func (s *session) drain(c comms.Drain) {
 	srv := s.server
 	if c.Name != srv.opts.Name {
-		s.send(comms.Error{Code: comms.CodeNoSuchMember, Message: "this is shard " + srv.opts.Name + ", not " + c.Name})
+		s.reply(comms.Error{Code: comms.CodeNoSuchMember, Message: "this is shard " + srv.opts.Name + ", not " + c.Name})
 		return
 	}
 	srv.wg.Go(func() {

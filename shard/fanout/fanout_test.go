@@ -70,6 +70,7 @@ func TestSlowSessionIsCaughtUpFromTheLog(t *testing.T) {
 	server, client := tcpPair(t)
 	o := p.NewOutlet(server, func(error) {})
 	o.Attach(r, 0, []byte("reply\n"))
+	o.Flush()
 	const n = 50000
 	pad := strings.Repeat("x", 200)
 	for seq := uint64(1); seq <= n; seq++ {
@@ -113,6 +114,7 @@ func TestAttachInTheMiddleAndDetach(t *testing.T) {
 	server, client := tcpPair(t)
 	first := p.NewOutlet(server, func(error) {})
 	first.Attach(r, 0, nil)
+	first.Flush()
 	publish := func(seq uint64) {
 		event := fmt.Sprintf("%d\n", seq)
 		log.mu.Lock()
@@ -127,6 +129,7 @@ func TestAttachInTheMiddleAndDetach(t *testing.T) {
 	server2, client2 := tcpPair(t)
 	second := p.NewOutlet(server2, func(error) {})
 	second.Attach(r, 3, []byte("hello\n"))
+	second.Flush()
 	publish(6)
 	lines2 := bufio.NewScanner(client2)
 	for _, want := range []string{"hello", "4", "5", "6"} {
@@ -135,6 +138,7 @@ func TestAttachInTheMiddleAndDetach(t *testing.T) {
 		}
 	}
 	second.Detach(r, []byte("left\n"))
+	second.Flush()
 	publish(7)
 	second.Send([]byte("end\n"))
 	for _, want := range []string{"left", "end"} {
@@ -174,13 +178,152 @@ func TestCloseWritesWhatIsQueued(t *testing.T) {
 	}
 }
 
+// lockedBook is a Source as a shard's: its Snapshot takes the lock under which
+// rings are attached.
+type lockedBook struct {
+	book
+	room sync.Mutex
+}
+
+func (b *lockedBook) Snapshot() []byte {
+	b.room.Lock()
+	defer b.room.Unlock()
+	return b.book.Snapshot()
+}
+
+// TestSnapshotTakesTheRoomsLock attaches and detaches under the room's lock
+// while a session that missed notices is given a snapshot: neither may wait for
+// the other.
+func TestSnapshotTakesTheRoomsLock(t *testing.T) {
+	p, log := pool(t), &lockedBook{}
+	r, other := p.NewRing(0, log), p.NewRing(0, log)
+	server, client := tcpPair(t)
+	o := p.NewOutlet(server, func(error) {})
+	o.Attach(r, 0, nil)
+	o.Flush()
+	done, overflown := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		pad := strings.Repeat("x", 400)
+		for seq := uint64(1); seq <= 60_000; seq++ {
+			event := []byte(pad + "\n")
+			log.room.Lock()
+			log.mu.Lock()
+			log.events = append(log.events, string(event))
+			log.mu.Unlock()
+			r.Append(seq, event)
+			if seq > 20_000 {
+				o.Attach(other, 0, []byte("joined\n"))
+				o.Detach(other, []byte("left\n"))
+			}
+			log.room.Unlock()
+			r.Wake()
+			if seq%100 == 0 {
+				r.Notice([]byte("notice\n"))
+			}
+			if seq == 20_000 {
+				close(overflown)
+			}
+			if err := o.Wait(t.Context()); err != nil {
+				return
+			}
+		}
+	}()
+	<-overflown
+	lines := bufio.NewScanner(client)
+	records, snapshots := 0, 0
+	for records < 60_000 && lines.Scan() {
+		switch lines.Text() {
+		case "snapshot":
+			snapshots++
+		case "notice", "joined", "left":
+		default:
+			records++
+		}
+	}
+	<-done
+	t.Logf("%d records, %d snapshots", records, snapshots)
+	if records != 60_000 || snapshots == 0 {
+		t.Errorf("%d records, %d snapshots: %v", records, snapshots, lines.Err())
+	}
+}
+
+// TestManySessionsInManyRooms lets several rooms talk at once to sessions that
+// are in all of them, some of which read slowly and some of which go and come:
+// each sees every record of a room once and in order.
+func TestManySessionsInManyRooms(t *testing.T) {
+	const rooms, sessions, records = 5, 20, 3000
+	p := pool(t)
+	logs := make([]*book, rooms)
+	rings := make([]*Ring, rooms)
+	for i := range rings {
+		logs[i] = &book{}
+		rings[i] = p.NewRing(0, logs[i])
+	}
+	var readers sync.WaitGroup
+	var outlets []*Outlet
+	for n := range sessions {
+		server, client := tcpPair(t)
+		o := p.NewOutlet(server, func(error) {})
+		for _, r := range rings {
+			o.Attach(r, 0, nil)
+		}
+		o.Flush()
+		outlets = append(outlets, o)
+		readers.Go(func() {
+			next := make([]int, rooms)
+			left := rooms * records
+			in := bufio.NewReaderSize(client, 256<<(n%6))
+			for left > 0 {
+				line, err := in.ReadString('\n')
+				if err != nil {
+					t.Errorf("session %d: %v with %d to come", n, err, left)
+					return
+				}
+				room, seq, ok := strings.Cut(strings.TrimSpace(line), " ")
+				if !ok {
+					continue
+				}
+				i, _ := strconv.Atoi(room)
+				seq, _, _ = strings.Cut(seq, " ")
+				if next[i]++; seq != strconv.Itoa(next[i]) {
+					t.Errorf("session %d, room %d: got %s, want %d", n, i, seq, next[i])
+					return
+				}
+				left--
+			}
+		})
+	}
+	var writers sync.WaitGroup
+	for i, r := range rings {
+		writers.Go(func() {
+			for seq := uint64(1); seq <= records; seq++ {
+				event := fmt.Sprintf("%d %d %s\n", i, seq, strings.Repeat("x", int(seq%700)))
+				logs[i].mu.Lock()
+				logs[i].events = append(logs[i].events, event)
+				logs[i].mu.Unlock()
+				r.Append(seq, []byte(event))
+				r.Wake()
+				if seq%50 == 0 {
+					outlets[int(seq)%sessions].Send([]byte("reply\n"))
+					r.Notice([]byte("notice\n"))
+				}
+			}
+		})
+	}
+	writers.Wait()
+	readers.Wait()
+}
+
 func BenchmarkFanout1000(b *testing.B) {
 	p, log := pool(b), &book{}
 	r := p.NewRing(0, log)
 	var got sync.WaitGroup
 	for range 1000 {
 		server, client := tcpPair(b)
-		p.NewOutlet(server, func(error) {}).Attach(r, 0, nil)
+		o := p.NewOutlet(server, func(error) {})
+		o.Attach(r, 0, nil)
+		o.Flush()
 		go func() {
 			buf := make([]byte, 64<<10)
 			for {

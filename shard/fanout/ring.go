@@ -10,6 +10,8 @@ import (
 const (
 	ringBytes   = 1 << 20
 	ringEntries = 4096
+	minChunk    = 2 << 10 // the first of a ring; each is twice the one before, up to
+	maxChunk    = 64 << 10
 )
 
 // Source gives a ring what it does not keep any more. Calls may block on disk.
@@ -22,29 +24,39 @@ type Source interface {
 	Snapshot() []byte
 }
 
-// Ring is a room's recent encoded events, each encoded once for all sessions.
+// Ring is a room's recent encoded events, each encoded once for all sessions
+// and written to all of them from where it stands.
+//
+// Places in it are counted in bytes since it was made. What stands below end is
+// never changed again, so it is read without the lock.
 type Ring struct {
 	src Source
 
-	mu      sync.RWMutex
-	entries []entry // oldest first
-	base    uint64  // number of entries dropped before entries[0]
-	dropped uint64  // sequence of the newest record dropped: the ring has all behind it
-	head    uint64  // sequence of the newest record
-	bytes   int
-	members map[*Outlet]struct{}
-	list    []*Outlet // snapshot of members for Wake; nil after a change
+	mu      sync.Mutex // below an Outlet's mu
+	chunks  []*chunk   // oldest first; the last one is being filled
+	start   uint64     // place of the oldest byte kept
+	end     uint64     // place behind the newest
+	marks   []mark     // of the events kept, oldest first
+	dropped uint64     // sequence of the newest record dropped: the ring has all behind it
+	head    uint64     // sequence of the newest record
+	members []*cursor
+	shared  bool // a walker reads members: copy it before a change
+	walking bool
+	again   bool // something came while walking
 }
 
-// entry is one event; seq 0 is a notice.
-type entry struct {
-	seq  uint64
-	data []byte
+// chunk is a piece of a ring. No event lies across two.
+type chunk struct {
+	base uint64 // place of buf[0]
+	buf  []byte // used up to the next chunk's base, or the ring's end
 }
+
+// mark tells where an event begins; seq 0 is a notice.
+type mark struct{ seq, place uint64 }
 
 // NewRing makes a ring whose newest record is head.
 func (p *Pool) NewRing(head uint64, src Source) *Ring {
-	return &Ring{src: src, head: head, dropped: head, members: map[*Outlet]struct{}{}}
+	return &Ring{src: src, head: head, dropped: head}
 }
 
 // Append publishes the encoded event of record seq (always head+1). The bytes are copied.
@@ -52,140 +64,232 @@ func (r *Ring) Append(seq uint64, event []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.head = seq
-	r.add(entry{seq, append([]byte(nil), event...)})
+	r.add(seq, event)
 }
 
 // Notice publishes an event without a sequence (presence). The bytes are copied.
 func (r *Ring) Notice(event []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.add(entry{0, append([]byte(nil), event...)})
+	r.add(0, event)
 }
 
-func (r *Ring) add(e entry) {
+func (r *Ring) add(seq uint64, event []byte) {
 	if len(r.members) == 0 {
 		// Nobody reads: who comes later reads the log.
-		r.base += uint64(len(r.entries)) + 1
-		r.entries, r.bytes, r.dropped = nil, 0, r.head
+		r.end += uint64(len(event))
+		r.start, r.dropped = r.end, r.head
+		r.chunks, r.marks = nil, nil
 		return
 	}
-	r.entries = append(r.entries, e)
-	r.bytes += len(e.data)
-	for r.bytes > ringBytes || len(r.entries) > ringEntries {
-		old := r.entries[0]
-		r.entries[0] = entry{}
-		r.entries = r.entries[1:]
-		r.base++
-		r.bytes -= len(old.data)
-		if old.seq != 0 {
+	last := r.last()
+	if last == nil || int(r.end-last.base)+len(event) > len(last.buf) {
+		size := minChunk
+		if last != nil {
+			size = min(2*len(last.buf), maxChunk)
+		}
+		last = &chunk{base: r.end, buf: make([]byte, max(size, len(event)))}
+		r.chunks = append(r.chunks, last)
+	}
+	copy(last.buf[r.end-last.base:], event)
+	r.marks = append(r.marks, mark{seq, r.end})
+	r.end += uint64(len(event))
+	for len(r.marks) > 1 && (r.end-r.start > ringBytes || len(r.marks) > ringEntries) {
+		if old := r.marks[0]; old.seq != 0 {
 			r.dropped = old.seq
 		}
+		r.marks = r.marks[1:]
+		r.start = r.marks[0].place
+	}
+	for len(r.chunks) > 1 && r.chunks[1].base <= r.start {
+		r.chunks[0] = nil
+		r.chunks = r.chunks[1:]
 	}
 }
 
-// Wake lets the members' writers write what was appended. Called once per commit.
-func (r *Ring) Wake() {
-	r.mu.Lock()
-	if r.list == nil {
-		r.list = make([]*Outlet, 0, len(r.members))
-		for o := range r.members {
-			r.list = append(r.list, o)
-		}
+func (r *Ring) last() *chunk {
+	if len(r.chunks) == 0 {
+		return nil
 	}
-	list := r.list
-	r.mu.Unlock()
-	for _, o := range list {
-		o.wake()
-	}
+	return r.chunks[len(r.chunks)-1]
 }
 
 // Head is the newest sequence appended.
 func (r *Ring) Head() uint64 {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return r.head
 }
 
 // Members is the number of attached outlets.
 func (r *Ring) Members() int {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return len(r.members)
 }
 
-// cursor is how far one outlet has read one ring.
+// cursor is how far one outlet has read one ring. The outlet's mu guards it,
+// but for index.
 type cursor struct {
-	ring    *Ring
-	last    uint64 // sequence of the last record written
-	next    uint64 // number of the next entry to look at
-	notices uint64 // entries below are notices older than the attachment
-	missed  bool   // notices were dropped unread: a snapshot is due
+	ring     *Ring
+	out      *Outlet
+	index    int    // in ring.members; the ring's mu
+	place    uint64 // of the next byte to write
+	replay   uint64 // below this place, notices are older than the attachment: skip them
+	last     uint64 // sequence of the last record written
+	attached bool   // its reply was written: the ring's turn has come
+	seek     bool   // place is not known: behind record last, wherever that is
+	missed   bool   // notices were dropped unread: a snapshot is due
 }
 
 // enter makes the outlet a member; its cursor begins behind record after.
 func (r *Ring) enter(o *Outlet, after uint64) *cursor {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.members[o] = struct{}{}
-	r.list = nil
-	c := &cursor{ring: r, last: after, notices: r.base + uint64(len(r.entries))}
-	c.next = r.base + uint64(r.find(after))
+	c := &cursor{ring: r, out: o, last: after, place: r.placeBehind(after), replay: r.end}
+	r.own()
+	c.index = len(r.members)
+	r.members = append(r.members, c)
 	return c
 }
 
-func (r *Ring) leave(o *Outlet) {
+func (r *Ring) leave(c *cursor) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.members, o)
-	r.list = nil
+	if c.index < 0 {
+		return
+	}
+	r.own()
+	n := len(r.members) - 1
+	moved := r.members[n]
+	r.members[c.index], moved.index = moved, c.index
+	r.members[n] = nil
+	r.members = r.members[:n]
+	c.index = -1
 }
 
-// find is the index of the first entry that can lie behind record after. The
-// records' sequences ascend; notices between them do not disturb the search.
-func (r *Ring) find(after uint64) int {
+// own makes sure that no walker reads the members that are about to change.
+func (r *Ring) own() {
+	if r.shared {
+		r.members = append(make([]*cursor, 0, len(r.members)+1), r.members...)
+		r.shared = false
+	}
+}
+
+// placeBehind is the place of the first event that can lie behind record
+// after. The records' sequences ascend; notices between do not disturb the search.
+func (r *Ring) placeBehind(after uint64) uint64 {
 	if after >= r.head {
-		return len(r.entries)
+		return r.end
 	}
-	first := r.dropped + 1
-	if after < first {
-		return 0
+	if after <= r.dropped {
+		return r.start
 	}
-	return sort.Search(len(r.entries), func(i int) bool {
-		for ; i < len(r.entries); i++ {
-			if r.entries[i].seq != 0 {
-				return r.entries[i].seq > after
+	i := sort.Search(len(r.marks), func(i int) bool {
+		for ; i < len(r.marks); i++ {
+			if r.marks[i].seq != 0 {
+				return r.marks[i].seq > after
 			}
 		}
 		return true
 	})
+	if i == len(r.marks) {
+		return r.end
+	}
+	return r.marks[i].place
 }
 
-// gather appends what the cursor has not read to buf, up to about limit bytes.
-// behind is true if records it needs were dropped: the Source has them.
-func (c *cursor) gather(buf []byte, limit int) (out []byte, behind, more bool) {
-	r := c.ring
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+// piece is what one write takes from a ring: whole events.
+type piece struct {
+	data  []byte
+	place uint64 // of data[0]
+	last  uint64 // sequence of the newest record at or before its end
+	marks []mark // the ring's, from some event at or before place on
+}
+
+// next is the next piece for a cursor, empty if it has read everything. behind
+// is true if records that it needs were dropped: the Source has them.
+func (r *Ring) next(c *cursor) (p piece, behind bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if c.last < r.dropped {
-		return buf, true, true
+		return piece{}, true
 	}
-	if c.next < r.base {
-		c.missed = c.missed || c.notices < r.base
-		c.next = r.base
+	if c.seek {
+		c.seek, c.place = false, r.placeBehind(c.last)
 	}
-	for c.next < r.base+uint64(len(r.entries)) {
-		if len(buf) >= limit {
-			return buf, false, true
+	if c.place < r.start {
+		c.missed = c.missed || r.start > c.replay // else they were older than the attachment
+		c.place = r.start
+	}
+	for c.place < c.replay { // among old notices: record by record
+		i := r.markAt(c.place)
+		if i == len(r.marks) {
+			c.place = r.end
+			break
 		}
-		e := r.entries[c.next-r.base]
-		switch {
-		case e.seq > c.last:
-			buf = append(buf, e.data...)
-			c.last = e.seq
-		case e.seq == 0 && c.next >= c.notices:
-			buf = append(buf, e.data...)
+		until := r.end
+		if i+1 < len(r.marks) {
+			until = r.marks[i+1].place
 		}
-		c.next++
+		if r.marks[i].seq != 0 {
+			return r.cut(c.place, until), false
+		}
+		c.place = until
 	}
-	return buf, false, false
+	return r.cut(c.place, r.end), false
+}
+
+// cut is the piece from place on, to the end of its chunk or until.
+func (r *Ring) cut(place, until uint64) piece {
+	if place >= until {
+		return piece{}
+	}
+	i := len(r.chunks) - 1
+	for r.chunks[i].base > place {
+		i--
+	}
+	c := r.chunks[i]
+	if i+1 < len(r.chunks) {
+		until = min(until, r.chunks[i+1].base)
+	}
+	p := piece{data: c.buf[place-c.base : until-c.base], place: place, last: r.head, marks: r.marks}
+	if until != r.end {
+		p.last = p.lastAt(until, r.dropped)
+	}
+	return p
+}
+
+// markAt is the index of the event at place.
+func (r *Ring) markAt(place uint64) int {
+	return sort.Search(len(r.marks), func(i int) bool { return r.marks[i].place >= place })
+}
+
+// lastAt is the sequence of the newest record that begins below place;
+// otherwise, if all known are notices.
+func (p *piece) lastAt(place, otherwise uint64) uint64 {
+	i := sort.Search(len(p.marks), func(i int) bool { return p.marks[i].place >= place })
+	for i--; i >= 0; i-- {
+		if p.marks[i].seq != 0 {
+			return p.marks[i].seq
+		}
+	}
+	return otherwise
+}
+
+// wrote notes that n bytes of p went out. What remains of an event that was
+// begun is returned: it must follow before anything else.
+func (c *cursor) wrote(p piece, n int) (rest []byte) {
+	if n == len(p.data) {
+		c.place, c.last = p.place+uint64(n), max(c.last, p.last)
+		return nil
+	}
+	whole := n
+	if n > 0 && p.data[n-1] != '\n' {
+		whole = lineEnd(p.data, n)
+		rest = append(rest, p.data[n:whole]...)
+	}
+	c.place = p.place + uint64(whole)
+	c.last = max(c.last, p.lastAt(c.place, c.last))
+	return rest
 }

@@ -1,0 +1,94 @@
+package fanout
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"positivity-exchange/comms/rawconn"
+)
+
+// PoolOptions configures a Pool.
+type PoolOptions struct {
+	WriteTimeout time.Duration // a write without progress; 0 means 60 s
+	Logger       *slog.Logger
+}
+
+// Pool owns the outlets of one shard's connections, and the goroutines that
+// write for those who are slow.
+type Pool struct {
+	opts   PoolOptions
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex // below an Outlet's mu
+	outlets map[*Outlet]struct{}
+	stopped bool
+}
+
+// NewPool makes a Pool.
+func NewPool(opts PoolOptions) *Pool {
+	if opts.WriteTimeout == 0 {
+		opts.WriteTimeout = time.Minute
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	p := &Pool{opts: opts, outlets: map[*Outlet]struct{}{}}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p
+}
+
+// Run waits until ctx ends, then ends every outlet and returns after the last writer.
+func (p *Pool) Run(ctx context.Context) error {
+	<-ctx.Done()
+	p.mu.Lock()
+	p.stopped = true
+	outlets := p.outlets
+	p.outlets = map[*Outlet]struct{}{}
+	p.mu.Unlock()
+	p.cancel()
+	for o := range outlets {
+		o.fail(ctx.Err())
+	}
+	p.wg.Wait()
+	return ctx.Err()
+}
+
+// NewOutlet makes the outgoing half of nc. closed is called once, from
+// whichever goroutine finds that a write failed, after nc was closed.
+func (p *Pool) NewOutlet(nc net.Conn, closed func(error)) *Outlet {
+	o := &Outlet{pool: p, nc: nc, raw: rawconn.Of(nc), closed: closed}
+	o.ready = o.writeReady
+	p.mu.Lock()
+	stopped := p.stopped
+	if !stopped {
+		p.outlets[o] = struct{}{}
+	}
+	p.mu.Unlock()
+	if stopped {
+		o.fail(context.Canceled)
+	}
+	return o
+}
+
+// forget takes an ended outlet off the list.
+func (p *Pool) forget(o *Outlet) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.outlets, o)
+}
+
+// run starts f unless the pool has stopped.
+func (p *Pool) run(f func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return false
+	}
+	p.wg.Go(f)
+	return true
+}

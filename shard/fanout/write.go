@@ -1,0 +1,347 @@
+package fanout
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"positivity-exchange/comms/rawconn"
+)
+
+const (
+	catchUpSize = 64 << 10 // a page read from the log for a session that is behind
+	sourceTries = 5
+)
+
+// page is what the Source gave for a cursor that is behind.
+type page struct {
+	c    *cursor // nil: none
+	data []byte
+	last uint64 // sequence before data[0]'s record
+}
+
+// outcome of writing as far as the peer takes it.
+type outcome int
+
+const (
+	done    outcome = iota // nothing is left
+	blocked                // the peer takes no more now
+	behind                 // the Source must be read
+	failed                 // o.err says why
+)
+
+// startLocked makes the caller the one that writes, if nobody is. Otherwise
+// the one that is looks again before it ends.
+func (o *Outlet) startLocked() bool {
+	if o.ended {
+		return false
+	}
+	if o.writing {
+		o.dirty = true
+		return false
+	}
+	o.writing = true
+	return true
+}
+
+// driveLocked writes as far as the peer takes it and hands the rest over. The
+// caller is the one that writes; mu is let go of meanwhile.
+func (o *Outlet) driveLocked() {
+	if o.raw != nil && o.pump(o.writeNow) == done {
+		o.finish()
+		return
+	}
+	o.handOver()
+}
+
+// finish ends the caller's writing: all is written.
+func (o *Outlet) finish() {
+	o.writing = false
+	if o.closing && !o.ended {
+		o.mu.Unlock()
+		o.fail(nil)
+		o.mu.Lock()
+	}
+}
+
+// handOver leaves the writing to a goroutine, which may wait.
+func (o *Outlet) handOver() {
+	if !o.pool.run(o.writeSlowly) {
+		o.writing = false
+	}
+}
+
+// pump writes piece after piece. mu is held at the call and the return, not
+// while writing.
+func (o *Outlet) pump(write func([]byte) (int, error)) outcome {
+	for !o.ended {
+		var err error
+		o.dirty = false
+		switch {
+		case len(o.rest) > 0:
+			b := o.rest
+			n := 0
+			o.mu.Unlock()
+			n, err = write(b)
+			o.mu.Lock()
+			o.rest = b[n:]
+		case len(o.direct)+len(o.attaching) > 0:
+			err = o.pumpDirect(write)
+		case o.page.c != nil:
+			err = o.pumpPage(write)
+		default:
+			c, p, isBehind := o.pick()
+			if isBehind {
+				return behind
+			}
+			if c == nil {
+				return done
+			}
+			o.mu.Unlock()
+			var n int
+			n, err = write(p.data)
+			o.mu.Lock()
+			o.rest = c.wrote(p, n)
+		}
+		o.release()
+		if err == rawconn.ErrWouldBlock {
+			return blocked
+		}
+		if err != nil {
+			o.err = err
+			return failed
+		}
+	}
+	return done
+}
+
+// pumpDirect writes replies; rings whose reply went out have their turn.
+func (o *Outlet) pumpDirect(write func([]byte) (int, error)) (err error) {
+	b, n := o.direct, 0
+	if len(b) > 0 {
+		o.mu.Unlock()
+		n, err = write(b)
+		o.mu.Lock()
+	}
+	if o.ended {
+		return err
+	}
+	o.direct = o.direct[n:]
+	if len(o.direct) == 0 {
+		o.direct = nil
+	}
+	taken := 0
+	for i := range o.attaching {
+		a := &o.attaching[i]
+		if a.upTo -= n; a.upTo <= 0 {
+			a.c.attached = true
+			o.cursors = append(o.cursors, a.c)
+			taken++
+		}
+	}
+	if o.attaching = o.attaching[taken:]; len(o.attaching) == 0 {
+		o.attaching = nil
+	}
+	return err
+}
+
+// pumpPage writes what the Source gave. A peer that takes no more gets the
+// rest of the event that was begun; the others are read again when it does.
+func (o *Outlet) pumpPage(write func([]byte) (int, error)) error {
+	p := &o.page
+	if !p.c.attached {
+		*p = page{}
+		return nil
+	}
+	b := p.data
+	o.mu.Unlock()
+	n, err := write(b)
+	o.mu.Lock()
+	p.last += uint64(bytes.Count(b[:n], []byte{'\n'}))
+	if n < len(b) && n > 0 && b[n-1] != '\n' {
+		o.rest = append([]byte(nil), b[n:lineEnd(b, n)]...)
+		p.last++
+	}
+	p.c.last, p.c.seek, p.c.missed = p.last, true, true
+	*p = page{}
+	return err
+}
+
+// pick finds a cursor that has something to write, nil if none has. isBehind
+// means that one must be served from its Source first.
+func (o *Outlet) pick() (c *cursor, p piece, isBehind bool) {
+	for i := range o.cursors {
+		c := o.cursors[(o.turn+i)%len(o.cursors)]
+		p, isBehind := c.ring.next(c)
+		if isBehind || c.missed {
+			return c, piece{}, true
+		}
+		if len(p.data) > 0 {
+			o.turn += i + 1
+			return c, p, false
+		}
+	}
+	return nil, piece{}, false
+}
+
+// writeNow writes what the peer takes now.
+func (o *Outlet) writeNow(b []byte) (int, error) {
+	o.out, o.n, o.err = b, 0, nil
+	if err := o.raw.Write(o.ready); err != nil {
+		return 0, err
+	}
+	n, err := o.n, o.err
+	o.out, o.err = nil, nil
+	return n, err
+}
+
+// writeReady never waits: it is the one attempt of writeNow.
+func (o *Outlet) writeReady(fd uintptr) bool {
+	o.n, o.err = rawconn.Write(fd, o.out)
+	if o.err == nil && o.n < len(o.out) {
+		o.err = rawconn.ErrWouldBlock
+	}
+	return true
+}
+
+// writeSlowly is the goroutine of an outlet whose peer takes no more, or that
+// needs the Source. It ends once all is written.
+func (o *Outlet) writeSlowly() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for {
+		var result outcome
+		if o.raw != nil {
+			result = o.pumpWaiting()
+		} else {
+			result = o.pump(o.writeBlocking)
+		}
+		switch result {
+		case done:
+			if o.raw != nil && !o.closing && !o.ended {
+				o.nc.SetWriteDeadline(time.Time{}) //nolint:errcheck // fails on what has ended
+			}
+			o.finish()
+			return
+		case behind:
+			if err := o.catchUp(); err != nil {
+				o.end(err)
+				return
+			}
+		case failed:
+			o.end(o.err)
+			return
+		}
+	}
+}
+
+// pumpWaiting waits until the peer takes something, and pumps. The attempt and
+// the waiting are one call of the poller's: between two its signal could be lost.
+func (o *Outlet) pumpWaiting() (result outcome) {
+	if !o.closing {
+		o.nc.SetWriteDeadline(time.Now().Add(o.pool.opts.WriteTimeout)) //nolint:errcheck // fails on what has ended, as the write says better
+	}
+	o.mu.Unlock()
+	err := o.raw.Write(func(fd uintptr) bool {
+		progress := false
+		o.mu.Lock()
+		result = o.pump(func(b []byte) (int, error) {
+			n, err := rawconn.Write(fd, b)
+			progress = progress || n > 0
+			if err == nil && n < len(b) {
+				err = rawconn.ErrWouldBlock
+			}
+			return n, err
+		})
+		o.mu.Unlock()
+		return result != blocked || progress
+	})
+	o.mu.Lock()
+	if err != nil {
+		o.err = err
+		return failed
+	}
+	return result
+}
+
+// writeBlocking writes all of b; only progress counts, not the time for all of it.
+func (o *Outlet) writeBlocking(b []byte) (n int, err error) {
+	for n < len(b) {
+		o.mu.Lock()
+		closing := o.closing
+		o.mu.Unlock()
+		if !closing {
+			if err := o.nc.SetWriteDeadline(time.Now().Add(o.pool.opts.WriteTimeout)); err != nil {
+				return n, err
+			}
+		}
+		wrote, err := o.nc.Write(b[n:])
+		n += wrote
+		if err != nil && (wrote == 0 || closing || !errors.Is(err, os.ErrDeadlineExceeded)) {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (o *Outlet) end(err error) {
+	o.writing = false
+	if o.closing {
+		err = nil
+	}
+	o.mu.Unlock()
+	o.fail(err)
+	o.mu.Lock()
+}
+
+// catchUp asks the Source for what a ring dropped. mu is let go of meanwhile.
+func (o *Outlet) catchUp() error {
+	c, _, isBehind := o.pick()
+	if !isBehind {
+		return nil // detached meanwhile
+	}
+	src, last := c.ring.src, c.last
+	if _, dropped := c.ring.next(c); !dropped {
+		o.mu.Unlock()
+		snapshot := src.Snapshot() // takes the caller's locks, which stand above mu
+		o.mu.Lock()
+		if c.attached {
+			c.missed = false
+			o.push(snapshot)
+		}
+		return nil
+	}
+	o.mu.Unlock()
+	events, to, err := readSource(o.pool.ctx, src, last)
+	o.mu.Lock()
+	if err != nil || !c.attached {
+		return err
+	}
+	if len(events) == 0 || to <= last {
+		return fmt.Errorf("catch up from the log: no record behind %d", last)
+	}
+	o.page = page{c: c, data: events, last: last}
+	return nil
+}
+
+// readSource reads a page, more than once if need be: the log may be busy.
+func readSource(ctx context.Context, src Source, after uint64) (events []byte, last uint64, err error) {
+	pause := 50 * time.Millisecond
+	for range sourceTries {
+		if events, last, err = src.Records(ctx, after, catchUpSize); err == nil && last > after {
+			return events, last, nil
+		}
+		select {
+		case <-time.After(pause):
+			pause *= 2
+		case <-ctx.Done():
+			return nil, 0, ctx.Err()
+		}
+	}
+	return nil, 0, fmt.Errorf("catch up from the log behind %d: %w", after, errors.Join(err, errNoRecord))
+}
+
+var errNoRecord = errors.New("no record there")
