@@ -53,7 +53,7 @@ type part struct {
 	mu     sync.RWMutex // guards what follows against open and close
 	db     *sql.DB
 	writer *sql.Conn
-	insert *sql.Stmt
+	append *writer // prepared on writer
 
 	write sync.Mutex       // one transaction at a time; guards what follows
 	rooms map[string]int64 // ids of rooms known to exist
@@ -130,7 +130,7 @@ func (p *part) prepare(db *sql.DB) (err error) {
 			return err
 		}
 	}
-	p.insert, err = p.writer.PrepareContext(ctx, "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)")
+	p.append, err = newWriter(ctx, p.writer)
 	p.rooms = map[string]int64{}
 	return err
 }
@@ -162,10 +162,9 @@ func (p *part) close() error {
 
 func (p *part) closeLocked(db *sql.DB) error {
 	var errs []error
-	// A statement left open would keep its connection alive.
-	if p.insert != nil {
-		errs = append(errs, p.insert.Close())
-		p.insert = nil
+	if p.append != nil {
+		errs = append(errs, p.append.close())
+		p.append = nil
 	}
 	if p.writer != nil {
 		errs = append(errs, p.writer.Close())
@@ -208,8 +207,7 @@ func (p *part) transact(f func(ctx context.Context, c *sql.Conn) error) (known b
 		defer p.write.Unlock()
 		// Never cancelled half way: it would leave open what the state is.
 		ctx := context.Background()
-		begin := func() error { _, err := p.writer.ExecContext(ctx, "BEGIN IMMEDIATE"); return err }
-		if err := retryBusy(begin); err != nil {
+		if err := retryBusy(func() error { return exec(p.append.begin, nil) }); err != nil {
 			if isBusy(err) {
 				return p.blocked()
 			}
@@ -220,7 +218,7 @@ func (p *part) transact(f func(ctx context.Context, c *sql.Conn) error) (known b
 			p.rollback()
 			return err
 		}
-		if _, err := p.writer.ExecContext(ctx, "COMMIT"); err != nil {
+		if err := exec(p.append.commit, nil); err != nil {
 			// Still open: rolled back now, certainly not in. Otherwise nobody knows.
 			known = p.rollback()
 			return fmt.Errorf("commit: %w", err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"positivity-exchange/shard/failpoint"
@@ -26,12 +27,11 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 	if err != nil {
 		return err
 	}
-	created := map[string]int64{}
+	var created map[string]int64 // ids learnt here, known once the transaction is in
 	failpoint.Hit("roomlog.append.beforeBegin")
 	known, err := p.transact(func(ctx context.Context, c *sql.Conn) error {
-		var now uint64
-		var released bool
-		if err := c.QueryRowContext(ctx, "SELECT epoch, released FROM owner WHERE id = 1").Scan(&now, &released); err != nil {
+		now, released, err := p.append.owner()
+		if err != nil {
 			return err
 		}
 		if now != epoch || released {
@@ -39,14 +39,19 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 		}
 		for i := range records {
 			r := &records[i]
-			room, err := p.room(ctx, c, created, r)
-			if err != nil {
-				return err
+			room, ok := p.rooms[r.Room]
+			if !ok || r.Kind == roomlog.KindCreated {
+				if created == nil {
+					created = map[string]int64{}
+				}
+				if room, err = p.room(ctx, c, created, r); err != nil {
+					return err
+				}
 			}
 			if r.Seq > maxInRoom {
 				return fmt.Errorf("%w: sequence %d", roomlog.ErrRefused, r.Seq)
 			}
-			if _, err := p.insert.ExecContext(ctx, room<<roomShift|int64(r.Seq), epoch, r.Kind, r.User, r.ID, r.Time, r.Content); err != nil {
+			if err := p.append.add(room<<roomShift|int64(r.Seq), epoch, int64(r.Kind), r.User, r.ID, r.Time, r.Content); err != nil {
 				return err
 			}
 			if r.Kind == roomlog.KindTopic {
@@ -62,11 +67,11 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 		return l.outcome("append to", partition, known, err)
 	}
 	failpoint.Hit("roomlog.append.afterCommit")
-	p.write.Lock()
-	for name, id := range created {
-		p.rooms[name] = id
+	if created != nil {
+		p.write.Lock()
+		maps.Copy(p.rooms, created)
+		p.write.Unlock()
 	}
-	p.write.Unlock()
 	return nil
 }
 
@@ -83,9 +88,6 @@ func (p *part) room(ctx context.Context, c *sql.Conn, created map[string]int64, 
 		id, err := result.LastInsertId()
 		created[r.Room] = id
 		return id, err
-	}
-	if id, ok := p.rooms[r.Room]; ok {
-		return id, nil
 	}
 	if id, ok := created[r.Room]; ok {
 		return id, nil
