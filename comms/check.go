@@ -4,7 +4,7 @@ import (
 	"unicode/utf8"
 )
 
-func nameOK(s string, limit int) bool {
+func nameOK[T string | []byte](s T, limit int) bool {
 	if len(s) == 0 || len(s) > limit {
 		return false
 	}
@@ -34,15 +34,19 @@ func CheckUserName(s string) error {
 
 // CheckID returns nil, or a *Error with CodeBadID.
 func CheckID(s string) error {
+	if !idOK(s) {
+		return errorf(CodeBadID, "%q is no message id; use 1 to %d of A-Z, a-z, 0-9, '-', '_' and '.'", clip(s), MaxClientID)
+	}
+	return nil
+}
+
+func idOK[T string | []byte](s T) bool {
 	ok := len(s) > 0 && len(s) <= MaxClientID
 	for i := 0; ok && i < len(s); i++ {
 		c := s[i]
 		ok = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
 	}
-	if !ok {
-		return errorf(CodeBadID, "%q is no message id; use 1 to %d of A-Z, a-z, 0-9, '-', '_' and '.'", clip(s), MaxClientID)
-	}
-	return nil
+	return ok
 }
 
 // CheckContent returns nil, or a *Error with CodeBadContent or CodeTooLong:

@@ -198,6 +198,50 @@ func TestUnknownFieldsAreSkipped(t *testing.T) {
 	}
 }
 
+// FuzzViewSend holds the decoder of the hot path to the general one: what it
+// takes must mean the same.
+func FuzzViewSend(f *testing.F) {
+	for _, line := range []string{
+		`{"_ct":"send_message","r":"go","c":"hello","id":"a-1"}`,
+		`{"_ct":"send_message","r":"go","c":"日本","id":"a.1","again":true,"seen":17}`,
+		`{ "c":"x" , "id":"1","_ct":"send_message","r":"go"}`,
+		`{"_ct":"send_message","r":"go","r":"tea","c":"twice","id":"a"}`,
+		`{"_ct":"send_message","r":"go","c":"a\\n","id":"a"}`,
+		`{"_ct":"send_message","r":"go","c":"a","id":"a","seen":1e3}`,
+		`{"_ct":"quit"}`,
+	} {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		v, ok := ViewSend(line)
+		if !ok {
+			return
+		}
+		got := SendMessage{Room: string(v.Room), Content: string(v.Content), ID: string(v.ID), Again: v.Again, Seen: v.Seen}
+		want, err := DecodeCommand(line)
+		if err != nil || want != Command(got) {
+			t.Fatalf("%q: viewed as %+v, decoded as %+v, %v", line, got, want, err)
+		}
+	})
+}
+
+// TestViewSendTakesWhatClientsSend: otherwise the hot path would be nobody's.
+func TestViewSendTakesWhatClientsSend(t *testing.T) {
+	for _, c := range []SendMessage{
+		{Room: "go", Content: "hello", ID: "a-1"},
+		{Room: "go", Content: "日本 👩‍👩‍👧", ID: "a-1", Again: true, Seen: 17},
+	} {
+		line := AppendCommand(nil, c)
+		v, ok := ViewSend(line)
+		if !ok || string(v.Room) != c.Room || string(v.Content) != c.Content || string(v.ID) != c.ID || v.Again != c.Again || v.Seen != c.Seen {
+			t.Errorf("%s: %+v, %t", line, v, ok)
+		}
+		if n := testing.AllocsPerRun(100, func() { ViewSend(line) }); n != 0 {
+			t.Errorf("%s: %g allocations", line, n)
+		}
+	}
+}
+
 func FuzzDecodeCommand(f *testing.F) {
 	commands, _ := samples()
 	for _, c := range commands {

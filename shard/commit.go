@@ -83,19 +83,52 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 // sayAtOnce is say in a room that the session is in and that is open here, as
 // almost always: without I/O, under the one lock that orders the partition.
 func (s *session) sayAtOnce(rec roomlog.Record, again bool, known uint64) bool {
-	s.mu.Lock()
-	p := s.joined[rec.Room]
-	s.mu.Unlock()
-	if p == nil {
+	p, r := s.openRoom([]byte(rec.Room))
+	if r == nil {
 		return false
 	}
-	p.mu.Lock()
-	r := p.rooms[rec.Room]
-	if r == nil || p.over || p.gate != nil || again && known < r.low || !s.server.keeper.Fresh(p.partition, p.epoch) {
+	if again && known < r.low {
 		p.mu.Unlock()
 		return false
 	}
 	return p.sequence(s, r, rec, again, known)
+}
+
+// sayView is say of a command that is still in the connection's buffer: one
+// copy of its text is all that is made.
+func (s *session) sayView(v comms.SendView) {
+	text := string(append(append(make([]byte, 0, len(v.ID)+len(v.Content)), v.ID...), v.Content...))
+	rec := roomlog.Record{Kind: roomlog.KindMessage, User: s.user, ID: text[:len(v.ID)], Content: text[len(v.ID):]}
+	p, r := s.openRoom(v.Room)
+	switch {
+	case r == nil:
+	case v.Again && v.Seen < r.low:
+		p.mu.Unlock()
+	default:
+		rec.Room = r.name
+		p.sequence(s, r, rec, v.Again, v.Seen)
+		return
+	}
+	rec.Room = string(v.Room)
+	s.say(rec, v.Again, v.Seen)
+}
+
+// openRoom returns a room that the session is in and that accepts now, its
+// part's mu held; nil if that cannot be told without I/O or waiting.
+func (s *session) openRoom(name []byte) (*part, *room) {
+	s.mu.Lock()
+	p := s.joined[string(name)]
+	s.mu.Unlock()
+	if p == nil {
+		return nil, nil
+	}
+	p.mu.Lock()
+	r := p.rooms[string(name)]
+	if r == nil || p.over || p.gate != nil || !s.server.keeper.Fresh(p.partition, p.epoch) {
+		p.mu.Unlock()
+		return nil, nil
+	}
+	return p, r
 }
 
 func conflict() error {

@@ -131,6 +131,12 @@ func (s *session) read(r *comms.Reader) string {
 		}
 		silences = 0
 		s.heard.Store(time.Now().UnixNano())
+		if s.role != "" {
+			if v, ok := comms.ViewSend(line); ok {
+				s.sayView(v)
+				continue
+			}
+		}
 		c, err := comms.DecodeCommand(line)
 		if err != nil {
 			s.reply(*comms.AsError(err))

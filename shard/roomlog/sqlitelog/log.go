@@ -22,7 +22,7 @@ const schema = 1
 
 // checkpointEvery is how often changed files are checkpointed in the
 // background: an automatic checkpoint's fsync inside COMMIT would be the p99.
-const checkpointEvery = 100 * time.Millisecond
+const checkpointEvery = 250 * time.Millisecond
 
 // Options configures a Log.
 type Options struct {
