@@ -158,7 +158,7 @@ func (s *session) leave(name string) {
 		if p.grace[name][s.user] && r.users[s.user] == 0 {
 			// Moved and not yet joined here again: gone for good then.
 			delete(p.grace[name], s.user)
-			r.changed[s.user] = struct{}{}
+			r.noteChange(s.user)
 			s.reply(comms.RoomLeft{Room: name})
 			return
 		}

@@ -2,7 +2,6 @@ package shard
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -24,6 +23,8 @@ type room struct {
 	shown   map[string]bool // users whom the members know as present
 	listed  map[string]bool // users named in a reply to a join before the members were told of them
 	changed map[string]struct{}
+	roster  []string  // who is present, sorted; nil: not known
+	quiet   time.Time // the members are told of changes no sooner
 	window  map[dedupKey]*seen
 	order   []dedupKey // of the window, oldest first
 	low     uint64     // every record above is in the window
@@ -44,6 +45,14 @@ type seen struct {
 }
 
 const windowSize = 1024
+
+// Telling who came and went costs a write per member: a room that has told
+// waits so long per member before it tells again, so that a crowd that comes at
+// once is told in few batches and a small room at once.
+const (
+	noticeCost   = 2 * time.Millisecond
+	maxNoticeGap = 2 * time.Second
+)
 
 // load returns the open room, reading it from the log at first use. It returns
 // with p.mu held if err is nil; over means that the partition is not ours any more.
@@ -110,25 +119,46 @@ func (r *room) remember(key dedupKey) {
 	}
 }
 
-// present lists who is there: by a session, or by the grace after a move.
+// present lists who is there, sorted: by a session, or by the grace after a
+// move. The list is the room's: read it before mu is let go of.
 func (r *room) present() []string {
-	users := map[string]bool{}
-	for u := range r.users {
-		users[u] = true
+	if r.roster == nil {
+		r.roster = make([]string, 0, len(r.users)+len(r.part.grace[r.name]))
+		for u := range r.users {
+			r.roster = append(r.roster, u)
+		}
+		for u := range r.part.grace[r.name] {
+			if r.users[u] == 0 {
+				r.roster = append(r.roster, u)
+			}
+		}
+		slices.Sort(r.roster)
 	}
-	for u := range r.part.grace[r.name] {
-		users[u] = true
-	}
-	return slices.Sorted(maps.Keys(users))
+	return r.roster
 }
 
 func (r *room) isPresent(u string) bool { return r.users[u] > 0 || r.part.grace[r.name][u] }
+
+// noteChange follows a change of whether u is present.
+func (r *room) noteChange(u string) {
+	r.changed[u] = struct{}{}
+	if r.roster == nil {
+		return
+	}
+	switch i, listed := slices.BinarySearch(r.roster, u); {
+	case r.isPresent(u) == listed:
+	case listed:
+		r.roster = slices.Delete(r.roster, i, i+1)
+	default:
+		r.roster = slices.Insert(r.roster, i, u)
+	}
+}
 
 func (r *room) add(sess *session) {
 	r.members[sess] = &seat{}
 	if r.users[sess.user]++; r.users[sess.user] == 1 {
 		delete(r.part.grace[r.name], sess.user)
-		r.changed[sess.user] = struct{}{}
+		r.noteChange(sess.user)
 	}
 }
 
@@ -140,7 +170,7 @@ func (r *room) remove(sess *session) {
 	if r.users[sess.user]--; r.users[sess.user] <= 0 {
 		delete(r.users, sess.user)
 		delete(r.part.grace[r.name], sess.user)
-		r.changed[sess.user] = struct{}{}
+		r.noteChange(sess.user)
 	}
 	r.used = time.Now()
 }
@@ -229,6 +259,9 @@ func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 			}
 		}
 		p.grace, p.until, p.silent = map[string]map[string]bool{}, time.Time{}, false
+		for _, r := range p.rooms {
+			r.roster = nil
+		}
 	}
 	for name, r := range p.rooms {
 		switch {
@@ -243,9 +276,10 @@ func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 			clear(r.changed)
 			r.ring.Notice(comms.AppendEvent(nil, comms.PresenceList{Room: name, Users: clipUsers(users), Count: len(users)}))
 			rings = append(rings, r.ring)
-		case len(r.changed) > 0:
+		case len(r.changed) > 0 && now.After(r.quiet):
 			if r.publishPresence() {
 				rings = append(rings, r.ring)
+				r.quiet = now.Add(min(time.Duration(len(r.members))*noticeCost, maxNoticeGap))
 			}
 		case len(r.members) == 0 && len(p.grace[name]) == 0 && now.Sub(r.used) > time.Minute && len(p.queue) == 0 && !p.committing:
 			delete(p.rooms, name)

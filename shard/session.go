@@ -28,8 +28,8 @@ const (
 type session struct {
 	server *Server
 	out    *fanout.Outlet
-	ctx    context.Context
-	cancel context.CancelFunc
+	ctx    context.Context    // the server's; a member's own, which ends with the session
+	cancel context.CancelFunc // of a member's; nil
 	user   string
 	role   string
 	boot   string // of a member
@@ -77,83 +77,107 @@ func (s *Server) serve(nc net.Conn) {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		tcp.SetNoDelay(true) //nolint:errcheck // a hint
 	}
-	ctx, cancel := context.WithCancel(s.ctx)
-	sess := &session{server: s, ctx: ctx, cancel: cancel, joined: map[string]*part{}}
-	sess.out = s.pool.NewOutlet(nc, func(error) {
-		cancel()
-		nc.Close() //nolint:errcheck // ends the reader
-	})
-	stop := context.AfterFunc(s.ctx, func() { nc.Close() }) //nolint:errcheck // ends the reader
-	defer stop()
+	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}}
+	sess.out = s.pool.NewOutlet(nc, func(error) {}) // closes nc, which ends the reader
 	s.mu.Lock()
 	s.sessions[sess] = struct{}{}
 	s.mu.Unlock()
-	reason := sess.read(comms.NewReader(nc, comms.MaxCommandFrame, comms.LobbyTimeout))
-	sess.leaveAll()
-	s.mu.Lock()
-	delete(s.sessions, sess)
-	s.mu.Unlock()
-	cancel()
-	sess.out.Close(comms.AppendEvent(nil, comms.Goodbye{Reason: reason}), goodbyeGrace)
+	sess.end(sess.read(comms.NewReader(nc, comms.MaxCommandFrame, comms.LobbyTimeout)))
 }
 
-// read handles commands until the connection ends and returns the reason.
+// end takes the session out of everything it is in.
+func (s *session) end(reason string) {
+	s.leaveAll()
+	s.server.mu.Lock()
+	delete(s.server.sessions, s)
+	s.server.mu.Unlock()
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.out.Close(comms.AppendEvent(nil, comms.Goodbye{Reason: reason}), goodbyeGrace)
+}
+
+// read handles commands until the connection ends and returns the reason. An
+// idle session waits in here: what its frame and those below hold is the
+// session's stack, so the work is done in functions of its own.
 func (s *session) read(r *comms.Reader) string {
-	silences := 0
 	defer s.commitQueued()
-	for {
-		if !r.Ready() {
-			s.commitQueued()
-			s.out.Flush()
-		}
-		if s.out.Full() {
-			s.commitQueued()
-			if s.out.Wait(s.ctx) != nil {
-				return comms.CodeShutdown
-			}
+	for silences := 0; ; {
+		if reason := s.beforeRead(r); reason != "" {
+			return reason
 		}
 		line, err := r.Next()
-		if errors.Is(err, os.ErrDeadlineExceeded) && s.role != "" && silences < maxSilence {
+		var reason string
+		if err != nil {
 			silences++
-			s.reply(comms.PingEvent{N: uint64(silences)})
-			continue
+			reason = s.readFailed(err, silences)
+		} else {
+			silences = 0
+			reason = s.line(r, line)
 		}
-		if err != nil {
-			var e *comms.Error
-			switch {
-			case errors.As(err, &e):
-				s.reply(*e) // the stream cannot be trusted any more
-				return e.Code
-			case errors.Is(err, os.ErrDeadlineExceeded):
-				return comms.CodeIdle
-			}
-			return "quit"
+		if reason != "" {
+			return reason
 		}
-		silences = 0
-		s.heard.Store(time.Now().UnixNano())
-		if s.role != "" {
-			if v, ok := comms.ViewSend(line); ok {
-				s.sayView(v)
-				continue
-			}
-		}
-		c, err := comms.DecodeCommand(line)
-		if err != nil {
-			s.reply(*comms.AsError(err))
-			continue
-		}
-		if s.role == "" {
-			if !s.hello(c) {
-				return comms.CodeHelloFirst
-			}
-			r.SetIdle(comms.PingAfter)
-			continue
-		}
-		if _, quit := c.(comms.Quit); quit {
-			return "quit"
-		}
-		s.handle(c)
 	}
+}
+
+// beforeRead does what must not wait for the peer's next command.
+func (s *session) beforeRead(r *comms.Reader) (reason string) {
+	if !r.Ready() {
+		s.commitQueued()
+		s.out.Flush()
+	}
+	if s.out.Full() {
+		s.commitQueued()
+		if s.out.Wait(s.ctx) != nil {
+			return comms.CodeShutdown
+		}
+	}
+	return ""
+}
+
+// readFailed answers a silence with a ping, anything else with the end.
+func (s *session) readFailed(err error, silences int) (reason string) {
+	var e *comms.Error
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && s.role != "" && silences <= maxSilence:
+		s.reply(comms.PingEvent{N: uint64(silences)})
+		return ""
+	case errors.As(err, &e):
+		s.reply(*e) // the stream cannot be trusted any more
+		return e.Code
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return comms.CodeIdle
+	}
+	return "quit"
+}
+
+// line does one command; a reason ends the session.
+func (s *session) line(r *comms.Reader, line []byte) (reason string) {
+	s.heard.Store(time.Now().UnixNano())
+	if s.role != "" {
+		if v, ok := comms.ViewSend(line); ok {
+			s.sayView(v)
+			return ""
+		}
+	}
+	c, err := comms.DecodeCommand(line)
+	if err != nil {
+		s.reply(*comms.AsError(err))
+		return ""
+	}
+	if s.role == "" {
+		if !s.hello(c) {
+			return comms.CodeHelloFirst
+		}
+		r.SetIdle(comms.PingAfter)
+		return ""
+	}
+	if _, quit := c.(comms.Quit); quit {
+		return "quit"
+	}
+	s.handle(c)
+	return ""
 }
 
 // hello lets a ticket's holder in.
@@ -177,6 +201,9 @@ func (s *session) hello(c comms.Command) bool {
 		return false
 	}
 	s.user, s.boot = h.User, h.Boot
+	if role != comms.AsClient {
+		s.ctx, s.cancel = context.WithCancel(s.server.ctx)
+	}
 	s.server.mu.Lock()
 	s.role = role
 	s.server.mu.Unlock()
