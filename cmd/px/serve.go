@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -112,6 +113,7 @@ func printRouter(r *app.Router) {
 
 // serve runs a member until it ends and says when it is ready.
 func serve(ctx context.Context, ready <-chan struct{}, say func(), run func(context.Context) error) error {
+	defer tidy(ctx)()
 	done := make(chan error, 1)
 	go func() { done <- run(ctx) }()
 	select {
@@ -121,6 +123,17 @@ func serve(ctx context.Context, ready <-chan struct{}, say func(), run func(cont
 		return ended(ctx, err)
 	}
 	return ended(ctx, <-done)
+}
+
+// tidy keeps a serving process small until the function it returns is called.
+func tidy(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { app.ReturnMemory(ctx) })
+	return func() {
+		cancel()
+		wg.Wait()
+	}
 }
 
 // ended tells an end in order from a failure.
@@ -214,6 +227,7 @@ func runUp(c *cli.Context) error {
 	}
 	ctx, cancel := context.WithCancel(c.Context)
 	defer cancel()
+	defer tidy(ctx)()
 	done := make(chan error, 1)
 	go func() {
 		done <- up.Run(ctx)
