@@ -127,15 +127,16 @@ func (s *session) joinLocked(p *part, r *room, c comms.JoinRoom, at uint64, cut 
 			r.listed[u] = r.isPresent(u) // if they go before the members are told, this joiner must hear of it
 		}
 	}
-	events := comms.AppendEvent(nil, reply)
+	events := encode(reply)
+	defer encoded.Put(events)
 	after := r.head.Seq
 	if c.After != nil {
 		after = min(at, r.head.Seq)
 	}
 	if cut {
-		events = comms.AppendEvent(events, comms.HistoryCut{Room: c.Room, At: after})
+		*events = comms.AppendEvent(*events, comms.HistoryCut{Room: c.Room, At: after})
 	}
-	s.out.Attach(r.ring, after, events)
+	s.out.Attach(r.ring, after, *events)
 }
 
 func (s *session) leave(name string) {

@@ -53,7 +53,25 @@ func (s *session) leftRoom(name string) {
 func (s *session) send(e comms.Event) { s.out.Send(comms.AppendEvent(nil, e)) }
 
 // reply is for the reader, which flushes before it waits for more.
-func (s *session) reply(e comms.Event) { s.out.Queue(comms.AppendEvent(nil, e)) }
+func (s *session) reply(e comms.Event) {
+	b := encode(e)
+	s.out.Queue(*b)
+	encoded.Put(b)
+}
+
+// encoded lends what events to one session are encoded in: a reply to a join
+// in a large room has many names.
+var encoded = sync.Pool{New: func() any { return new([]byte) }}
+
+// encode encodes events one behind the other; give the result back to encoded.
+func encode(events ...comms.Event) *[]byte {
+	b := encoded.Get().(*[]byte)
+	*b = (*b)[:0]
+	for _, e := range events {
+		*b = comms.AppendEvent(*b, e)
+	}
+	return b
+}
 
 // refuse answers a command that failed: a redirect or an error.
 func (s *session) refuse(err error, room, id string) {
