@@ -1,0 +1,47 @@
+// Command yardstick measures px beside NATS core, which delivers and stores
+// nothing: the same load from the same generator, in turns, on the same
+// machine. What it prints and what may be quoted are ratios; the figures
+// themselves belong to the machine and the hour.
+//
+// The servers are processes of their own: px shards and a router with their
+// room log in a temporary directory, and a NATS server that this program runs
+// in a second copy of itself. A third target can be another build of px.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	err := newApp().RunContext(ctx, os.Args)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "yardstick:", err)
+		os.Exit(1)
+	}
+}
+
+func newApp() *cli.App {
+	return &cli.App{
+		Name: "yardstick", Usage: "measure px beside NATS core", UsageText: "yardstick --px ./px --profile fanout --runs 5 --duration 5s",
+		Flags:          flags(),
+		HideVersion:    true,
+		HideHelp:       false,
+		ExitErrHandler: func(*cli.Context, error) {}, // main decides
+		Action:         compare,
+		Commands: []*cli.Command{{
+			Name: "serve-nats", Hidden: true, HideHelpCommand: true, Usage: "run the NATS server that is measured",
+			Action: func(c *cli.Context) error { return serveNATS(c.Context) },
+		}},
+	}
+}
+
+var errNothing = errors.New("nothing to measure")
