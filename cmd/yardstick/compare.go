@@ -125,5 +125,5 @@ func once(c *cli.Context, t target, p stress.Profile) (stress.Result, error) {
 		return stress.Result{}, err
 	}
 	defer r.stop()
-	return stress.Run(c.Context, r.dialect, p, stress.Options{Pids: r.pids, Target: t.name()})
+	return stress.Run(c.Context, r.dialect, p, stress.Options{Pids: r.pids, Others: r.others, Target: t.name()})
 }

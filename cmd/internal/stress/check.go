@@ -11,6 +11,7 @@ type room struct {
 	Room
 	seats    []*seat
 	speakers []*speaker
+	locals   int     // speakers there were
 	base     uint64  // sequence before the book's first entry
 	book     []entry // numbered: whose message each sequence is, as its first reader had it
 	open     bool    // base is set
@@ -20,6 +21,9 @@ type room struct {
 type entry struct{ speaker, n uint32 } // speaker is its id + 1; foreign for others' messages
 
 const foreign = ^uint32(0)
+
+// unheard stands for a speaker whose first message to a newcomer may be any.
+const unheard = ^uint32(0)
 
 // speaker is a session as it speaks in one room.
 type speaker struct {
@@ -42,7 +46,7 @@ type seat struct {
 	leaving bool
 	tries   int
 	next    uint64              // numbered: sequence expected
-	heard   []uint32            // otherwise: of each speaker of the room, the last number; 0 before the first
+	heard   []uint32            // otherwise: of each speaker of the room, the last number; 0 before the first, or unheard
 	missing map[uint64]struct{} // sequences, or speaker<<32|n, that others overtook
 }
 
@@ -149,7 +153,7 @@ func (s *seat) sequence(e *engine, sp *speaker, n uint32) bool {
 	last := s.heard[sp.local]
 	what := func() string { return fmt.Sprintf("message %d of speaker %d after %d", n, sp.id, last) }
 	switch {
-	case n == last+1:
+	case n == last+1 || last == unheard:
 	case n > last:
 		e.gap(s, uint64(n-last-1), uint64(sp.id)<<32|uint64(last+1), what())
 	default:
@@ -198,11 +202,12 @@ func (e *engine) behind() (n int64) {
 				n += int64(top + 1 - s.next)
 			default:
 				for _, sp := range r.speakers {
-					heard := uint32(0)
-					if sp.local < len(s.heard) {
-						heard = s.heard[sp.local]
+					switch {
+					case sp.local >= len(s.heard):
+						n += int64(sp.sent)
+					case s.heard[sp.local] != unheard:
+						n += int64(sp.sent - s.heard[sp.local])
 					}
-					n += int64(sp.sent - heard)
 				}
 			}
 		}

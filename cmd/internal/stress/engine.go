@@ -37,9 +37,10 @@ type engine struct {
 	frame    Frame
 	scratch  []byte
 	tally    Tally
-	joined   int // memberships
-	missing  int // memberships asked for and not yet joined
-	hist     *hdrhistogram.Histogram
+	joined   int                     // memberships
+	missing  int                     // memberships asked for and not yet joined
+	hist     *hdrhistogram.Histogram // of deliveries
+	arrivals *hdrhistogram.Histogram // from the login to the last room joined
 	measured bool
 	faults   []string // the first wrong answers
 	fault    error
@@ -69,14 +70,23 @@ func newEngine(ctx context.Context, d Dialect, p Profile, nonce string) *engine 
 	e := &engine{
 		ctx:     ctx,
 		dialect: d, profile: p, numbered: d.Numbered(), nonce: nonce, start: time.Now(), byName: map[string]*room{},
-		failed: make(chan struct{}), hist: hdrhistogram.New(1, int64(10*time.Minute/time.Microsecond), 3),
+		failed: make(chan struct{}), hist: histogram(), arrivals: histogram(),
+	}
+	prefix := p.Prefix
+	if prefix == "" {
+		prefix = "stress"
 	}
 	for i := range p.Rooms {
-		r := &room{Room: Room{Name: fmt.Sprintf("stress-%d", i), Index: i}}
+		r := &room{Room: Room{Name: fmt.Sprintf("%s-%d", prefix, i), Index: i}}
 		e.rooms = append(e.rooms, r)
 		e.byName[r.Name] = r
 	}
 	return e
+}
+
+// histogram takes microseconds.
+func histogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, int64(10*time.Minute/time.Microsecond), 3)
 }
 
 // now is the run's clock.
@@ -157,7 +167,8 @@ func (e *engine) begin() {
 	}
 }
 
-// talk starts a session's talking, the i-th of n that start together.
+// talk starts a session's talking, the i-th of n that start together. In open
+// loop nobody may be due before one who came earlier.
 func (e *engine) talk(s *session, i, n int) {
 	p, now := e.profile, e.now()
 	if len(s.speakers) == 0 {

@@ -69,7 +69,8 @@ func (e *engine) sit(ctx context.Context, s *session, st *seat, addr string) err
 			if len(e.speakers) > maxSpeakers {
 				return errors.New("too many speakers for one run")
 			}
-			st.speaker = &speaker{id: uint32(len(e.speakers)), local: len(st.room.speakers), seat: st}
+			st.speaker = &speaker{id: uint32(len(e.speakers)), local: st.room.locals, seat: st}
+			st.room.locals++
 			e.speakers = append(e.speakers, st.speaker)
 			st.room.speakers = append(st.room.speakers, st.speaker)
 			s.speakers = append(s.speakers, st.speaker)
@@ -128,19 +129,17 @@ func (e *engine) seated(s *seat, head uint64) {
 		}
 		r.open, r.base = true, head
 	}
-	for _, sp := range s.room.speakers {
+	if !e.numbered && e.sending {
 		// Without numbers, what was said before is not owed to a newcomer.
-		if !e.numbered {
-			for len(s.heard) <= sp.local {
-				s.heard = append(s.heard, 0)
-			}
-			s.heard[sp.local] = sp.acked
+		s.heard = slices.Repeat([]uint32{unheard}, s.room.locals)
+		if s.speaker != nil {
+			s.heard[s.speaker.local] = 0
 		}
 	}
-	if sp := s.speaker; sp != nil && e.sending {
-		ready := !slices.ContainsFunc(s.session.seats, func(other *seat) bool { return !other.joined })
-		if ready {
-			e.talk(s.session, 0, 1)
+	if len(s.session.seats) == e.profile.Joins && !slices.ContainsFunc(s.session.seats, func(other *seat) bool { return !other.joined }) {
+		e.arrivals.RecordValue(int64((e.now() - s.session.began) / time.Microsecond)) //nolint:errcheck // as above
+		if e.sending {
+			e.talk(s.session, 1, 1)
 		}
 	}
 }
@@ -157,9 +156,9 @@ func (e *engine) unseated(s *seat) {
 	e.joined--
 }
 
-// arrive brings count sessions, numbered from the present number on, and
-// returns once they sit in all their rooms.
-func (e *engine) arrive(ctx context.Context, count int) error {
+// arrive brings count sessions, evenly over a time, and returns once they sit
+// in all their rooms.
+func (e *engine) arrive(ctx context.Context, count int, over time.Duration) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -167,13 +166,17 @@ func (e *engine) arrive(ctx context.Context, count int) error {
 	for range min(connectors, count) {
 		wg.Go(func() {
 			for i := range tickets {
-				if err := e.attach(ctx, e.newSession(), i); err != nil {
+				if err := e.attach(ctx, e.newSession(), i); err != nil && ctx.Err() == nil {
 					cancel(err)
 				}
 			}
 		})
 	}
+	start := time.Now()
 	for i := range count {
+		if wait := time.Until(start.Add(over * time.Duration(i) / time.Duration(count))); wait > 0 {
+			pause(ctx, wait) //nolint:errcheck // the select below looks too
+		}
 		select {
 		case tickets <- i:
 			continue
@@ -196,7 +199,7 @@ func (e *engine) arrive(ctx context.Context, count int) error {
 func (e *engine) newSession() *session {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := &session{user: fmt.Sprintf("st-%s-%d", e.nonce, e.users)}
+	s := &session{began: e.now(), user: fmt.Sprintf("st-%s-%d", e.nonce, e.users)}
 	e.users++
 	e.sessions = append(e.sessions, s)
 	return s

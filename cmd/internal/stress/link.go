@@ -10,6 +10,7 @@ import (
 // session is one user with its connections.
 type session struct {
 	user, ticket string
+	began        time.Duration // to log in
 	links        []*link
 	seats        []*seat
 	speakers     []*speaker

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -82,7 +81,6 @@ func firstOf(errs ...error) error {
 
 // run reads until close.
 func (p *poller) run() {
-	runtime.LockOSThread() // never unlocked: the thread ends with its work
 	events := make([]unix.EpollEvent, batch)
 	for {
 		n, err := unix.EpollWait(p.epoll, events, -1)

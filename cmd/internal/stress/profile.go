@@ -14,6 +14,7 @@ const All = -1
 // where Window is set, open loop where Rate or Every is, silent where nothing is.
 type Profile struct {
 	Name     string        `json:"name"`
+	Prefix   string        `json:"prefix"` // of the rooms' names; "stress" where empty
 	Rooms    int           `json:"rooms"`
 	Sessions int           `json:"sessions"` // in all; session i joins Joins rooms from room i on
 	Joins    int           `json:"joins"`    // rooms a session is in
@@ -26,7 +27,6 @@ type Profile struct {
 	Warmup   time.Duration `json:"warmup"`   // traffic before measuring begins
 	Duration time.Duration `json:"duration"` // measured
 	Ramp     time.Duration `json:"ramp"`     // the sessions come evenly over this time, speaking from the start; 0: all before the first word
-	Stages   int           `json:"stages"`   // with Ramp: equal groups the sessions come in, for the progress line
 	Talk     int           `json:"talk"`     // churn: messages said in each room before a session leaves and another comes; 0: sessions stay
 }
 
@@ -45,7 +45,7 @@ func Profiles() []Profile {
 	churn.Name, churn.Rooms, churn.Sessions, churn.Joins, churn.Senders, churn.Window, churn.Talk = "churn", 24, 100, 5, All, 1, 4
 	ancestor := closed
 	ancestor.Name, ancestor.Rooms, ancestor.Sessions, ancestor.Joins, ancestor.Senders = "ancestor", 24, 2400, 5, All
-	ancestor.Every, ancestor.Ramp, ancestor.Stages, ancestor.Warmup = 10*time.Second, 3*time.Minute, 2, 0
+	ancestor.Every, ancestor.Ramp, ancestor.Warmup = 10*time.Second, 3*time.Minute, 0
 	ancestor.Duration = ancestor.Ramp
 	return []Profile{fanout, rooms, small, latency, idle, churn, ancestor}
 }
@@ -110,6 +110,12 @@ func (p Profile) Check() error {
 		return errors.New("the duration must be over zero")
 	case p.Window > 0 && (p.Rate > 0 || p.Every > 0) || p.Rate > 0 && p.Every > 0:
 		return errors.New("window (closed loop), rate and every (open loop) exclude each other")
+	case p.Rate > 0 && p.Ramp > 0:
+		return errors.New("a rate in all needs all sessions from the start: no ramp")
+	case p.Ramp > p.Duration:
+		return errors.New("the sessions must have come (ramp) within the duration")
+	case p.Talk > 0 && p.Ramp > 0:
+		return errors.New("sessions that come and go do so from the start: no ramp")
 	case p.Talk > 0 && p.Window != 1:
 		return errors.New("sessions that come and go speak with a window of 1")
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Latency is from the time at which a message was to be sent until each of its
-// deliveries, in microseconds.
+// Latency is quantiles of a time in microseconds. A message's is from when it
+// was to be sent until each of its deliveries.
 type Latency struct {
 	P50  int64 `json:"p50"`
 	P99  int64 `json:"p99"`
@@ -27,6 +27,9 @@ type Result struct {
 	Faults  []string `json:"faults,omitempty"` // the first wrong answers, in words
 	Latency Latency  `json:"latency_us"`
 
+	Arrivals int64   `json:"arrivals"`   // sessions that logged in and joined all their rooms
+	Arrival  Latency `json:"arrival_us"` // how long that took each
+
 	Seconds   float64 `json:"seconds"`               // measured
 	Measured  int64   `json:"measured"`              // deliveries in that time
 	PerSecond float64 `json:"deliveries_a_second"`   // in that time
@@ -39,6 +42,8 @@ type Result struct {
 
 	JoinSeconds    float64 `json:"join_seconds"`     // from the first connection to the last answer
 	JoinCPUSeconds float64 `json:"join_cpu_seconds"` // of the server, for all of them
+	// JoinOtherCPUSeconds is of the processes beside it: a router's.
+	JoinOtherCPUSeconds float64 `json:"join_other_cpu_seconds"`
 }
 
 // window takes what was used between two moments.
@@ -59,8 +64,13 @@ func (r *Result) window(from, to, empty mark, sessions int) {
 	r.OwnCPU = float64(to.generator-from.generator) / float64(time.Microsecond) / n
 }
 
-func (r *Result) latency(h *hdrhistogram.Histogram) {
-	r.Latency = Latency{h.ValueAtQuantile(50), h.ValueAtQuantile(99), h.ValueAtQuantile(99.9), h.Max()}
+func quantiles(h *hdrhistogram.Histogram) Latency {
+	return Latency{h.ValueAtQuantile(50), h.ValueAtQuantile(99), h.ValueAtQuantile(99.9), h.Max()}
+}
+
+func (l Latency) String() string {
+	us := func(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+	return fmt.Sprintf("%s, %s, %s, %s", us(l.P50), us(l.P99), us(l.P999), us(l.Max))
 }
 
 // Print writes the result as a table.
@@ -69,26 +79,36 @@ func (r *Result) Print(to io.Writer) {
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	p := r.Profile
 	row("profile", "%s: %s", p.Name, p.Words())
-	row("sent, acknowledged", "%d, %d", r.Sent, r.Acknowledged)
-	row("delivered", "%d", r.Delivered)
-	row("lost, doubled, out of order, altered", "%d, %d, %d, %d", r.Lost, r.Doubled, r.OutOfOrder, r.Altered)
-	row("deliveries a second", "%.0f over %.1f s", r.PerSecond, r.Seconds)
-	if r.Measured > 0 {
-		row("latency p50, p99, p99.9, max", "%s, %s, %s, %s", us(r.Latency.P50), us(r.Latency.P99), us(r.Latency.P999), us(r.Latency.Max))
+	if r.Sent > 0 {
+		r.printTraffic(row)
 	}
 	if len(r.Pids) == 0 {
 		row("server", "not measured: name its process with --pid")
 	} else {
-		row("server CPU", "%.3f us a delivery, %.2f cores", r.CPU, r.CPUCores)
-		row("server writes", "%.4f a delivery", r.Writes)
-		row("server memory", "%.1f MiB, %.1f KiB a session over the empty server", float64(r.Memory)/(1<<20), r.PerHead/1024)
+		row("server CPU", "%.2f cores while measured", r.CPUCores)
+		row("server memory", "%.1f MiB, %.1f KiB a session over what it had before", float64(r.Memory)/(1<<20), r.PerHead/1024)
 	}
-	row("generator CPU", "%.3f us a delivery", r.OwnCPU)
-	row("joining", "%.2f s, %.2f s of server CPU", r.JoinSeconds, r.JoinCPUSeconds)
+	row("sessions joined", "%d; p50, p99, p99.9, max %s", r.Arrivals, r.Arrival)
+	if p.Ramp == 0 && p.Talk == 0 {
+		row("joining, all of them", "%.2f s, %.2f s of server CPU", r.JoinSeconds, r.JoinCPUSeconds)
+	}
 	w.Flush() //nolint:errcheck // to a terminal or a pipe that is gone
 	for _, f := range r.Faults {
 		fmt.Fprintln(to, "WRONG:", f)
 	}
 }
 
-func us(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+func (r *Result) printTraffic(row func(name, format string, args ...any)) {
+	row("sent, acknowledged", "%d, %d", r.Sent, r.Acknowledged)
+	row("delivered", "%d", r.Delivered)
+	row("lost, doubled, out of order, altered", "%d, %d, %d, %d", r.Lost, r.Doubled, r.OutOfOrder, r.Altered)
+	row("deliveries a second", "%.0f over %.1f s", r.PerSecond, r.Seconds)
+	if r.Measured > 0 {
+		row("latency p50, p99, p99.9, max", "%s", r.Latency)
+	}
+	if len(r.Pids) > 0 {
+		row("server CPU a delivery", "%.3f us", r.CPU)
+		row("server writes a delivery", "%.4f", r.Writes)
+	}
+	row("generator CPU a delivery", "%.3f us", r.OwnCPU)
+}

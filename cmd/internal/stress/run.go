@@ -13,6 +13,7 @@ import (
 // Options of a run; all may be zero.
 type Options struct {
 	Pids     []int          // processes of the server; nil: cost is not measured
+	Others   []int          // processes that serve beside them: their CPU while joining is told apart
 	Find     func() []int   // finds them once the rooms are there, where Pids is nil
 	Progress func(Progress) // called once a second
 	Target   string         // name of what is measured, for the result
@@ -139,12 +140,16 @@ type mark struct {
 	at        time.Duration
 	tally     Tally
 	usage     Usage
+	others    Usage
 	generator time.Duration
 }
 
 // mark notes the moment. measured switches the latency's recording.
 func (r *run) mark(measured bool) (m mark, err error) {
 	if m.usage, err = UsageOf(r.opts.Pids); err != nil {
+		return m, err
+	}
+	if m.others, err = UsageOf(r.opts.Others); err != nil {
 		return m, err
 	}
 	if own, err := UsageOf([]int{os.Getpid()}); err == nil {
@@ -199,8 +204,12 @@ func (r *run) phases(ctx context.Context) error {
 		return err
 	}
 	r.result.JoinCPUSeconds = joined.usage.minus(empty.usage).CPU.Seconds()
+	r.result.JoinOtherCPUSeconds = joined.others.minus(empty.others).CPU.Seconds()
 	r.enter("warm up")
 	r.begin()
+	if r.profile.Messages > 0 {
+		r.profile.Warmup = 0 // it could take all of them
+	}
 	if err := r.pass(ctx, r.profile.Warmup); err != nil {
 		return err
 	}
@@ -227,11 +236,20 @@ func (r *run) gather(ctx context.Context) error {
 	if r.profile.Ramp > 0 || r.profile.Talk > 0 {
 		return nil
 	}
-	return r.arrive(ctx, r.profile.Sessions)
+	return r.arrive(ctx, r.profile.Sessions, 0)
 }
 
 // measure lets the load go on for the duration.
 func (r *run) measure(ctx context.Context) error {
+	switch p := r.profile; {
+	case p.Talk > 0:
+		return r.churn(ctx)
+	case p.Ramp > 0:
+		if err := r.arrive(ctx, p.Sessions, p.Ramp); err != nil {
+			return err
+		}
+		return r.pass(ctx, p.Duration-p.Ramp)
+	}
 	return r.pass(ctx, r.profile.Duration)
 }
 
@@ -254,7 +272,7 @@ func (r *run) drain(ctx context.Context) error {
 // finish makes the result of what was counted.
 func (r *run) finish(err error) (Result, error) {
 	r.result.Tally, r.result.Faults = r.tally, r.faults
-	r.result.latency(r.hist)
+	r.result.Latency, r.result.Arrival, r.result.Arrivals = quantiles(r.hist), quantiles(r.arrivals), r.arrivals.TotalCount()
 	if err == nil {
 		err = r.fault
 	}
