@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -24,6 +25,7 @@ func flags() []cli.Flag {
 		&cli.DurationFlag{Name: "warmup", Value: time.Second, Usage: "traffic before"},
 		&cli.IntFlag{Name: "shards", Value: 1, Usage: "shards of px, summed"},
 		&cli.StringSliceFlag{Name: "arg", Usage: "`ARG`ument for the shards of --px, such as --arg=--sync=full; may be repeated"},
+		&cli.StringSliceFlag{Name: "env", Usage: "`KEY=VALUE` for the shards of --px, such as --env=GOGC=50; may be repeated"},
 		&cli.BoolFlag{Name: "json", Usage: "print an object at the end in place of the tables"},
 		&cli.StringFlag{Name: "log", Usage: "`FILE` for what px logs", Value: os.DevNull},
 	}
@@ -70,7 +72,7 @@ func compare(c *cli.Context) error {
 			// as the same other one left it.
 			for i := range targets {
 				t := targets[(turn+i)%len(targets)]
-				result, err := once(c, t, p)
+				result, err := once(c.Context, t, p)
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w\n%v", name, t.name(), err, result.Faults)
 				}
@@ -94,14 +96,11 @@ func compare(c *cli.Context) error {
 
 // targetsOf lists what is measured, px first.
 func targetsOf(c *cli.Context, dir string, logTo *os.File) ([]target, error) {
-	px := c.String("px")
-	if px == "" {
-		px = filepath.Join(dir, "px")
-		if out, err := exec.CommandContext(c.Context, "go", "build", "-o", px, "positivity-exchange/cmd/px").CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build px: %w: %s", err, out)
-		}
+	px, err := pxFile(c, dir)
+	if err != nil {
+		return nil, err
 	}
-	targets := []target{pxTarget{label: "px", path: px, shards: c.Int("shards"), args: c.StringSlice("arg"), logTo: logTo}}
+	targets := []target{pxTarget{label: "px", path: px, shards: c.Int("shards"), args: c.StringSlice("arg"), env: c.StringSlice("env"), logTo: logTo}}
 	if !c.Bool("no-nats") {
 		self, err := os.Executable()
 		if err != nil {
@@ -118,12 +117,24 @@ func targetsOf(c *cli.Context, dir string, logTo *os.File) ([]target, error) {
 	return targets, nil
 }
 
+// pxFile is --px, or a build of this module's.
+func pxFile(c *cli.Context, dir string) (string, error) {
+	if px := c.String("px"); px != "" {
+		return px, nil
+	}
+	px := filepath.Join(dir, "px")
+	if out, err := exec.CommandContext(c.Context, "go", "build", "-o", px, "positivity-exchange/cmd/px").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build px: %w: %s", err, out)
+	}
+	return px, nil
+}
+
 // once starts a target, runs the profile and ends the target.
-func once(c *cli.Context, t target, p stress.Profile) (stress.Result, error) {
-	r, err := t.start(c.Context)
+func once(ctx context.Context, t target, p stress.Profile) (stress.Result, error) {
+	r, err := t.start(ctx)
 	if err != nil {
 		return stress.Result{}, err
 	}
 	defer r.stop()
-	return stress.Run(c.Context, r.dialect, p, stress.Options{Pids: r.pids, Others: r.others, Target: t.name()})
+	return stress.Run(ctx, r.dialect, p, stress.Options{Pids: r.pids, Others: r.others, Target: t.name()})
 }

@@ -30,17 +30,20 @@ func main() {
 }
 
 func newApp() *cli.App {
+	var commands []*cli.Command
+	for _, s := range scenarios() {
+		commands = append(commands, s.command())
+	}
 	return &cli.App{
 		Name: "yardstick", Usage: "measure px beside NATS core", UsageText: "yardstick --px ./px --profile fanout --runs 5 --duration 5s",
 		Flags:          flags(),
 		HideVersion:    true,
-		HideHelp:       false,
 		ExitErrHandler: func(*cli.Context, error) {}, // main decides
 		Action:         compare,
-		Commands: []*cli.Command{{
+		Commands: append(commands, &cli.Command{
 			Name: "serve-nats", Hidden: true, HideHelpCommand: true, Usage: "run the NATS server that is measured",
 			Action: func(c *cli.Context) error { return serveNATS(c.Context) },
-		}},
+		}),
 	}
 }
 

@@ -21,7 +21,13 @@ type process struct {
 
 // start runs a program and waits for the line in which it says that it is ready.
 func start(ctx context.Context, logTo *os.File, path string, args ...string) (*process, error) {
+	return startWith(ctx, nil, logTo, path, args...)
+}
+
+// startWith is start with more of an environment.
+func startWith(ctx context.Context, env []string, logTo *os.File, path string, args ...string) (*process, error) {
 	cmd := exec.Command(path, args...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = logTo
 	out, err := cmd.StdoutPipe()
 	if err != nil {

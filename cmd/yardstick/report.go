@@ -22,6 +22,7 @@ func figures() []figure {
 		{"p50 us", func(r *stress.Result) float64 { return float64(r.Latency.P50) }},
 		{"p99 us", func(r *stress.Result) float64 { return float64(r.Latency.P99) }},
 		{"KiB/session", func(r *stress.Result) float64 { return r.PerHead / 1024 }},
+		{"router join s", func(r *stress.Result) float64 { return r.JoinOtherCPUSeconds }},
 		{"join CPU s", func(r *stress.Result) float64 { return r.JoinCPUSeconds }},
 	}
 }

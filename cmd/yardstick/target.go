@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"positivity-exchange/cmd/internal/stress"
 )
@@ -21,6 +22,9 @@ type running struct {
 	pids    []int // that count
 	others  []int // that serve, and count apart: routers
 	stop    func()
+
+	shardAddr  string        // of the first shard
+	shardReady time.Duration // from its start until it served
 }
 
 // natsTarget is a NATS core server in a process of its own: this program's.
@@ -43,7 +47,8 @@ type pxTarget struct {
 	path   string
 	shards int
 	args   []string // of the shards
-	env    []string
+	env    []string // of the shards
+	store  string   // copied before the start; empty: begins with nothing
 	logTo  *os.File
 }
 
@@ -67,13 +72,20 @@ func (t pxTarget) start(ctx context.Context) (r running, err error) {
 		}
 	}()
 	common := []string{"--data", filepath.Join(dir, "data"), "--gossip", "127.0.0.1:0", "--log-level", "warn"}
+	if err := copyStore(t.store, filepath.Join(dir, "data")); err != nil {
+		return r, err
+	}
 	for i := range t.shards {
+		began := time.Now()
 		args := append([]string{"shard", "--name", fmt.Sprintf("s%d", i+1)}, common...)
-		p, err := start(ctx, t.logTo, t.path, append(args, t.args...)...)
+		p, err := startWith(ctx, t.env, t.logTo, t.path, append(args, t.args...)...)
 		if err != nil {
 			return r, err
 		}
 		list = append(list, p)
+		if i == 0 {
+			r.shardAddr, r.shardReady = p.addr("client"), time.Since(began)
+		}
 		r.pids = append(r.pids, p.pid())
 	}
 	router, err := start(ctx, t.logTo, t.path, append([]string{"router", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"}, common...)...)

@@ -5,15 +5,20 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 )
+
+// errEnough ends the coming and going.
+var errEnough = errors.New("the time is over")
 
 // churn keeps as many sessions coming and going as the profile has, for the
 // duration: each logs in, joins its rooms, speaks in them, leaves them and ends.
 func (r *run) churn(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, r.profile.Duration)
-	defer cancel()
-	lives, stop := context.WithCancelCause(limited)
+	// Not a deadline: dialing would fail at it with an error of its own.
+	lives, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	timer := time.AfterFunc(r.profile.Duration, func() { stop(errEnough) })
+	defer timer.Stop()
 	var wg sync.WaitGroup
 	for i := range r.profile.Sessions {
 		wg.Go(func() {
@@ -25,7 +30,7 @@ func (r *run) churn(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	if err := context.Cause(lives); !errors.Is(err, context.DeadlineExceeded) {
+	if err := context.Cause(lives); !errors.Is(err, errEnough) {
 		return err
 	}
 	return nil

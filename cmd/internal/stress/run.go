@@ -218,14 +218,15 @@ func (r *run) phases(ctx context.Context) error {
 		return err
 	}
 	r.enter("measure")
-	if err := r.measure(ctx); err != nil {
-		return err
+	err = r.measure(ctx)
+	to, markErr := r.mark(false)
+	if markErr != nil {
+		return errors.Join(err, markErr)
 	}
-	to, err := r.mark(false)
+	r.result.window(from, to, empty, r.profile.Sessions)
 	if err != nil {
 		return err
 	}
-	r.result.window(from, to, empty, r.profile.Sessions)
 	r.enter("drain")
 	r.stop()
 	return r.drain(ctx)
