@@ -85,7 +85,7 @@ func (r *report) head(w io.Writer) {
 	for _, f := range figures() {
 		fmt.Fprintf(w, " %15s", f.name)
 	}
-	fmt.Fprintf(w, " %10s %10s\n", "cores", "own us")
+	fmt.Fprintf(w, " %7s %7s %9s\n", "cores", "own us", "strangers")
 }
 
 func (r *report) row(w io.Writer, i int) {
@@ -94,7 +94,7 @@ func (r *report) row(w io.Writer, i int) {
 	for _, f := range figures() {
 		fmt.Fprintf(w, " %15.4g", f.of(&run.Result))
 	}
-	fmt.Fprintf(w, " %10.2f %10.3f\n", run.Result.CPUCores, run.Result.OwnCPU)
+	fmt.Fprintf(w, " %7.2f %7.3f %9.2f\n", run.Result.CPUCores, run.Result.OwnCPU, run.Result.Strangers)
 }
 
 func (r *report) print(w io.Writer) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"positivity-exchange/cmd/internal/stress"
+	"positivity-exchange/comms"
 )
 
 // target is a server to be measured: started anew for every run.
@@ -60,6 +61,7 @@ func (t pxTarget) start(ctx context.Context) (r running, err error) {
 		return r, err
 	}
 	var list []*process
+	var addrs []string
 	r.stop = func() {
 		for i := len(list) - 1; i >= 0; i-- {
 			list[i].stop()
@@ -86,6 +88,7 @@ func (t pxTarget) start(ctx context.Context) (r running, err error) {
 		if i == 0 {
 			r.shardAddr, r.shardReady = p.addr("client"), time.Since(began)
 		}
+		addrs = append(addrs, p.addr("client"))
 		r.pids = append(r.pids, p.pid())
 	}
 	router, err := start(ctx, t.logTo, t.path, append([]string{"router", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"}, common...)...)
@@ -95,5 +98,53 @@ func (t pxTarget) start(ctx context.Context) (r running, err error) {
 	list = append(list, router)
 	r.others = []int{router.pid()}
 	r.dialect = stress.NewPx([]string{router.addr("client")}, nil)
-	return r, nil
+	return r, agree(ctx, r.dialect, append(addrs, router.addr("client")), t.shards)
+}
+
+// agree waits until all members have the same table of all shards: rooms opened
+// before that would move while they are measured.
+func agree(ctx context.Context, d stress.Dialect, addrs []string, shards int) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	ticket, err := d.Login(ctx, "yardstick")
+	if err != nil {
+		return err
+	}
+	for {
+		tables := map[string]int{}
+		for _, addr := range addrs {
+			nc, err := d.Connect(ctx, addr, "yardstick", ticket)
+			if err != nil {
+				return err
+			}
+			conn := comms.NewClientConn(nc)
+			var took time.Duration
+			report, err := ask[comms.StatusReport](conn, comms.Status{}, &took)
+			conn.Close() //nolint:errcheck // it was only read
+			if err != nil {
+				return err
+			}
+			tables[report.Table]++
+			if len(report.Members) > 1 && active(report) != shards {
+				tables["not all shards are active"]++
+			}
+		}
+		if len(tables) == 1 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the members do not agree on one table: %v", tables)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func active(report comms.StatusReport) (n int) {
+	for _, m := range report.Members {
+		if m.Role == "shard" && m.State == "active" {
+			n++
+		}
+	}
+	return n
 }

@@ -37,6 +37,7 @@ type Result struct {
 	CPUCores  float64 `json:"cpu_cores"`             // of the server: seconds a second
 	Writes    float64 `json:"writes_a_delivery"`     // system calls of the server
 	OwnCPU    float64 `json:"own_cpu_us_a_delivery"` // of the generator
+	Strangers float64 `json:"strangers_cores"`       // used on the machine by anybody else meanwhile: figures taken beside much of it are noise
 	Memory    int64   `json:"memory"`                // bytes resident in the server at the end
 	PerHead   float64 `json:"memory_a_session"`      // of that, over the empty server's
 
@@ -54,6 +55,10 @@ func (r *Result) window(from, to, empty mark, sessions int) {
 	r.Memory = to.usage.Memory
 	r.PerHead = float64(to.usage.Memory-empty.usage.Memory) / float64(sessions)
 	r.CPUCores = used.CPU.Seconds() / r.Seconds
+	if from.machine > 0 {
+		ours := used.CPU + to.others.minus(from.others).CPU + to.generator - from.generator
+		r.Strangers = max(0, (to.machine-from.machine-ours).Seconds()/r.Seconds)
+	}
 	if r.Measured == 0 {
 		return
 	}
@@ -85,7 +90,7 @@ func (r *Result) Print(to io.Writer) {
 	if len(r.Pids) == 0 {
 		row("server", "not measured: name its process with --pid")
 	} else {
-		row("server CPU", "%.2f cores while measured", r.CPUCores)
+		row("CPU while measured", "%.2f cores the server, %.2f cores neither it nor px stress", r.CPUCores, r.Strangers)
 		row("server memory", "%.1f MiB, %.1f KiB a session over what it had before", float64(r.Memory)/(1<<20), r.PerHead/1024)
 	}
 	row("sessions joined", "%d; p50, p99, p99.9, max %s", r.Arrivals, r.Arrival)

@@ -142,6 +142,7 @@ type mark struct {
 	usage     Usage
 	others    Usage
 	generator time.Duration
+	machine   time.Duration
 }
 
 // mark notes the moment. measured switches the latency's recording.
@@ -154,6 +155,9 @@ func (r *run) mark(measured bool) (m mark, err error) {
 	}
 	if own, err := UsageOf([]int{os.Getpid()}); err == nil {
 		m.generator = own.CPU
+	}
+	if all, err := busy(); err == nil {
+		m.machine = all
 	}
 	r.mu.Lock()
 	m.at, m.tally, r.measured = r.now(), r.tally, measured

@@ -50,6 +50,29 @@ func procField(pid int, file, key string) (int64, error) {
 	return 0, fmt.Errorf("%s has no %s", path, key)
 }
 
+// busy is what all processes of the machine have used, and what its host took.
+func busy() (time.Duration, error) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	// cpu user nice system idle iowait irq softirq steal, in ticks of 10 ms
+	first, _, _ := strings.Cut(string(b), "\n")
+	fields := strings.Fields(first)
+	if len(fields) < 9 {
+		return 0, errors.New("/proc/stat has too few fields")
+	}
+	var ticks int64
+	for _, i := range []int{1, 2, 3, 6, 7, 8} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
+}
+
 // Listener finds the process of this machine that listens at addr.
 func Listener(addr string) (pid int, err error) {
 	at, err := netip.ParseAddrPort(addr)

@@ -8,6 +8,8 @@ var errNotHere = errors.New("what another process uses is told on Linux only")
 
 func usageOf(int) (Usage, error) { return Usage{}, errNotHere }
 
+func busy() (time.Duration, error) { return 0, errNotHere }
+
 // Listener finds the process of this machine that listens at addr.
 func Listener(string) (int, error) { return 0, errNotHere }
 
