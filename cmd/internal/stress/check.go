@@ -86,9 +86,11 @@ func (s *seat) accept(e *engine, f *Frame, now time.Duration) {
 	if s.speaker == sp && n > sp.acked {
 		sp.acked++
 		e.tally.Acknowledged++
-		if e.sending && e.profile.Window > 0 && (e.profile.Talk == 0 || int(sp.sent) < e.profile.Talk) {
+		p := &e.profile
+		if e.sending && p.Window > 0 && (p.Talk == 0 || int(sp.sent) < p.Talk) {
 			e.say(sp, now)
 		}
+		e.news = e.news || p.Talk > 0 && int(sp.acked) >= p.Talk || p.Messages > 0 && e.tally.Acknowledged >= int64(p.Messages)
 	}
 }
 

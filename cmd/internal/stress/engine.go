@@ -3,6 +3,7 @@ package stress
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ type engine struct {
 	fault    error
 	failed   chan struct{} // closed with the first fault
 	waits    []*wait
+	news     bool // something that a wait may be for has come while sending
 }
 
 // Tally counts what was seen since the start of the run.
@@ -130,14 +132,19 @@ func (e *engine) await(ctx context.Context, until func() bool) error {
 	e.waits = append(e.waits, w)
 	e.check()
 	e.mu.Unlock()
+	var err error
 	select {
 	case <-w.done:
 		return nil
 	case <-e.failed:
-		return e.fault
+		err = e.fault
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		err = context.Cause(ctx)
 	}
+	e.mu.Lock()
+	e.waits = slices.DeleteFunc(e.waits, func(other *wait) bool { return other == w })
+	e.mu.Unlock()
+	return err
 }
 
 // say sends a speaker's next message, counted from the time at which it was to

@@ -118,7 +118,7 @@ func (e *engine) seated(s *seat, head uint64) {
 		e.fail(fmt.Errorf("#%s answered a join twice", s.room.Name))
 		return
 	}
-	s.joined, s.next = true, head+1
+	s.joined, s.next, e.news = true, head+1, true
 	e.missing--
 	e.joined++
 	if r := s.room; !r.open || head < r.base {
@@ -154,6 +154,7 @@ func (e *engine) unseated(s *seat) {
 		s.room.speakers = slices.DeleteFunc(s.room.speakers, func(other *speaker) bool { return other == s.speaker })
 	}
 	e.joined--
+	e.news = true
 }
 
 // arrive brings count sessions, evenly over a time, and returns once they sit

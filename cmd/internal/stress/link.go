@@ -84,9 +84,10 @@ func (l *link) feed(data []byte, now time.Duration) {
 	}
 	l.rest = append(l.rest[:0], data...)
 	l.flush()
-	if len(e.waits) > 0 {
+	if (e.news || !e.sending) && len(e.waits) > 0 {
 		e.check()
 	}
+	e.news = false
 }
 
 // take handles one frame.

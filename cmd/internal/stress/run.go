@@ -15,6 +15,7 @@ type Options struct {
 	Pids     []int          // processes of the server; nil: cost is not measured
 	Others   []int          // processes that serve beside them: their CPU while joining is told apart
 	Find     func() []int   // finds them once the rooms are there, where Pids is nil
+	Patience time.Duration  // how long to wait, after the last word, for what was sent; 0: 15 s
 	Progress func(Progress) // called once a second
 	Target   string         // name of what is measured, for the result
 }
@@ -32,8 +33,8 @@ type Progress struct {
 var ErrWrong = errors.New("wrong answers")
 
 const (
-	drainTimeout = 15 * time.Second // to get what was sent, after the last word
-	settle       = 500 * time.Millisecond
+	defaultPatience = 15 * time.Second
+	settle          = 500 * time.Millisecond // for what follows the last join
 )
 
 // run is one run of a profile.
@@ -200,8 +201,10 @@ func (r *run) phases(ctx context.Context) error {
 		return err
 	}
 	r.result.JoinSeconds = (r.now() - empty.at).Seconds()
-	if err := r.pass(ctx, settle); err != nil {
-		return err
+	if len(r.opts.Pids) > 0 {
+		if err := r.pass(ctx, settle); err != nil {
+			return err
+		}
 	}
 	joined, err := r.mark(false)
 	if err != nil {
@@ -260,7 +263,11 @@ func (r *run) measure(ctx context.Context) error {
 
 // drain waits until everybody has everything that was sent.
 func (r *run) drain(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, drainTimeout)
+	patience := r.opts.Patience
+	if patience == 0 {
+		patience = defaultPatience
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err := r.await(limited, func() bool { return r.tally.Acknowledged >= r.tally.Sent && r.behind() == 0 })
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
@@ -268,7 +275,7 @@ func (r *run) drain(ctx context.Context) error {
 		defer r.mu.Unlock()
 		n := r.behind()
 		r.tally.Lost += n
-		r.wrong(fmt.Errorf("%d deliveries and acknowledgements did not come within %s", n, drainTimeout))
+		r.wrong(fmt.Errorf("%d deliveries and acknowledgements did not come within %s", n, patience))
 		return nil
 	}
 	return err
