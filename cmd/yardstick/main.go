@@ -1,11 +1,21 @@
 // Command yardstick measures px beside NATS core, which delivers and stores
 // nothing: the same load from the same generator, in turns, on the same
 // machine. What it prints and what may be quoted are ratios; the figures
-// themselves belong to the machine and the hour.
+// themselves belong to the machine and the hour. The column "strangers" tells
+// how much of the machine others used meanwhile: where that is much, measure
+// again.
 //
-// The servers are processes of their own: px shards and a router with their
-// room log in a temporary directory, and a NATS server that this program runs
-// in a second copy of itself. A third target can be another build of px.
+// Without a command it compares profiles of px stress (compare.go, report.go).
+// The commands are what needs more than that (scenarios.go): a busy neighbour,
+// several shards, a long history, the start on a full store, the traffic
+// between shards.
+//
+// The servers are processes of their own, started anew for every run
+// (target.go, process.go): px shards and a router with their room log in a
+// temporary directory, and a NATS server that this program runs in a second
+// copy of itself (nats.go, which also speaks its protocol). Only shards are
+// measured; what the router uses while sessions join is told apart. It is a
+// program of its own, so that px does not carry a NATS server.
 package main
 
 import (

@@ -52,7 +52,7 @@ type seat struct {
 
 // accept checks a message and counts it. The caller holds the engine's lock.
 func (s *seat) accept(e *engine, f *Frame, now time.Duration) {
-	if !s.joined {
+	if !s.joined && e.numbered {
 		e.wrong(fmt.Errorf("#%s: a message before the answer to the join", s.room.Name))
 		return
 	}
@@ -149,9 +149,7 @@ func (s *seat) number(e *engine, seq uint64, who entry) bool {
 
 // sequence checks a speaker's order as one reader has it; false: a repeat.
 func (s *seat) sequence(e *engine, sp *speaker, n uint32) bool {
-	for len(s.heard) <= sp.local {
-		s.heard = append(s.heard, 0)
-	}
+	s.know(sp.local+1, s.joined)
 	last := s.heard[sp.local]
 	what := func() string { return fmt.Sprintf("message %d of speaker %d after %d", n, sp.id, last) }
 	switch {
@@ -163,6 +161,18 @@ func (s *seat) sequence(e *engine, sp *speaker, n uint32) bool {
 	}
 	s.heard[sp.local] = n
 	return true
+}
+
+// know makes room for speakers. Those who are new since the join are heard from
+// their first message on; of the others any may be the first.
+func (s *seat) know(speakers int, fromFirst bool) {
+	for len(s.heard) < speakers {
+		if fromFirst {
+			s.heard = append(s.heard, 0)
+		} else {
+			s.heard = append(s.heard, unheard)
+		}
+	}
 }
 
 // gap notes what was overtaken; it counts as lost until it comes.

@@ -129,9 +129,9 @@ func (e *engine) seated(s *seat, head uint64) {
 		}
 		r.open, r.base = true, head
 	}
-	if !e.numbered && e.sending {
+	if !e.numbered {
 		// Without numbers, what was said before is not owed to a newcomer.
-		s.heard = slices.Repeat([]uint32{unheard}, s.room.locals)
+		s.know(s.room.locals, !e.sending)
 		if s.speaker != nil {
 			s.heard[s.speaker.local] = 0
 		}

@@ -43,8 +43,8 @@ func TestRealCluster(t *testing.T) {
 			if p.Name != "idle" && (r.Delivered == 0 || r.Acknowledged != r.Sent) {
 				t.Errorf("%+v", r.Tally)
 			}
-			if r.Arrivals < int64(p.Sessions) {
-				t.Errorf("%d of %d sessions joined", r.Arrivals, p.Sessions)
+			if want := int64(p.Sessions); r.Arrivals < want && p.Talk == 0 || r.Arrivals == 0 {
+				t.Errorf("%d of %d sessions joined", r.Arrivals, want)
 			}
 		})
 	}
