@@ -2,7 +2,10 @@
 
 package stress
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 var errNotHere = errors.New("what another process uses is told on Linux only")
 
