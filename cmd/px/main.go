@@ -63,7 +63,7 @@ func newApp() *cli.App {
 		Commands: []*cli.Command{
 			upCommand(), shardCommand(), routerCommand(), clientCommand(),
 			sendCommand(), tailCommand(), roomsCommand(), createCommand(), whereCommand(),
-			statusCommand(), drainCommand(),
+			statusCommand(), drainCommand(), stressCommand(),
 		},
 		HideVersion:    true,
 		ExitErrHandler: func(*cli.Context, error) {}, // main decides on the exit code

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"positivity-exchange/cmd/internal/stress"
+)
+
+// scenario is a comparison that is more than the same profile on two servers.
+type scenario struct {
+	name, usage string
+	flags       []cli.Flag
+	run         func(c *bench, f *findings) error
+}
+
+// bench is what a scenario works with.
+type bench struct {
+	*cli.Context
+	dir   string // temporary
+	px    string
+	logTo *os.File
+	turn  int
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{"neighbour", "latency beside a busy room of 1,000 sessions on the same shard", []cli.Flag{
+			&cli.IntFlag{Name: "busy-sessions", Value: 1000, Usage: "`N` sessions in the busy room"},
+			&cli.Float64Flag{Name: "busy-rate", Value: 50, Usage: "`N` messages a second in the busy room"},
+		}, neighbour},
+		{"spread", "CPU of 4 shards together beside that of 1, under the same load over 24 rooms", []cli.Flag{
+			&cli.IntFlag{Name: "shards", Value: 4, Usage: "`N` shards"},
+			&cli.Float64Flag{Name: "rate", Value: 1000, Usage: "`N` messages a second in all"},
+		}, spreadLoad},
+		{"history", "CPU of a message in a room with a long history beside that in a new one", []cli.Flag{
+			&cli.IntFlag{Name: "messages", Value: 1_000_000, Usage: "`N` messages of history"},
+		}, history},
+		{"opening", "how long a shard takes to start on a full store, and to answer in a room not open", []cli.Flag{
+			&cli.IntFlag{Name: "messages", Value: 1_000_000, Usage: "`N` messages in the store, over all partitions"},
+		}, opening},
+		{"between", "bytes that shards exchange for each chat message", []cli.Flag{
+			&cli.IntFlag{Name: "shards", Value: 4, Usage: "`N` shards"},
+			&cli.Float64Flag{Name: "rate", Value: 500, Usage: "`N` messages a second in all"},
+		}, between},
+	}
+}
+
+func (s scenario) command() *cli.Command {
+	common := []cli.Flag{
+		&cli.StringFlag{Name: "px", Usage: "`FILE` of px (default: built from this module)"},
+		&cli.IntFlag{Name: "runs", Value: 3, Usage: "`N` turns"},
+		&cli.DurationFlag{Name: "duration", Value: 5 * time.Second, Usage: "measured time of a run"},
+		&cli.BoolFlag{Name: "json", Usage: "print an array"},
+		&cli.StringFlag{Name: "log", Usage: "`FILE` for what px logs", Value: os.DevNull},
+	}
+	return &cli.Command{Name: s.name, Usage: s.usage, Flags: append(common, s.flags...), HideHelpCommand: true, Action: func(c *cli.Context) error {
+		logTo, err := os.OpenFile(c.String("log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		defer logTo.Close()
+		dir, err := os.MkdirTemp("", "yardstick-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		px, err := pxFile(c, dir)
+		if err != nil {
+			return err
+		}
+		b := &bench{Context: c, dir: dir, px: px, logTo: logTo}
+		var f findings
+		for b.turn = range c.Int("runs") {
+			if err := s.run(b, &f); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+		return f.print(c)
+	}}
+}
+
+func (b *bench) target(shards int, store string) pxTarget {
+	return pxTarget{label: "px", path: b.px, shards: shards, logTo: b.logTo, store: store}
+}
+
+// run puts a profile on a target started for it.
+func (b *bench) run(t target, p stress.Profile) (stress.Result, error) {
+	return once(b.Context.Context, t, p)
+}
+
+func named(name string, duration time.Duration) stress.Profile {
+	p, err := stress.Named(name)
+	if err != nil {
+		panic(err) // the names stand in this program
+	}
+	p.Duration = duration
+	return p
+}
+
+// neighbour measures latency alone and beside a busy room, ours and NATS's.
+func neighbour(b *bench, f *findings) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	quiet := map[string]float64{}
+	busy := map[string]float64{}
+	for _, t := range []target{b.target(1, ""), natsTarget{self}} {
+		p := named("latency", b.Duration("duration"))
+		r, err := b.run(t, p)
+		if err != nil {
+			return err
+		}
+		quiet[t.name()] = float64(r.Latency.P99)
+		if r, err = b.beside(t, p); err != nil {
+			return err
+		}
+		busy[t.name()] = float64(r.Latency.P99)
+		f.add(t.name()+" p99 us, alone", quiet[t.name()])
+		f.add(t.name()+" p99 us, beside the busy room", busy[t.name()])
+	}
+	f.add("px / nats p99, alone", quiet["px"]/quiet["nats"])
+	f.add("px / nats p99, both beside the busy room", busy["px"]/busy["nats"])
+	f.add("px beside the busy room / px alone, p99", busy["px"]/quiet["px"])
+	f.add("px beside the busy room / nats alone, p99", busy["px"]/quiet["nats"])
+	return nil
+}
+
+// beside runs a profile while another generator keeps a large room busy.
+func (b *bench) beside(t target, p stress.Profile) (result stress.Result, err error) {
+	ctx, cancel := context.WithCancel(b.Context.Context)
+	defer cancel()
+	r, err := t.start(ctx)
+	if err != nil {
+		return result, err
+	}
+	defer r.stop()
+	loud := named("fanout", time.Hour)
+	loud.Prefix, loud.Sessions, loud.Window, loud.Rate = "busy", b.Int("busy-sessions"), 0, b.Float64("busy-rate")
+	talking, ended := make(chan struct{}), make(chan error, 1)
+	seen := false
+	go func() {
+		_, err := stress.Run(ctx, r.dialect, loud, stress.Options{Progress: func(p stress.Progress) {
+			if p.Phase == "measure" && !seen {
+				seen = true
+				close(talking)
+			}
+		}})
+		ended <- err
+	}()
+	select {
+	case <-talking:
+	case err := <-ended:
+		return result, fmt.Errorf("the busy room: %w", err)
+	}
+	result, err = stress.Run(ctx, r.dialect, p, stress.Options{Pids: r.pids})
+	cancel()
+	if loudErr := <-ended; !errors.Is(loudErr, context.Canceled) {
+		err = errors.Join(err, fmt.Errorf("the busy room: %w", loudErr))
+	}
+	return result, err
+}
+
+// spreadLoad measures the same load on one shard and on several.
+func spreadLoad(b *bench, f *findings) error {
+	p := named("rooms", b.Duration("duration"))
+	p.Window, p.Rate = 0, b.Float64("rate")
+	many := b.Int("shards")
+	counts := []int{1, many}
+	if b.turn%2 == 1 {
+		counts = []int{many, 1}
+	}
+	cpu := map[int]float64{}
+	for _, n := range counts {
+		r, err := b.run(b.target(n, ""), p)
+		if err != nil {
+			return err
+		}
+		cpu[n] = r.CPU
+		f.add(fmt.Sprintf("CPU us a delivery, %d shards", n), r.CPU)
+		f.add(fmt.Sprintf("deliveries a second, %d shards", n), r.PerSecond)
+	}
+	f.add(fmt.Sprintf("%d shards / 1, CPU", many), cpu[many]/cpu[1])
+	return nil
+}
+
+// history measures small-room messages in an empty and in a long room.
+func history(b *bench, f *findings) error {
+	store := filepath.Join(b.dir, "long")
+	p := named("small", b.Duration("duration"))
+	p.Rooms, p.Sessions = 1, 5
+	if b.turn == 0 {
+		if err := fill(b.Context.Context, store, []string{"stress-0"}, b.Int("messages")); err != nil {
+			return err
+		}
+	}
+	stores := []string{"", store}
+	if b.turn%2 == 1 {
+		stores = []string{store, ""}
+	}
+	cost := map[string]float64{}
+	for _, s := range stores {
+		r, err := b.run(b.target(1, s), p)
+		if err != nil {
+			return err
+		}
+		label := "a new room"
+		if s != "" {
+			label = fmt.Sprintf("a room of %d messages", b.Int("messages"))
+		}
+		cost[s] = r.CPU
+		f.add("CPU us a delivery in "+label, r.CPU)
+		f.add("p50 us in "+label, float64(r.Latency.P50))
+	}
+	f.add("long / new, CPU", cost[store]/cost[""])
+	return nil
+}
