@@ -18,14 +18,14 @@ type point struct {
 
 // place gives each partition the first shard clockwise of its hash that has
 // room under the load factor: consistent hashing with bounded loads. Shards are
-// sorted by name, names are distinct, and there are 1 to Partitions of them, so
+// sorted by name, names are distinct, and there are 1 to partitions of them, so
 // that somebody always has room.
 //
 // The outcome is that of github.com/buraksezer/consistent v1.0.0 (its hashes,
 // its order, its bound), which a test compares. The library sorts the whole
 // ring once for every member it adds, 97 ms for 100 shards and 1.2 s for 250, at
 // each change and on each member; here it is sorted once.
-func place(shards []Member) []int32 {
+func place(shards []Member, partitions int) []int32 {
 	points := make([]point, 0, len(shards)*ReplicationFactor)
 	var key []byte
 	for i, s := range shards {
@@ -41,10 +41,10 @@ func place(shards []Member) []int32 {
 		}
 		return cmp.Compare(b.shard, a.shard) // of two shards at one place the last by name has it
 	})
-	owners := make([]int32, Partitions)
+	owners := make([]int32, partitions)
 	room := make([]int, len(shards))
 	for i := range room {
-		room[i] = int(math.Ceil(float64(Partitions) / float64(len(shards)) * LoadFactor))
+		room[i] = int(math.Ceil(float64(partitions) / float64(len(shards)) * LoadFactor))
 	}
 	var id [8]byte
 	for p := range owners {

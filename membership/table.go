@@ -44,7 +44,7 @@ func NewTable(shards []Member) *Table {
 	if len(shards) == 0 {
 		return t
 	}
-	t.owners = place(shards)
+	t.owners = place(shards, Partitions)
 	return t
 }
 

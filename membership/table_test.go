@@ -3,6 +3,7 @@ package membership
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/buraksezer/consistent"
@@ -64,6 +65,44 @@ func TestLookupsAllocateNothing(t *testing.T) {
 	}
 }
 
+// TestPartitionCountsOfAThousandShards prints what doc.go's choice of a
+// partition count rests on: how full the fullest of 1,000 shards is, by
+// partitions and by 1,000,000 rooms, and what a join moves.
+func TestPartitionCountsOfAThousandShards(t *testing.T) {
+	const size = 1000
+	counts := []int{1009, 2053, 4093, 8191, 16381, 32749}
+	if testing.Short() {
+		counts = counts[4:5]
+	}
+	rng := rand.New(rand.NewPCG(5, 6))
+	list := named("shard-", size+1)
+	for _, partitions := range counts {
+		was, is := place(list[:size], partitions), place(list, partitions)
+		load := make([]int, size)
+		for _, s := range was {
+			load[s]++
+		}
+		rooms := make([]int, size)
+		for range 1_000_000 {
+			rooms[was[rng.IntN(partitions)]]++
+		}
+		needed, needless := 0, 0
+		for p := range was {
+			if is[p] == size {
+				needed++
+			} else if was[p] != is[p] {
+				needless++
+			}
+		}
+		mean := float64(partitions) / size
+		t.Logf("%5d partitions: fullest %.2f times the mean by partitions, %.2f by rooms, emptiest %.2f; a join moves %d and needlessly %d (%.2f %%)",
+			partitions, float64(slices.Max(load))/mean, float64(slices.Max(rooms))/1000, float64(slices.Min(load))/mean, needed, needless, 100*float64(needless)/float64(partitions))
+		if partitions == 16381 && (float64(slices.Max(load))/mean > 1.3 || float64(needless)/float64(partitions) > 0.01) {
+			t.Errorf("%d partitions do not keep what doc.go says of them", partitions)
+		}
+	}
+}
+
 func BenchmarkPartition(b *testing.B) {
 	for _, room := range []string{"go", "a-room-of-usual-length", "0123456789012345678901234567890123456789012345678901234567890123"} {
 		b.Run(fmt.Sprint(len(room), "-bytes"), func(b *testing.B) {
@@ -84,7 +123,7 @@ func BenchmarkTableOwner(b *testing.B) {
 }
 
 func BenchmarkNewTable(b *testing.B) {
-	for _, n := range []int{3, 20, 100, 250} {
+	for _, n := range []int{3, 20, 100, 250, 271} {
 		list := named("s", n)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
