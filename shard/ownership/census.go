@@ -35,6 +35,10 @@ type Census struct {
 	logger *slog.Logger
 	last   atomic.Int64 // start of the last successful heartbeat, Unix nanoseconds
 
+	// unbroken is the start of the first heartbeat since when no two lay so far
+	// apart that others could see us silent, and depose us. Stored before last.
+	unbroken atomic.Int64
+
 	mu    sync.Mutex
 	seen  map[string]sighting
 	wants map[int]time.Time // partitions wanted, until when
@@ -132,6 +136,9 @@ func (c *Census) beat(ctx context.Context) error {
 	if err := c.log.Beat(ctx, c.self.Boot, wants); err != nil {
 		return err
 	}
+	if time.Since(time.Unix(0, c.last.Load())) > freshFor {
+		c.unbroken.Store(start.UnixNano())
+	}
 	c.last.Store(start.UnixNano())
 	return nil
 }
@@ -187,20 +194,24 @@ func (c *Census) judge(boot string) (gone, quiet bool) {
 	if err != nil {
 		return false, false
 	}
-	alive := c.alive(boot)
 	for _, e := range entries {
 		if e.Boot == boot {
-			return !alive && c.silent(e, true), c.silent(e, false)
+			return judgeHolder(c.alive(boot), true, c.silent(e, true), c.silent(e, false))
 		}
 	}
-	return !alive, !alive
+	return judgeHolder(c.alive(boot), false, false, false)
 }
 
-// seenLately tells whether a boot's heartbeat changed so lately that it lives.
+// seenLately reads the roll and tells whether a boot's heartbeat changed so lately that it lives.
 func (c *Census) seenLately(boot string) bool {
 	if _, err := c.read(context.Background()); err != nil {
 		return false
 	}
+	return c.beats(boot)
+}
+
+// beats is seenLately as of the last read.
+func (c *Census) beats(boot string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s, ok := c.seen[boot]
@@ -238,7 +249,11 @@ func (c *Census) LastBeat() time.Time {
 	return time.Time{}
 }
 
-func (c *Census) fresh(now time.Time) bool { return now.UnixNano()-c.last.Load() < int64(freshFor) }
+// mayAnswer tells whether an owner whose record was read at checked may answer without reading it again.
+func (c *Census) mayAnswer(checked int64) bool {
+	last := c.last.Load()
+	return mayAnswer(time.Now().UnixNano(), last, c.unbroken.Load(), checked)
+}
 
 // Strike removes the entry; call it last.
 func (c *Census) Strike(ctx context.Context) error { return c.log.Strike(ctx, c.self.Boot) }
