@@ -234,11 +234,13 @@ func (c *Census) want(partition int) {
 	c.mu.Unlock()
 }
 
-// wanted tells whether partition was wanted lately.
-func (c *Census) wanted(partition int) bool {
+// fulfilled tells whether partition, which came to us, was wanted lately. It is not any more.
+func (c *Census) fulfilled(partition int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Now().Before(c.wants[partition])
+	until := c.wants[partition]
+	delete(c.wants, partition)
+	return time.Now().Before(until)
 }
 
 // LastBeat is when the last successful heartbeat began; zero if none.

@@ -251,9 +251,7 @@ func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, e
 	s := &k.slots[partition]
 	s.asked.Store(false)
 	s.checked.Store(start.UnixNano())
-	if v.record.Released && k.census.wanted(partition) {
-		// It came from a holder we cannot reach: if that one cannot reach us
-		// either, it will want it back for the next client of its own.
+	if settles(v, k.census.fulfilled(partition)) {
 		s.settled.Store(time.Now().Add(settledFor).UnixNano())
 	}
 	s.held.Store(h)

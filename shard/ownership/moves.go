@@ -26,28 +26,15 @@ func (k *Keeper) Yield(ctx context.Context, partition int, name, boot string) st
 	}
 	s := &k.slots[partition]
 	self := k.gossip.Self()
-	held, named := s.held.Load() != nil, false
-	var record roomlog.Owner
-	if !held {
-		// The record may name us although we do not serve it.
-		if err := k.take(ctx, s); err != nil {
-			return comms.YieldNotHeld
-		}
-		defer s.give()
-		var err error
-		record, err = k.log.Owner(ctx, partition)
-		named = err == nil && record.Boot == self.Boot && !record.Released && s.held.Load() == nil
-	}
-	owner, _ := k.gossip.Table().Owner(partition)
-	sessions, _ := k.rooms.Load(partition)
-	switch answerYield(held, named, owner.Boot == self.Boot, sessions) {
-	case letGoNow:
-		if k.log.Release(ctx, partition, record.Epoch, roomlog.Release{NextName: name}) == nil {
+	if s.held.Load() == nil {
+		if released, err := k.letGo(ctx, partition, membership.Member{Name: name}); err == nil && released {
 			return comms.YieldReleased
 		}
 		return comms.YieldNotHeld
-	case notHeld:
-		return comms.YieldNotHeld
+	}
+	owner, _ := k.gossip.Table().Owner(partition)
+	sessions, _ := k.rooms.Load(partition)
+	switch answerYield(owner.Boot == self.Boot, sessions) {
 	case keepIt:
 		return comms.YieldNo
 	case giveNow:
@@ -61,6 +48,21 @@ func (k *Keeper) Yield(ctx context.Context, partition int, name, boot string) st
 	s.asked.Store(true)
 	k.lookAtMoves()
 	return comms.YieldQueued
+}
+
+// letGo releases a partition that the record says is ours although we do not
+// serve it (the answer to our acquire was lost); false if it says otherwise.
+func (k *Keeper) letGo(ctx context.Context, partition int, to membership.Member) (released bool, err error) {
+	s := &k.slots[partition]
+	if err := k.take(ctx, s); err != nil {
+		return false, err
+	}
+	defer s.give()
+	record, err := k.log.Owner(ctx, partition)
+	if err != nil || record.Boot != k.gossip.Self().Boot || record.Released || s.held.Load() != nil {
+		return false, err
+	}
+	return true, k.log.Release(ctx, partition, record.Epoch, roomlog.Release{NextName: to.Name, NextAddr: to.Client})
 }
 
 // Offered answers a shard that asks whether this one would take partition.
@@ -201,11 +203,16 @@ func (k *Keeper) serveWants(ctx context.Context) {
 			}
 			s := &k.slots[p]
 			_, heard := k.rooms.Load(p)
-			if !servesWant(s.held.Load() != nil, k.census.beats(e.Boot), time.Now().UnixNano() < s.settled.Load(), heard) {
+			if !servesWant(k.census.beats(e.Boot), time.Now().UnixNano() < s.settled.Load(), heard) {
 				continue
 			}
-			to := membership.Member{Name: e.Name, Boot: e.Boot, Client: e.Client}
-			if err := k.move(ctx, p, to, false); err != nil {
+			var err error
+			if to := (membership.Member{Name: e.Name, Boot: e.Boot, Client: e.Client}); s.held.Load() != nil {
+				err = k.move(ctx, p, to, false)
+			} else {
+				_, err = k.letGo(ctx, p, to)
+			}
+			if err != nil {
 				k.logger.Debug("give up what is wanted", "partition", p, "err", err)
 			}
 		}

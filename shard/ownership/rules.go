@@ -31,21 +31,15 @@ func mayAnswer(now, lastBeat, unbroken, checked int64) bool {
 type reply int
 
 const (
-	notHeld   reply = iota // neither held nor ours by the record
-	letGoNow               // the record names us and we do not serve it: release
-	keepIt                 // our own table gives it to us
+	keepIt    reply = iota // our own table gives it to us
 	giveNow                // nobody is in its rooms: release
 	giveLater              // announce the move first
 )
 
-// answerYield decides about a partition that another shard asks for. held: we
-// serve it; named: the record names us; mine: our table gives it to us.
-func answerYield(held, named, mine bool, sessions int) reply {
+// answerYield decides about a held partition that another shard asks for. mine:
+// our table gives it to us.
+func answerYield(mine bool, sessions int) reply {
 	switch {
-	case !held && named:
-		return letGoNow
-	case !held:
-		return notHeld
 	case mine:
 		return keepIt
 	case sessions == 0:
@@ -61,10 +55,16 @@ func takesOffer(self membership.Member, draining, mine bool) bool {
 	return self.State == membership.StateActive && !self.Cut && (draining || mine)
 }
 
-// servesWant tells whether a holder gives up what another wants and cannot ask
-// for: the other must be beating (the entry of one that died stays on the roll,
-// with what it wanted), the partition must not have come by a want itself just
-// now, and none of its sessions may have been heard lately.
-func servesWant(held, beats, settled bool, heard int) bool {
-	return held && beats && !settled && heard == 0
+// servesWant tells whether a shard gives up what it holds, or what the record
+// says it does, and another wants and cannot ask for: the other must be beating
+// (the entry of one that died stays on the roll, with what it wanted), the
+// partition must not be settled, and none of its sessions heard lately.
+func servesWant(beats, settled bool, heard int) bool { return beats && !settled && heard == 0 }
+
+// settles tells whether a partition, acquired, is to stay for a while whoever
+// wants it. It came because of a want: then its last holder cannot reach us, as
+// we cannot reach it, and will want it back for the next client of its own. Or
+// we take back what we gave to another: clients reach us before they reach that one.
+func settles(v view, wanted bool) bool {
+	return v.record.Released && (wanted || v.record.Boot == v.self.Boot && v.record.NextName != v.self.Name)
 }

@@ -2,6 +2,8 @@ package ownership
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -151,4 +153,66 @@ func (l *frozenInAcquire) Acquire(ctx context.Context, partition int, from, to r
 		during()
 	}
 	return own, err
+}
+
+// TestWhatIsTakenBackStays: two shards that cannot reach each other, each with
+// clients of its own now and then. One gives a quiet partition up because the
+// other wants it, and takes it back when its next client is there first: it must
+// not give it up for each further want.
+func TestWhatIsTakenBackStays(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.start("a"), w.start("b")
+		p := a.partitionOf(a)
+		a.mustHold(p, 0)
+		a.set(func() { a.sessions, a.deaf["b"] = 1, true })
+		b.set(func() { b.deaf["a"] = true })
+		a.lose(b)
+		b.lose(a)
+		a.setTable(a.Self())
+		b.setTable(b.Self())
+		gave := func() int {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			n := 0
+			for _, what := range a.told {
+				if what == fmt.Sprintf("released %d b", p) {
+					n++
+				}
+			}
+			return n
+		}
+		for i := range 3000 { // 30 s
+			time.Sleep(10 * time.Millisecond)
+			if len(a.keeper.Held()) == 0 {
+				a.mustHold(p, 0)
+			} else if i%10 == 5 {
+				b.keeper.Hold(t.Context(), p) //nolint:errcheck // it is a's, which b cannot reach
+			}
+		}
+		if n := gave(); n != 1 {
+			t.Errorf("given up %d times in 30 s, want once", n)
+		}
+	})
+}
+
+// TestWantsReachWhomTheRecordNames: the answer to an acquire was lost, and no
+// client reaches the shard that the record names, so that it never acquires
+// again. Nor can others ask it.
+func TestWantsReachWhomTheRecordNames(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.start("a"), w.start("b")
+		p := a.partitionOf(a)
+		a.log.LoseAnswers(1)
+		if _, err := a.keeper.Hold(t.Context(), p); !errors.Is(err, roomlog.ErrUnknown) {
+			t.Fatalf("an acquire without an answer: %v", err)
+		}
+		b.set(func() { b.deaf["a"] = true })
+		b.lose(a)
+		b.setTable(b.Self())
+		took := until(t, "b holds it", 5*time.Second, func() bool {
+			h, err := b.keeper.Hold(t.Context(), p)
+			return err == nil && h.Epoch == 2
+		})
+		t.Logf("after %s", took)
+	})
 }
