@@ -167,6 +167,7 @@ func (k *Keeper) look(ctx context.Context, partition int) (view, error) {
 	if record.Epoch != 0 && !record.Released && record.Boot != v.self.Boot {
 		v.gone, v.quiet = k.census.judge(record.Boot)
 	}
+	v.lastDead = record.Released && record.Boot != v.self.Boot && !k.gossip.Alive(record.Boot)
 	if record.Released && record.NextName != "" {
 		for _, m := range k.gossip.Members() {
 			if m.Name == record.NextName && m.State == membership.StateActive && k.gossip.Alive(m.Boot) {
@@ -260,6 +261,16 @@ func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, e
 		return Holding{}, ErrNotReady // we may have stood still, and been deposed: it is read again
 	}
 	return *h, nil
+}
+
+// Refused is told the error, if any, of an owner's append: the one in its way
+// may be a shard that lost the race for the partition, stopped inside its
+// transaction before it found that it had.
+func (k *Keeper) Refused(err error) {
+	var blocked *roomlog.BlockedError
+	if errors.As(err, &blocked) {
+		k.wg.Go(func() { k.force(k.ctx, blocked) })
+	}
 }
 
 // force ends the process in the way if every condition for it holds.

@@ -62,7 +62,9 @@ func (k *Keeper) letGo(ctx context.Context, partition int, to membership.Member)
 	if err != nil || record.Boot != k.gossip.Self().Boot || record.Released || s.held.Load() != nil {
 		return false, err
 	}
-	return true, k.log.Release(ctx, partition, record.Epoch, roomlog.Release{NextName: to.Name, NextAddr: to.Client})
+	err = k.log.Release(ctx, partition, record.Epoch, roomlog.Release{NextName: to.Name, NextAddr: to.Client})
+	k.Refused(err)
+	return err == nil, err
 }
 
 // Offered answers a shard that asks whether this one would take partition.
@@ -168,6 +170,7 @@ func (k *Keeper) move(ctx context.Context, partition int, to membership.Member, 
 	}
 	err = k.log.Release(ctx, partition, h.Epoch, roomlog.Release{NextName: to.Name, NextAddr: to.Client, Handover: handover})
 	if err != nil {
+		k.Refused(err)
 		record, readErr := k.log.Owner(ctx, partition)
 		if readErr == nil && (record.Epoch != h.Epoch || record.Released) {
 			s.held.Store(nil)

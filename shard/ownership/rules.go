@@ -62,9 +62,9 @@ func takesOffer(self membership.Member, draining, mine bool) bool {
 func servesWant(beats, settled bool, heard int) bool { return beats && !settled && heard == 0 }
 
 // settles tells whether a partition, acquired, is to stay for a while whoever
-// wants it. It came because of a want: then its last holder cannot reach us, as
-// we cannot reach it, and will want it back for the next client of its own. Or
-// we take back what we gave to another: clients reach us before they reach that one.
+// wants it. It came from one we cannot reach: if that one cannot reach us
+// either, it will want it back for the next client of its own. Or we take back
+// what we gave to another: clients reach us before they reach that one.
 func settles(v view, wanted bool) bool {
-	return v.record.Released && (wanted || v.record.Boot == v.self.Boot && v.record.NextName != v.self.Name)
+	return v.record.Released && (wanted || v.lastDead || v.record.Boot == v.self.Boot && v.record.NextName != v.self.Name)
 }

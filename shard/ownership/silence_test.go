@@ -216,3 +216,28 @@ func TestWantsReachWhomTheRecordNames(t *testing.T) {
 		t.Logf("after %s", took)
 	})
 }
+
+// TestWhatCameFromOneOutOfReachStays though the client for whom it was wanted
+// came again late.
+func TestWhatCameFromOneOutOfReachStays(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.start("a"), w.start("b")
+		p := a.partitionOf(a)
+		a.mustHold(p, 0)
+		for _, n := range []*node{a, b} {
+			n.set(func() { n.sessions, n.deaf["a"], n.deaf["b"] = 1, true, true })
+			n.setTable(n.Self())
+		}
+		a.lose(b)
+		b.lose(a)
+		b.keeper.Hold(t.Context(), p) //nolint:errcheck // it is a's, which b cannot reach
+		until(t, "a gives it up", 5*time.Second, func() bool { return len(a.keeper.Held()) == 0 })
+		time.Sleep(5 * time.Second)
+		b.mustHold(p, 0)
+		for start := time.Now(); time.Since(start) < 30*time.Second; time.Sleep(100 * time.Millisecond) {
+			if _, err := a.keeper.Hold(t.Context(), p); err == nil {
+				t.Fatalf("it went back after %s", time.Since(start))
+			}
+		}
+	})
+}
