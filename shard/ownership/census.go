@@ -47,8 +47,8 @@ type Census struct {
 // sighting is the last change of an entry's heartbeat as this process saw it.
 type sighting struct {
 	beat    uint64
-	changed time.Time // first read with this beat
-	latest  time.Time // last read with this beat
+	changed time.Time // end of the first read with this beat
+	latest  time.Time // start of the last read with this beat
 	lives   bool      // another beat was read before: somebody is beating
 }
 
@@ -143,8 +143,10 @@ func (c *Census) beat(ctx context.Context) error {
 	return nil
 }
 
-// read notes every entry's heartbeat.
+// read notes every entry's heartbeat. A read may take long, if this process
+// stands still in it: silence lasts from the end of one to the start of another.
 func (c *Census) read(ctx context.Context) ([]roomlog.Entry, error) {
+	start := time.Now()
 	entries, err := c.log.Entries(ctx)
 	if err != nil {
 		return nil, err
@@ -157,7 +159,7 @@ func (c *Census) read(ctx context.Context) ([]roomlog.Entry, error) {
 		if !ok || s.beat != e.Beat {
 			s = sighting{beat: e.Beat, changed: now, lives: ok}
 		}
-		s.latest = now
+		s.latest = start
 		c.seen[e.Boot] = s
 	}
 	return entries, nil
@@ -196,7 +198,8 @@ func (c *Census) judge(boot string) (gone, quiet bool) {
 	}
 	for _, e := range entries {
 		if e.Boot == boot {
-			return judgeHolder(c.alive(boot), true, c.silent(e, true), c.silent(e, false))
+			silent := c.silent(e, true)
+			return judgeHolder(c.alive(boot), true, silent, silent || c.silent(e, false))
 		}
 	}
 	return judgeHolder(c.alive(boot), false, false, false)

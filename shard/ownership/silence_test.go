@@ -126,10 +126,12 @@ func TestWantsOfTheDeadDoNotCount(t *testing.T) {
 	})
 }
 
-// stalled is a log that takes no heartbeats while everything else works.
+// stalled is a log that takes no heartbeats while everything else works, or
+// whose reads of the roll end long after they read.
 type stalled struct {
 	roomlog.Log
-	stall atomic.Bool
+	stall  atomic.Bool
+	frozen atomic.Pointer[chan struct{}]
 }
 
 func (s *stalled) Beat(ctx context.Context, boot string, wants []int) error {
@@ -137,6 +139,14 @@ func (s *stalled) Beat(ctx context.Context, boot string, wants []int) error {
 		return roomlog.ErrRefused
 	}
 	return s.Log.Beat(ctx, boot, wants)
+}
+
+func (s *stalled) Entries(ctx context.Context) ([]roomlog.Entry, error) {
+	entries, err := s.Log.Entries(ctx)
+	if wake := s.frozen.Load(); wake != nil {
+		<-*wake
+	}
+	return entries, err
 }
 
 // frozenInAcquire is a log whose process stands still, once, between an
@@ -238,6 +248,26 @@ func TestWhatCameFromOneOutOfReachStays(t *testing.T) {
 			if _, err := a.keeper.Hold(t.Context(), p); err == nil {
 				t.Fatalf("it went back after %s", time.Since(start))
 			}
+		}
+	})
+}
+
+// TestFrozenWhileReadingTheRoll: what was read before a shard stood still says
+// nothing of the time after it.
+func TestFrozenWhileReadingTheRoll(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.start("a"), w.start("b")
+		a.lose(b)
+		until(t, "a has seen b's heartbeat", 2*time.Second, func() bool { return a.census.seenLately(b.self.Boot) })
+		wake := make(chan struct{})
+		a.roll.frozen.Store(&wake)
+		gone := make(chan bool)
+		go func() { gone <- a.census.Gone(b.self.Boot) }()
+		time.Sleep(5 * time.Second) // b beats on
+		a.roll.frozen.Store(nil)
+		close(wake)
+		if <-gone {
+			t.Error("a takes b for gone, which beat all the time")
 		}
 	})
 }
