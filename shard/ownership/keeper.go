@@ -267,6 +267,9 @@ func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, e
 // may be a shard that lost the race for the partition, stopped inside its
 // transaction before it found that it had.
 func (k *Keeper) Refused(err error) {
+	if err == nil {
+		return
+	}
 	var blocked *roomlog.BlockedError
 	if errors.As(err, &blocked) {
 		k.wg.Go(func() { k.force(k.ctx, blocked) })
