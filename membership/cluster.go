@@ -40,6 +40,7 @@ type Cluster struct {
 	watchers map[chan struct{}]struct{}
 	refusal  error                // why the cluster and we do not fit
 	lost     map[string]time.Time // gossip addresses of members lately gone
+	placed   []Member             // what the table was built of
 }
 
 // node is a copy of what the gossip library says of a member.
@@ -215,7 +216,10 @@ func (c *Cluster) rebuild() {
 		shards = cut // a full disk cuts everybody: then nobody is better than another
 	}
 	c.members.Store(&members)
-	c.table.Store(NewTable(shards))
+	if !slices.Equal(shards, c.placed) { // most changes are not the shards'
+		c.placed = shards
+		c.table.Store(NewTable(shards))
+	}
 	for w := range c.watchers {
 		select {
 		case w <- struct{}{}:

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/buraksezer/consistent"
 	"github.com/cespare/xxhash/v2"
 )
 
@@ -19,14 +18,6 @@ type Table struct {
 
 // Partition is the partition of a room name.
 func Partition(room string) int { return int(xxhash.Sum64String(room) % Partitions) }
-
-type hasher struct{}
-
-func (hasher) Sum64(b []byte) uint64 { return xxhash.Sum64(b) }
-
-type ringMember string
-
-func (m ringMember) String() string { return string(m) }
 
 // NewTable builds the table of shards: of several boots of one name the newest
 // counts, and of more than Partitions names the first serve. The ring is built
@@ -53,18 +44,7 @@ func NewTable(shards []Member) *Table {
 	if len(shards) == 0 {
 		return t
 	}
-	index := make(map[string]int32, len(shards))
-	members := make([]consistent.Member, len(shards))
-	for i, s := range shards {
-		index[s.Name], members[i] = int32(i), ringMember(s.Name)
-	}
-	ring := consistent.New(members, consistent.Config{
-		Hasher: hasher{}, PartitionCount: Partitions, ReplicationFactor: ReplicationFactor, Load: LoadFactor,
-	})
-	t.owners = make([]int32, Partitions)
-	for p := range t.owners {
-		t.owners[p] = index[ring.GetPartitionOwner(p).String()]
-	}
+	t.owners = place(shards, Partitions)
 	return t
 }
 

@@ -248,6 +248,7 @@ func (s *session) create(c comms.CreateRoom) {
 		p.mu.Unlock()
 		err = s.server.opts.Log.Append(s.ctx, p.partition, epoch, []roomlog.Record{{Room: c.Room, Kind: roomlog.KindCreated, User: s.user, Content: c.Description, Time: time.Now().UnixMilli()}})
 		if err != nil {
+			s.server.keeper.Refused(err)
 			s.refuse(storeError(err, c.Room), c.Room, "")
 			return
 		}

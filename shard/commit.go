@@ -253,6 +253,7 @@ func (p *part) commitBatch() bool {
 	var stored []bool
 	if len(records) > 0 {
 		err = p.server.opts.Log.Append(context.Background(), p.partition, epoch, records)
+		p.server.keeper.Refused(err)
 		if errors.Is(err, roomlog.ErrUnknown) {
 			stored = p.resolve(batch, records, epoch)
 		}

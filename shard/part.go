@@ -105,6 +105,7 @@ func (p *part) seed(ctx context.Context) error {
 	}
 	if len(missing) > 0 {
 		if err := p.server.opts.Log.Append(ctx, p.partition, p.first, missing); err != nil {
+			p.server.keeper.Refused(err)
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -25,6 +26,8 @@ type Network struct {
 	streams map[*stream]struct{}
 	packets int64 // sent, bytes of them below
 	bytes   int64
+
+	streamed atomic.Int64 // bytes written to streams
 }
 
 // New makes a network without hosts; seed decides which packets are lost.
@@ -95,6 +98,9 @@ func (n *Network) Traffic() (packets, bytes int64) {
 	defer n.mu.Unlock()
 	return n.packets, n.bytes
 }
+
+// Streamed is how many bytes were written to streams.
+func (n *Network) Streamed() int64 { return n.streamed.Load() }
 
 func (n *Network) isCut(from, to string) bool { return n.cut[[2]string{from, to}] }
 

@@ -91,6 +91,7 @@ func (s *stream) write(b []byte, deadline *deadline) (n int, err error) {
 			k := min(len(b), streamBuffer-len(s.buf))
 			s.buf = append(s.buf, b[:k]...)
 			b, n = b[k:], n+k
+			s.network.streamed.Add(int64(k))
 			s.signal()
 			s.mu.Unlock()
 			continue

@@ -35,6 +35,10 @@ type Census struct {
 	logger *slog.Logger
 	last   atomic.Int64 // start of the last successful heartbeat, Unix nanoseconds
 
+	// unbroken is the start of the first heartbeat since when no two lay so far
+	// apart that others could see us silent, and depose us. Stored before last.
+	unbroken atomic.Int64
+
 	mu    sync.Mutex
 	seen  map[string]sighting
 	wants map[int]time.Time // partitions wanted, until when
@@ -43,8 +47,8 @@ type Census struct {
 // sighting is the last change of an entry's heartbeat as this process saw it.
 type sighting struct {
 	beat    uint64
-	changed time.Time // first read with this beat
-	latest  time.Time // last read with this beat
+	changed time.Time // end of the first read with this beat
+	latest  time.Time // start of the last read with this beat
 	lives   bool      // another beat was read before: somebody is beating
 }
 
@@ -132,12 +136,17 @@ func (c *Census) beat(ctx context.Context) error {
 	if err := c.log.Beat(ctx, c.self.Boot, wants); err != nil {
 		return err
 	}
+	if time.Since(time.Unix(0, c.last.Load())) > freshFor {
+		c.unbroken.Store(start.UnixNano())
+	}
 	c.last.Store(start.UnixNano())
 	return nil
 }
 
-// read notes every entry's heartbeat.
+// read notes every entry's heartbeat. A read may take long, if this process
+// stands still in it: silence lasts from the end of one to the start of another.
 func (c *Census) read(ctx context.Context) ([]roomlog.Entry, error) {
+	start := time.Now()
 	entries, err := c.log.Entries(ctx)
 	if err != nil {
 		return nil, err
@@ -150,7 +159,7 @@ func (c *Census) read(ctx context.Context) ([]roomlog.Entry, error) {
 		if !ok || s.beat != e.Beat {
 			s = sighting{beat: e.Beat, changed: now, lives: ok}
 		}
-		s.latest = now
+		s.latest = start
 		c.seen[e.Boot] = s
 	}
 	return entries, nil
@@ -187,20 +196,25 @@ func (c *Census) judge(boot string) (gone, quiet bool) {
 	if err != nil {
 		return false, false
 	}
-	alive := c.alive(boot)
 	for _, e := range entries {
 		if e.Boot == boot {
-			return !alive && c.silent(e, true), c.silent(e, false)
+			silent := c.silent(e, true)
+			return judgeHolder(c.alive(boot), true, silent, silent || c.silent(e, false))
 		}
 	}
-	return !alive, !alive
+	return judgeHolder(c.alive(boot), false, false, false)
 }
 
-// seenLately tells whether a boot's heartbeat changed so lately that it lives.
+// seenLately reads the roll and tells whether a boot's heartbeat changed so lately that it lives.
 func (c *Census) seenLately(boot string) bool {
 	if _, err := c.read(context.Background()); err != nil {
 		return false
 	}
+	return c.beats(boot)
+}
+
+// beats is seenLately as of the last read.
+func (c *Census) beats(boot string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s, ok := c.seen[boot]
@@ -223,11 +237,13 @@ func (c *Census) want(partition int) {
 	c.mu.Unlock()
 }
 
-// wanted tells whether partition was wanted lately.
-func (c *Census) wanted(partition int) bool {
+// fulfilled tells whether partition, which came to us, was wanted lately. It is not any more.
+func (c *Census) fulfilled(partition int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Now().Before(c.wants[partition])
+	until := c.wants[partition]
+	delete(c.wants, partition)
+	return time.Now().Before(until)
 }
 
 // LastBeat is when the last successful heartbeat began; zero if none.
@@ -238,7 +254,11 @@ func (c *Census) LastBeat() time.Time {
 	return time.Time{}
 }
 
-func (c *Census) fresh(now time.Time) bool { return now.UnixNano()-c.last.Load() < int64(freshFor) }
+// mayAnswer tells whether an owner whose record was read at checked may answer without reading it again.
+func (c *Census) mayAnswer(checked int64) bool {
+	last := c.last.Load()
+	return mayAnswer(time.Now().UnixNano(), last, c.unbroken.Load(), checked)
+}
 
 // Strike removes the entry; call it last.
 func (c *Census) Strike(ctx context.Context) error { return c.log.Strike(ctx, c.self.Boot) }

@@ -24,6 +24,7 @@ type view struct {
 	gone      bool              // the record's holder is gone
 	quiet     bool              // its heartbeat stands still: who is sent there finds nobody
 	nextAlive bool              // the shard that a released record names lives
+	lastDead  bool              // who released it is not alive for gossip
 }
 
 // decide is the ownership protocol's heart, pure. It never takes from the living.

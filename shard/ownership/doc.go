@@ -10,7 +10,16 @@
 //
 // Gone means both dead for gossip (or refused by its port) and silent on the
 // roll; Census judges it and keeps this process's own heartbeat. An owner whose
-// heartbeat is older than a second reads its records again before it answers.
+// heartbeat is older than a second reads its record before each answer, and so
+// does one whose heartbeats began anew since it last read it: it may have been
+// deposed in between.
+//
+// decide.go and rules.go hold the protocol's decisions as pure functions. The
+// tests search all states of a model of everything around them (model_*_test.go:
+// three shards, one or two partitions, freezes, kills, cuts, lost answers,
+// drains, joins) for two writers, for taking from the living, for owners that
+// answer though deposed, and for partitions that end without an owner whom every
+// client finds. Designs that fell, put back, are caught there.
 //
 // Goroutines: Run's loop (re-reads, wants, cut), the move loop with a bounded
 // number of moves under way, and re-reads after a fenced append; Run waits for all.

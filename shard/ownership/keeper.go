@@ -131,11 +131,7 @@ func (s *slot) give() { <-s.turn }
 func (k *Keeper) Fresh(partition int, epoch uint64) bool {
 	s := &k.slots[partition]
 	h := s.held.Load()
-	if h == nil || h.Epoch != epoch {
-		return false
-	}
-	now := time.Now()
-	return k.census.fresh(now) || now.UnixNano()-s.checked.Load() < int64(freshFor)
+	return h != nil && h.Epoch == epoch && k.census.mayAnswer(s.checked.Load())
 }
 
 // Hold returns the holding of partition, acquiring it at first use. Errors:
@@ -143,11 +139,7 @@ func (k *Keeper) Fresh(partition int, epoch uint64) bool {
 func (k *Keeper) Hold(ctx context.Context, partition int) (Holding, error) {
 	s := &k.slots[partition]
 	if h := s.held.Load(); h != nil {
-		if k.Fresh(partition, h.Epoch) {
-			return *h, nil
-		}
-		k.recheck(ctx, partition)
-		if k.Fresh(partition, h.Epoch) {
+		if k.Fresh(partition, h.Epoch) || k.recheck(ctx, partition) {
 			return *h, nil
 		}
 	}
@@ -156,7 +148,7 @@ func (k *Keeper) Hold(ctx context.Context, partition int) (Holding, error) {
 	}
 	defer s.give()
 	if h := s.held.Load(); h != nil {
-		if k.Fresh(partition, h.Epoch) {
+		if k.Fresh(partition, h.Epoch) || k.recheck(ctx, partition) {
 			return *h, nil
 		}
 		return Holding{}, ErrNotReady
@@ -175,6 +167,7 @@ func (k *Keeper) look(ctx context.Context, partition int) (view, error) {
 	if record.Epoch != 0 && !record.Released && record.Boot != v.self.Boot {
 		v.gone, v.quiet = k.census.judge(record.Boot)
 	}
+	v.lastDead = record.Released && record.Boot != v.self.Boot && !k.gossip.Alive(record.Boot)
 	if record.Released && record.NextName != "" {
 		for _, m := range k.gossip.Members() {
 			if m.Name == record.NextName && m.State == membership.StateActive && k.gossip.Alive(m.Boot) {
@@ -242,6 +235,7 @@ func (k *Keeper) askYield(ctx context.Context, addr string, partition int) (stri
 
 func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, error) {
 	to := roomlog.Owner{Name: v.self.Name, Boot: v.self.Boot, Addr: v.self.Client}
+	start := time.Now()
 	own, err := k.log.Acquire(ctx, partition, v.record, to)
 	var blocked *roomlog.BlockedError
 	if errors.As(err, &blocked) {
@@ -257,15 +251,29 @@ func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, e
 	}
 	s := &k.slots[partition]
 	s.asked.Store(false)
-	s.checked.Store(time.Now().UnixNano())
-	if v.record.Released && k.census.wanted(partition) {
-		// It came from a holder we cannot reach: if that one cannot reach us
-		// either, it will want it back for the next client of its own.
+	s.checked.Store(start.UnixNano())
+	if settles(v, k.census.fulfilled(partition)) {
 		s.settled.Store(time.Now().Add(settledFor).UnixNano())
 	}
 	s.held.Store(h)
 	k.logger.Info("acquired", "partition", partition, "epoch", h.Epoch, "crashed", h.Crashed)
+	if time.Since(start) >= freshFor {
+		return Holding{}, ErrNotReady // we may have stood still, and been deposed: it is read again
+	}
 	return *h, nil
+}
+
+// Refused is told the error, if any, of an owner's append: the one in its way
+// may be a shard that lost the race for the partition, stopped inside its
+// transaction before it found that it had.
+func (k *Keeper) Refused(err error) {
+	if err == nil {
+		return
+	}
+	var blocked *roomlog.BlockedError
+	if errors.As(err, &blocked) {
+		k.wg.Go(func() { k.force(k.ctx, blocked) })
+	}
 }
 
 // force ends the process in the way if every condition for it holds.
@@ -298,28 +306,30 @@ func (k *Keeper) Forced() int64 { return k.forced.Load() }
 // Recheck reads the owner record again soon: a client knows a later sequence.
 func (k *Keeper) Recheck(partition int) { k.recheck(k.ctx, partition) }
 
-// recheck reads the owner record of a held partition; another's means that we were deposed.
-func (k *Keeper) recheck(ctx context.Context, partition int) {
+// recheck reads the owner record of a held partition and tells whether it is
+// ours as of now; another's means that we were deposed.
+func (k *Keeper) recheck(ctx context.Context, partition int) bool {
 	s := &k.slots[partition]
 	h := s.held.Load()
 	if h == nil {
-		return
+		return false
 	}
 	start := time.Now()
 	record, err := k.log.Owner(ctx, partition)
 	if err != nil {
 		k.logger.Warn("read the owner record again", "partition", partition, "err", err)
-		return
+		return false
 	}
 	if record.Epoch == h.Epoch && !record.Released {
 		s.checked.Store(start.UnixNano())
-		return
+		return time.Since(start) < freshFor // else we may have stood still since
 	}
 	if s.held.CompareAndSwap(h, nil) {
 		k.logger.Warn("deposed", "partition", partition, "epoch", h.Epoch, "owner", record.Name)
 		k.rooms.Lost(partition, h.Epoch, whereOf(record))
 		k.log.CloseIdle(partition)
 	}
+	return false
 }
 
 func whereOf(o roomlog.Owner) Where {

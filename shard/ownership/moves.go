@@ -27,41 +27,51 @@ func (k *Keeper) Yield(ctx context.Context, partition int, name, boot string) st
 	s := &k.slots[partition]
 	self := k.gossip.Self()
 	if s.held.Load() == nil {
-		// The record may name us although we do not serve it: then let it go.
-		if err := k.take(ctx, s); err != nil {
-			return comms.YieldNotHeld
-		}
-		defer s.give()
-		record, err := k.log.Owner(ctx, partition)
-		if err == nil && record.Boot == self.Boot && !record.Released && s.held.Load() == nil &&
-			k.log.Release(ctx, partition, record.Epoch, roomlog.Release{NextName: name}) == nil {
+		if released, err := k.letGo(ctx, partition, membership.Member{Name: name}); err == nil && released {
 			return comms.YieldReleased
 		}
 		return comms.YieldNotHeld
 	}
-	if owner, _ := k.gossip.Table().Owner(partition); owner.Boot == self.Boot {
+	owner, _ := k.gossip.Table().Owner(partition)
+	sessions, _ := k.rooms.Load(partition)
+	switch answerYield(owner.Boot == self.Boot, sessions) {
+	case keepIt:
 		return comms.YieldNo
-	}
-	s.asked.Store(true)
-	if sessions, _ := k.rooms.Load(partition); sessions == 0 {
+	case giveNow:
+		s.asked.Store(true)
 		for _, m := range k.gossip.Members() {
 			if m.Boot == boot && k.move(ctx, partition, m, false) == nil {
 				return comms.YieldReleased
 			}
 		}
 	}
+	s.asked.Store(true)
 	k.lookAtMoves()
 	return comms.YieldQueued
+}
+
+// letGo releases a partition that the record says is ours although we do not
+// serve it (the answer to our acquire was lost); false if it says otherwise.
+func (k *Keeper) letGo(ctx context.Context, partition int, to membership.Member) (released bool, err error) {
+	s := &k.slots[partition]
+	if err := k.take(ctx, s); err != nil {
+		return false, err
+	}
+	defer s.give()
+	record, err := k.log.Owner(ctx, partition)
+	if err != nil || record.Boot != k.gossip.Self().Boot || record.Released || s.held.Load() != nil {
+		return false, err
+	}
+	err = k.log.Release(ctx, partition, record.Epoch, roomlog.Release{NextName: to.Name, NextAddr: to.Client})
+	k.Refused(err)
+	return err == nil, err
 }
 
 // Offered answers a shard that asks whether this one would take partition.
 func (k *Keeper) Offered(partition int, draining bool) bool {
 	self := k.gossip.Self()
-	if self.State != membership.StateActive || self.Cut {
-		return false
-	}
 	owner, ok := k.gossip.Table().Owner(partition)
-	return draining || ok && owner.Boot == self.Boot
+	return takesOffer(self, draining, ok && owner.Boot == self.Boot)
 }
 
 // moveLoop gives up what the table gives to others.
@@ -160,6 +170,7 @@ func (k *Keeper) move(ctx context.Context, partition int, to membership.Member, 
 	}
 	err = k.log.Release(ctx, partition, h.Epoch, roomlog.Release{NextName: to.Name, NextAddr: to.Client, Handover: handover})
 	if err != nil {
+		k.Refused(err)
 		record, readErr := k.log.Owner(ctx, partition)
 		if readErr == nil && (record.Epoch != h.Epoch || record.Released) {
 			s.held.Store(nil)
@@ -180,7 +191,7 @@ func (k *Keeper) move(ctx context.Context, partition int, to membership.Member, 
 // serveWants gives up partitions that another shard wants and cannot ask for,
 // if no client of theirs reaches us either.
 func (k *Keeper) serveWants(ctx context.Context) {
-	entries, err := k.log.Entries(ctx)
+	entries, err := k.census.read(ctx)
 	if err != nil {
 		return
 	}
@@ -190,14 +201,21 @@ func (k *Keeper) serveWants(ctx context.Context) {
 			continue
 		}
 		for _, p := range e.Wants {
-			if p < 0 || p >= len(k.slots) || k.slots[p].held.Load() == nil || time.Now().UnixNano() < k.slots[p].settled.Load() {
+			if p < 0 || p >= len(k.slots) {
 				continue
 			}
-			if _, heard := k.rooms.Load(p); heard > 0 {
+			s := &k.slots[p]
+			_, heard := k.rooms.Load(p)
+			if !servesWant(k.census.beats(e.Boot), time.Now().UnixNano() < s.settled.Load(), heard) {
 				continue
 			}
-			to := membership.Member{Name: e.Name, Boot: e.Boot, Client: e.Client}
-			if err := k.move(ctx, p, to, false); err != nil {
+			var err error
+			if to := (membership.Member{Name: e.Name, Boot: e.Boot, Client: e.Client}); s.held.Load() != nil {
+				err = k.move(ctx, p, to, false)
+			} else {
+				_, err = k.letGo(ctx, p, to)
+			}
+			if err != nil {
 				k.logger.Debug("give up what is wanted", "partition", p, "err", err)
 			}
 		}

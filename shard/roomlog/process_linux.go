@@ -46,8 +46,11 @@ func ProcessStat(pid int) (state byte, start uint64, err error) {
 // unreaped zombie of the process table). known is false where that cannot be
 // told from here: another machine, another PID namespace.
 func ProcessGone(p OSProcess) (known, gone bool) {
+	if p.PID == 0 {
+		return false, false // before anything is read: it is asked for each redirect
+	}
 	me := ThisProcess()
-	if p.PID == 0 || me.PID == 0 || p.Kernel != me.Kernel || p.PIDNS != me.PIDNS {
+	if me.PID == 0 || p.Kernel != me.Kernel || p.PIDNS != me.PIDNS {
 		return false, false
 	}
 	state, start, err := ProcessStat(p.PID)
