@@ -72,7 +72,15 @@ func (r *Room) merge(page comms.HistoryPage, s State) {
 	if n := len(page.Records); n > 0 {
 		r.Last = max(r.Last, page.Records[n-1].Seq)
 	}
-	if r.Name == s.Active && r.Unread == 0 {
+	if r.Unread > 0 {
+		// Those of one's absence come as history, and count none the less.
+		r.Mentions = 0
+		for i := len(r.Lines) - 1; i >= 0 && r.Lines[i].place() > r.Read; i-- {
+			if l := r.Lines[i]; l.Kind == LineMessage && !l.Mine && Mentions(l.Text, s.User) {
+				r.Mentions++
+			}
+		}
+	} else if r.Name == s.Active {
 		r.Read = max(r.Read, r.Last)
 	}
 }
@@ -93,6 +101,10 @@ func (r *Room) Oldest() uint64 {
 	}
 	return 0
 }
+
+// Large is from how many records on a hole is no accident but a jump far back:
+// it is filled where somebody looks, not from end to end.
+const Large = 1000
 
 // Hole is the newest range of records that is missing between lines that are
 // there, or between them and the newest known to exist.

@@ -71,7 +71,7 @@ func TestUnreadCountsReachZero(t *testing.T) {
 func TestMentionsAreWords(t *testing.T) {
 	for text, want := range map[string]bool{
 		"ada": true, "@ada look": true, "hey ada!": true, "ada: yes": true, "(ada)": true,
-		"adamant": false, "canada": false, "ada-2": false, "Ada": false, "": false,
+		"adamant": false, "canada": false, "ada-2": false, "Ada: look": true, "Canada": false, "": false,
 	} {
 		if Mentions(text, "ada") != want {
 			t.Errorf("%q: %v", text, !want)
@@ -230,14 +230,16 @@ func TestCompletion(t *testing.T) {
 	s := in("general").WithRooms([]comms.Room{{Name: "go"}, {Name: "games"}})
 	s = s.Apply(client.Presence{Room: "general", Joined: []string{"bea"}}).Apply(said("general", "bob", "hi", 1))
 	for text, want := range map[string][]string{
-		"b":       {"bob: ", "bea: ", "bob: "},
-		"hi b":    {"hi bob ", "hi bea "},
-		"hi @be":  {"hi @bea "},
-		"/jo":     {"/join "},
-		"see #ga": {"see #games "},
-		":wave":   {"👋 "},
-		"zzz":     {"zzz"},
-		"":        {""},
+		"b":         {"bob: ", "bea: ", "bob: "},
+		"hi b":      {"hi bob ", "hi bea "},
+		"hi @be":    {"hi @bea "},
+		"/jo":       {"/join "},
+		"see #ga":   {"see #games "},
+		":wave":     {"👋 "},
+		"zzz":       {"zzz"},
+		"/join g":   {"/join general", "/join games", "/join go"},
+		"/notify m": {"/notify mentions"},
+		"":          {""},
 	} {
 		in := NewInput(text)
 		for i, w := range want {
@@ -266,7 +268,10 @@ func TestPaletteFinds(t *testing.T) {
 }
 
 func TestEmojiNamesBecomeSymbols(t *testing.T) {
-	for text, want := range map[string]string{":wave: hi :nope: 12:30:45": "👋 hi :nope: 12:30:45", "a:b": "a:b", ":": ":"} {
+	for text, want := range map[string]string{
+		":wave: hi :nope: 12:30:45": "👋 hi :nope: 12:30:45", "a:b": "a:b", ":": ":", "(:wave:)": "(👋)", ":wave::wave:": "👋👋",
+		"x[1:b:2] std::b: :b:2 a:on:": "x[1:b:2] std::b: :b:2 a:on:", "`:wave:` :wave:": "`:wave:` 👋", "```\n:wave:\n```": "```\n:wave:\n```",
+	} {
 		if got := Emoji(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
@@ -303,5 +308,116 @@ func TestAnyEditing(t *testing.T) {
 	in = in.KillWord().Undo().Undo().Undo()
 	if in.String() != "one " {
 		t.Errorf("undone to %q", in.String())
+	}
+}
+
+// TestPassingByARoomDoesNotEnterIt: the keys for the next room and for a place
+// lead to rooms one takes part in, in an order that survives a restart.
+func TestPassingByARoomDoesNotEnterIt(t *testing.T) {
+	s := in("tea").WithRooms([]comms.Room{{Name: "art"}, {Name: "zoo"}}).Apply(client.Joined{Room: "go"})
+	order := func(s State) (names []string) {
+		for _, r := range s.Rooms {
+			names = append(names, r.Name)
+		}
+		return names
+	}
+	want := []string{"tea", "go", "art", "zoo"}
+	if got := order(s); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if s.Next(1) != "go" || s.Next(2) != "tea" || s.Next(-1) != "go" || s.At(1) != "go" || s.At(2) != "" {
+		t.Errorf("next %q, then %q, at 2 %q", s.Next(1), s.Next(2), s.At(2))
+	}
+	back := State{Now: noon}.Restore(s.Save()).WithRooms([]comms.Room{{Name: "art"}, {Name: "zoo"}})
+	back = back.Apply(client.Joined{Room: "go"}).Apply(client.Joined{Room: "tea"}) // whichever answers first
+	if got := order(back); !slices.Equal(got, want) {
+		t.Errorf("after a restart %v, want %v", got, want)
+	}
+	if s = s.Apply(client.Left{Room: "tea"}); s.Room("tea").Place != 0 || s.Save().Rooms["tea"].Joined {
+		t.Error("a room that was left is still taken part in")
+	}
+}
+
+// TestFailedMessagesSurvive: what was refused can be sent again tomorrow.
+func TestFailedMessagesSurvive(t *testing.T) {
+	s := in("go").Posted("go", "1", "unlucky").Apply(client.SendFailed{Room: "go", ID: "1", Err: errors.New("refused")})
+	r := State{Now: noon}.Restore(s.Save()).Room("go")
+	if len(r.Waiting) != 1 || r.Waiting[0].Mark != Failed || r.Waiting[0].Reason != "refused" {
+		t.Errorf("%+v", r.Waiting)
+	}
+}
+
+// TestMessagesWithoutASession wait, in order, and are given over once.
+func TestMessagesWithoutASession(t *testing.T) {
+	s := in("go").Queue("go", "1", "a").Queue("go", "2", "b")
+	var ids []string
+	for _, l := range s.Room("go").Unposted() {
+		ids = append(ids, l.ID)
+		s = s.Submitted("go", l.ID, 7)
+	}
+	if !slices.Equal(ids, []string{"1", "2"}) || len(s.Room("go").Unposted()) != 0 || s.Room("go").Waiting[0].Seen != 7 {
+		t.Errorf("%v, then %+v", ids, s.Room("go").Waiting)
+	}
+	s = s.Queue("go", "3", "c").FailUnposted("go", "no such room")
+	if w := s.Room("go").Waiting; w[1].Mark != Queued || w[2].Mark != Failed || w[2].Reason != "no such room" {
+		t.Errorf("%+v", w)
+	}
+}
+
+// TestMentionsOfAnAbsenceCount: they come as a page of history.
+func TestMentionsOfAnAbsenceCount(t *testing.T) {
+	s := State{User: "ada", Now: noon}.Restore(Saved{User: "ada", Active: "go", Rooms: map[string]SavedRoom{"go": {Read: 1}, "tea": {Read: 5}}})
+	s = s.Open("go").Apply(client.Joined{Room: "tea", Head: comms.Position{Seq: 8}})
+	p := pageOf("tea", 8, 4, 5, 6, 7, 8)
+	p.Records[0].Content, p.Records[3].Content = "@ada long ago", "@ada look"
+	s = s.WithHistory("tea", p)
+	if r := s.Room("tea"); r.Unread != 3 || r.Mentions != 1 || r.Badge() != "@1" {
+		t.Errorf("%d unread, %d mentions", r.Unread, r.Mentions)
+	}
+}
+
+func TestEditingAsReadlineDoes(t *testing.T) {
+	s := in("go").Apply(client.Joined{Room: "tea"})
+	text := func() string { return s.Current().Draft.String() }
+	do := func(f func(Input) Input) { s = s.Edit(f) }
+	for _, c := range "one two three" {
+		do(func(in Input) Input { return in.Insert(string(c)) })
+	}
+	do(Input.KillWord)
+	do(Input.KillWord)
+	if text() != "one " {
+		t.Fatalf("%q", text())
+	}
+	s = s.Open("tea") // what was cut in one room is pasted in another
+	if do(Input.Yank); text() != "two three" {
+		t.Errorf("pasted %q: cuts in a row are one", text())
+	}
+	s = s.Open("go")
+	do(Input.Undo)
+	do(Input.Undo)
+	if do(Input.Undo); text() != "one two " {
+		t.Errorf("undone to %q: a word is one change", text())
+	}
+	// An old line, even a changed one, does not cost what was being written.
+	do(func(in Input) Input { return in.Set("unsaid") })
+	do(func(in Input) Input { return in.Recall([]string{"old"}, 1) })
+	do(func(in Input) Input { return in.Insert("er") })
+	do(Input.Undo)
+	if do(Input.Undo); text() != "unsaid" {
+		t.Errorf("undone to %q", text())
+	}
+}
+
+// TestOtherRoomsStaySmall: memory does not grow with what pours in elsewhere.
+func TestOtherRoomsStaySmall(t *testing.T) {
+	s := in("go").Apply(client.Joined{Room: "tea"})
+	for seq := uint64(1); seq <= 6000; seq++ {
+		s = s.Apply(said("tea", "bob", "x", seq)).Apply(said("go", "bob", "x", seq))
+	}
+	if n := len(s.Room("tea").Lines); n > maxOther*11/10 {
+		t.Errorf("%d lines", n)
+	}
+	if r := s.Room("go"); len(r.Lines) > maxLines*11/10 || len(r.Lines) < maxLines || r.Lines[len(r.Lines)-1].Seq != 6000 {
+		t.Errorf("%d lines", len(r.Lines))
 	}
 }

@@ -12,7 +12,11 @@ import (
 func (s State) Status(r *Room) string {
 	var parts []string
 	if from, to, hole := r.Hole(); hole && len(r.Lines) > 0 {
-		parts = append(parts, fmt.Sprintf("#1-%d, %d · %d missing, asking for them", from-1, r.Last, to-from+1))
+		if missing := to - from + 1; missing < Large {
+			parts = append(parts, fmt.Sprintf("#1-%d, %d · %d missing, asking for them", from-1, r.Last, missing))
+		} else {
+			parts = append(parts, fmt.Sprintf("up to #%d and from #%d · %d between are not loaded", from-1, min(to+1, r.Last), missing))
+		}
 	} else if r.Last > 0 {
 		parts = append(parts, fmt.Sprintf("#1-%d, no gaps", r.Last))
 	}
@@ -25,6 +29,8 @@ func (s State) Status(r *Room) string {
 		}
 	}
 	switch {
+	case s.Offline != "":
+		parts = append(parts, fmt.Sprintf("offline, trying again: %s", s.Offline))
 	case r.Link.State == client.LinkReconnecting:
 		since := int(s.Now.Sub(r.LinkSince).Seconds())
 		to := ""
@@ -37,8 +43,8 @@ func (s State) Status(r *Room) string {
 	case r.Joining:
 		parts = append(parts, "joining")
 	}
-	if !s.Router.Up && s.Page == PageChat {
-		parts = append(parts, "no router answers, trying the next")
+	if !s.Router.Up && s.Router.Addr != "" {
+		parts = append(parts, fmt.Sprintf("no router answers at %s, trying the next", s.Router.Addr))
 	}
 	if waiting > 0 {
 		parts = append(parts, fmt.Sprintf("%d waiting to be sent", waiting))
