@@ -31,6 +31,9 @@ func (r *Room) index(seq uint64) int {
 	return -1
 }
 
+// Has reports whether the record of a sequence is there.
+func (r *Room) Has(seq uint64) bool { return r.index(seq) >= 0 }
+
 // WithHistory merges a page of records into a room, wherever they belong.
 func (s State) WithHistory(room string, page comms.HistoryPage) State {
 	return s.Update(room, func(r *Room) { r.merge(page, s) })
@@ -121,6 +124,22 @@ func (r *Room) Hole() (from, to uint64, ok bool) {
 		above = seq
 	}
 	return 0, 0, false
+}
+
+// ScrollBy moves what is shown by lines, positive towards older ones. It stops
+// above a large hole, which is not to be jumped over: more is then the first
+// sequence to be loaded before one can go on.
+func (r *Room) ScrollBy(by int) (more uint64) {
+	bottom := len(r.Lines) - 1 - r.Scroll
+	to := max(0, min(r.Scroll+by, len(r.Lines)-1))
+	for i := max(bottom, 0); i < len(r.Lines)-1-to; i++ {
+		if above, below := r.Lines[i].place(), r.Lines[i+1].place(); below > above+Large {
+			r.Scroll = len(r.Lines) - 1 - i
+			return above + 1
+		}
+	}
+	r.Scroll = to
+	return 0
 }
 
 // ScrollTo puts the line of seq (or the next one) at the bottom of the screen.

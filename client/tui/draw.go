@@ -93,17 +93,25 @@ func (a *app) drawConnect(w int) {
 			a.screen.ShowCursor(min(x, w-1), 3+i)
 		}
 	}
-	a.put(3, 6, w-3, a.look.dim, "Enter connects · Tab next field · Esc quits · px up starts a cluster on this machine")
+	y := 6
+	say := func(style tcell.Style, text string) {
+		for _, line := range wrap(text, max(1, w-4)) {
+			a.put(3, y, w-3, style, line)
+			y++
+		}
+	}
 	switch {
 	case c.Busy:
-		a.put(3, 7, w-3, a.look.plain, "connecting")
+		say(a.look.plain, "connecting")
 	case c.Error != "":
-		a.put(3, 7, w-3, a.look.bad, oneLine(c.Error))
+		say(a.look.bad, oneLine(c.Error))
 	case a.st.Notice != "":
-		a.put(3, 7, w-3, a.look.warn, a.st.Notice)
+		say(a.look.warn, a.st.Notice)
 	case c.Name == "" && c.Field == 1:
-		a.put(3, 7, w-3, a.look.plain, "Which name will you use? Empty: a guest's, for this once.")
+		say(a.look.plain, "Which name will you use? Empty: a guest's, for this once.")
 	}
+	y++
+	say(a.look.dim, "Enter connects · Esc quits · px up starts a cluster on this machine")
 }
 
 // helpLines are made from the bindings, so that they cannot be wrong.
@@ -207,7 +215,8 @@ func (a *app) drawChat(w, h int) {
 	top := max(0, len(before)-maxInput) // the cursor's row stays in sight
 	input = input[top:min(len(input), top+maxInput)]
 	input = input[:max(1, min(len(input), h-4))]
-	bottom := h - 2 - len(input) // the row of the rule
+	status := a.statusRows(r, w, h-3-len(input))
+	bottom := h - 1 - len(status) - len(input) // the row of the rule
 	if left > 0 {
 		a.drawRooms(left, bottom)
 	}
@@ -238,7 +247,7 @@ func (a *app) drawChat(w, h int) {
 		row := min(len(before)-1-top, len(input)-1)
 		a.screen.ShowCursor(min(w-1, from+uniseg.StringWidth(before[len(before)-1])), bottom+1+max(0, row))
 	}
-	a.drawStatus(r, w, h-1)
+	a.drawStatus(status, w, h)
 }
 
 func (a *app) drawHeader(r *state.Room, w int) {
@@ -278,7 +287,7 @@ func (a *app) drawRooms(width, bottom int) {
 			style = a.look.mention
 		case r.Unread > 0 && r.Level != state.NotifyNone:
 			style = a.look.bold
-		case !r.Joined:
+		case r.Place == 0:
 			style = a.look.dim
 		}
 		badge := r.Badge()
@@ -321,6 +330,11 @@ func (a *app) drawPalette(w, bottom int) {
 			a.canvas.set(x, y, 1, []rune{' '}, a.look.plain)
 		}
 		x := a.put(3, y, min(24, w-3), style, oneLine(c.Name))
+		for _, m := range c.Marks { // why it fits
+			if name := oneLine(c.Name); m < len(name) && name == c.Name && m < 24 {
+				a.put(3+m, y, 1, style.Underline(true), name[m:m+1])
+			}
+		}
 		a.put(max(x+2, 26), y, w-max(x+2, 26)-6, a.look.dim, oneLine(c.About))
 		a.put(w-5, y, 5, a.look.bold, c.Badge)
 	}
@@ -329,15 +343,33 @@ func (a *app) drawPalette(w, bottom int) {
 	}
 }
 
-func (a *app) drawStatus(r *state.Room, w, y int) {
-	const help = "? help "
-	text, style := a.st.Notice, a.look.warn
-	if text == "" {
-		text, style = a.st.Status(r), a.look.dim
+// statusRows is what the status line says, in at most rows lines (a notice may
+// need several; what is always there is cut to one).
+func (a *app) statusRows(r *state.Room, w, rows int) []string {
+	width := max(1, w-len(statusHelp)-2)
+	if a.st.Notice != "" {
+		lines := wrap(a.st.Notice, width)
+		return lines[:max(1, min(len(lines), rows, maxNotice))]
 	}
-	if w < narrow && a.st.Notice == "" {
+	text := a.st.Status(r)
+	if w < narrow {
 		text = strings.ReplaceAll(text, "Alt-A next", "Alt-K rooms")
 	}
-	a.put(1, y, w-len(help)-2, style, shorten(oneLine(text), max(1, w-len(help)-2)))
-	a.put(w-len(help), y, len(help), a.look.dim, help)
+	return []string{shorten(oneLine(text), width)}
+}
+
+const (
+	statusHelp = "? help "
+	maxNotice  = 4
+)
+
+func (a *app) drawStatus(lines []string, w, h int) {
+	style := a.look.dim
+	if a.st.Notice != "" {
+		style = a.look.warn
+	}
+	for i, line := range lines {
+		a.put(1, h-len(lines)+i, w-len(statusHelp)-2, style, line)
+	}
+	a.put(w-len(statusHelp), h-1, len(statusHelp), a.look.dim, statusHelp)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 
+	"positivity-exchange/client/profile"
 	"positivity-exchange/client/state"
 )
 
@@ -18,7 +19,7 @@ func TestKeysCanBeBoundAnew(t *testing.T) {
 		t.Error("Ctrl-N is still bound")
 	}
 	for key, action := range map[string]string{"Alt-Q": "fly", "Hyper-X": "quit", "x": "quit", "": "quit", "F13": "quit"} {
-		if err := CheckKeys(map[string]string{key: action}); err == nil {
+		if err := CheckKeys(profile.Config{Keys: map[string]string{key: action}}); err == nil {
 			t.Errorf("%q = %q was taken", key, action)
 		}
 	}

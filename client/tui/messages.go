@@ -40,7 +40,7 @@ func layout(width int) columns {
 // drawLines draws the end of the conversation (or what is scrolled to) so that
 // its newest line stands at the bottom.
 func (a *app) drawLines(r *state.Room, x, y, width, height int) {
-	a.shown = 0
+	a.shown, a.sight = 0, [2]uint64{}
 	if width < 8 || height < 1 {
 		return
 	}
@@ -104,15 +104,20 @@ func (a *app) rows(r *state.Room, c columns, height int) []row {
 // line lays one line out, with what stands between it and the one above.
 func (a *app) line(r *state.Room, l state.Line, above *state.Line, c columns) (rows []row) {
 	if above == nil || !sameDay(above.Time, l.Time) {
-		rows = append(rows, row{rule: l.Time.Format("Monday 2 January"), style: a.look.dim})
+		day := "Monday 2 January"
+		if l.Time.Year() != a.st.Now.Year() {
+			day += " 2006"
+		}
+		rows = append(rows, row{rule: l.Time.Format(day), style: a.look.dim})
 	}
 	if above != nil && l.Seq != 0 {
 		if seq := place(*above); l.Seq > seq+1 && seq > 0 {
 			rows = append(rows, row{rule: fmt.Sprintf("%d missing, asking for them", l.Seq-seq-1), style: a.look.warn})
+			a.sight = [2]uint64{seq + 1, l.Seq - 1}
 		}
 	}
 	if r.Marker > 0 && l.Seq > r.Marker && (above == nil || place(*above) <= r.Marker) {
-		rows = append(rows, row{rule: fmt.Sprintf("%d new", r.Last-r.Marker), style: a.look.warn})
+		rows = append(rows, row{rule: fmt.Sprintf("%d new", r.New), style: a.look.warn})
 		above = nil // the author's name stands again
 	}
 	return append(rows, a.message(l, above, c)...)

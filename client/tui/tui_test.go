@@ -82,7 +82,7 @@ func showing(t interface{ Fatal(...any) }, w, h int, st state.State) (*app, tcel
 		t.Fatal(err)
 	}
 	s := screen(t, w, h)
-	return &app{screen: s, st: st, keys: keys, look: newTheme("auto", 16), filling: map[string]bool{}, opts: Options{Now: func() time.Time { return noon }, Logger: slog.New(slog.DiscardHandler)}}, s
+	return &app{screen: s, st: st, keys: keys, look: newTheme("auto", 16), filling: map[string]bool{}, cachedAt: map[string]cachedRoom{}, ids: comms.NewIDSource(), opts: Options{Now: func() time.Time { return noon }, Logger: slog.New(slog.DiscardHandler)}}, s
 }
 
 // states are the pictures whose screens are kept.
@@ -111,7 +111,7 @@ func states() map[string]state.State {
 	return map[string]state.State{
 		"chat": chat(), "reconnecting": reconnecting, "failed": failed, "cut": chat().Apply(client.Cut{Room: "general", At: 2}), "draft": draft,
 		"unread": unread, "marker": marker, "hole": hole, "muted": quiet, "scrolled": scrolled, "palette": palette, "help": help, "preview": preview,
-		"bare": bare, "notice": notice, "search": search, "no-router": chat().Apply(client.RouterLink{Up: false}),
+		"bare": bare, "notice": notice, "search": search, "no-router": chat().Apply(client.RouterLink{Up: false, Addr: "localhost:8080"}),
 		"connect": {Connect: state.Connect{Router: "localhost:8080", Name: "ada", Error: "could not reach localhost:8080: connection refused"}},
 		"first":   {Connect: state.Connect{Router: "localhost:8080", Field: 1}},
 	}
@@ -199,11 +199,13 @@ func TestAnyStateDraws(t *testing.T) {
 			"presence": func(t *rapid.T) {
 				a.apply(client.Presence{Room: room.Draw(t, "room"), Joined: []string{name.Draw(t, "joined")}, Left: []string{name.Draw(t, "left")}})
 			},
-			"joined": func(t *rapid.T) { a.apply(client.Joined{Room: room.Draw(t, "room"), Head: comms.Position{Seq: seq}}) },
-			"cut":    func(t *rapid.T) { a.apply(client.Cut{Room: room.Draw(t, "room"), At: seq / 2}) },
-			"left":   func(t *rapid.T) { a.apply(client.Left{Room: room.Draw(t, "room")}) },
-			"open":   func(t *rapid.T) { a.st = a.st.Open(room.Draw(t, "room")) },
-			"focus":  func(t *rapid.T) { a.input(tcell.NewEventFocus(rapid.Bool().Draw(t, "focused"))) },
+			"joined": func(t *rapid.T) {
+				a.st = a.st.Apply(client.Joined{Room: room.Draw(t, "room"), Head: comms.Position{Seq: seq}})
+			},
+			"cut":   func(t *rapid.T) { a.apply(client.Cut{Room: room.Draw(t, "room"), At: seq / 2}) },
+			"left":  func(t *rapid.T) { a.apply(client.Left{Room: room.Draw(t, "room")}) },
+			"open":  func(t *rapid.T) { a.st = a.st.Open(room.Draw(t, "room")) },
+			"focus": func(t *rapid.T) { a.input(tcell.NewEventFocus(rapid.Bool().Draw(t, "focused"))) },
 			"resize": func(t *rapid.T) {
 				s.SetSize(rapid.IntRange(1, 130).Draw(t, "width"), rapid.IntRange(1, 40).Draw(t, "height"))
 			},
