@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"positivity-exchange/comms"
 )
 
 // maxInputs is how many lines of input are kept to recall.
@@ -60,6 +62,9 @@ func (s State) Restore(saved Saved) State {
 	names := slices.Sorted(maps.Keys(saved.Rooms))
 	for _, name := range names {
 		one := saved.Rooms[name]
+		if comms.CheckRoomName(name) != nil {
+			continue // written by another hand
+		}
 		s = s.Update(name, func(r *Room) {
 			r.Draft, r.Read, r.Level, r.Place = NewInput(one.Draft), one.Read, one.Level, one.Place
 		})
@@ -68,6 +73,9 @@ func (s State) Restore(saved Saved) State {
 		}
 	}
 	for _, m := range saved.Outbox {
+		if comms.CheckRoomName(m.Room) != nil {
+			continue
+		}
 		s = s.Update(m.Room, func(r *Room) {
 			l := Line{User: saved.User, ID: m.ID, Text: m.Text, Time: s.Now, Mine: true, Mark: Queued, Since: s.Now, Seen: m.Seen}
 			if m.Failed != "" {

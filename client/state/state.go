@@ -195,9 +195,34 @@ func (s State) Take(name string) State {
 // WithRooms adds rooms to the list, or changes their descriptions.
 func (s State) WithRooms(rooms []comms.Room) State {
 	for _, room := range rooms {
+		if comms.CheckRoomName(room.Name) != nil {
+			continue // a server's nonsense
+		}
 		s = s.Update(room.Name, func(r *Room) { r.Description = room.Description })
 	}
 	s.Rooms = sorted(s.Rooms)
+	return s
+}
+
+// Forget takes away a room that does not exist, unless something was written
+// for it, and goes back to the room before.
+func (s State) Forget(name string) State {
+	r := s.Room(name)
+	if r == nil || !r.Draft.Empty() || len(r.Waiting) > 0 {
+		return s
+	}
+	s.Rooms = slices.DeleteFunc(slices.Clone(s.Rooms), func(r *Room) bool { return r.Name == name })
+	if s.Active == name {
+		s.Active = ""
+		if s.Room(s.Previous) != nil {
+			s = s.Open(s.Previous)
+		} else if len(s.Rooms) > 0 {
+			s = s.Open(s.Rooms[0].Name)
+		}
+	}
+	if s.Previous == name || s.Previous == s.Active {
+		s.Previous = ""
+	}
 	return s
 }
 

@@ -338,6 +338,21 @@ func TestPassingByARoomDoesNotEnterIt(t *testing.T) {
 	}
 }
 
+// TestARoomThatDoesNotExist leaves no trace, and leads back.
+func TestARoomThatDoesNotExist(t *testing.T) {
+	s := in("go").Open("typo").Forget("typo")
+	if s.Room("typo") != nil || s.Active != "go" || s.Previous != "" {
+		t.Errorf("active %q, previous %q", s.Active, s.Previous)
+	}
+	s = s.Open("typo").Queue("typo", "1", "words").Forget("typo")
+	if s.Active != "typo" {
+		t.Error("what was written is out of sight")
+	}
+	if s = s.WithRooms([]comms.Room{{Name: "\x1b[2J"}, {Name: "Ab"}}); len(s.Rooms) != 2 {
+		t.Errorf("%d rooms", len(s.Rooms))
+	}
+}
+
 // TestFailedMessagesSurvive: what was refused can be sent again tomorrow.
 func TestFailedMessagesSurvive(t *testing.T) {
 	s := in("go").Posted("go", "1", "unlucky").Apply(client.SendFailed{Room: "go", ID: "1", Err: errors.New("refused")})

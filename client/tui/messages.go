@@ -46,6 +46,9 @@ func (a *app) drawLines(r *state.Room, x, y, width, height int) {
 	}
 	c := layout(width)
 	rows := a.rows(r, c, height)
+	if len(rows) == 0 && r.Joined && r.Last == 0 {
+		a.put(x+c.text, y+height-1, c.measure, a.look.dim, "nobody has said anything yet")
+	}
 	rows = rows[max(0, len(rows)-height):]
 	for i, one := range rows {
 		y := y + height - len(rows) + i

@@ -76,12 +76,18 @@ func (a *app) entered(name string) {
 // refusedRoom says why a room cannot be entered, keeps what waited for it as
 // failed, and forgets a room that has gone.
 func (a *app) refusedRoom(name string, err error) {
-	a.say("#%s: %v", name, err)
 	var refused *client.Refused
 	if errors.As(err, &refused) {
 		a.st = a.st.FailUnposted(name, refused.Message)
 		a.st = a.st.Update(name, func(r *state.Room) { r.Place = 0 })
+		if refused.Code == comms.CodeNoRoom {
+			a.st = a.st.Forget(name)
+			a.join(a.st.Active)
+			a.say("there is no room #%s; /create %s makes it", name, name)
+			return
+		}
 	}
+	a.say("#%s: %v", name, err)
 }
 
 // submit gives the session what was written without one, in its order.
