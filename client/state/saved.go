@@ -28,6 +28,7 @@ type SavedRoom struct {
 	Read   uint64 `json:"read,omitempty"`
 	Level  string `json:"level,omitempty"`
 	Place  int    `json:"place,omitempty"`
+	About  string `json:"about,omitempty"`
 }
 
 // SavedMessage is a message whose fate is not known.
@@ -44,7 +45,11 @@ type SavedMessage struct {
 func (s State) Save() Saved {
 	saved := Saved{User: s.User, Active: s.Active, Rooms: map[string]SavedRoom{}, Inputs: s.Inputs}
 	for _, r := range s.Rooms {
-		if one := (SavedRoom{r.Joined || r.Joining || r.Place > 0, r.Draft.String(), r.Read, r.Level, r.Place}); one != (SavedRoom{}) {
+		one := SavedRoom{r.Joined || r.Joining || r.Place > 0, r.Draft.String(), r.Read, r.Level, r.Place, ""}
+		if r.Place > 0 {
+			one.About = r.Description
+		}
+		if one != (SavedRoom{}) {
 			saved.Rooms[r.Name] = one
 		}
 		for _, l := range r.Waiting {
@@ -66,7 +71,7 @@ func (s State) Restore(saved Saved) State {
 			continue // written by another hand
 		}
 		s = s.Update(name, func(r *Room) {
-			r.Draft, r.Read, r.Level, r.Place = NewInput(one.Draft), one.Read, one.Level, one.Place
+			r.Draft, r.Read, r.Level, r.Place, r.Description = NewInput(one.Draft), one.Read, one.Level, one.Place, one.About
 		})
 		if one.Joined {
 			s = s.Take(name) // of a file that has no places yet

@@ -30,7 +30,7 @@ func (s State) Status(r *Room) string {
 	}
 	switch {
 	case s.Offline != "":
-		parts = append(parts, fmt.Sprintf("offline, trying again: %s", s.Offline))
+		parts = append(parts, "offline: " + s.Offline)
 	case r.Link.State == client.LinkReconnecting:
 		since := int(s.Now.Sub(r.LinkSince).Seconds())
 		to := ""

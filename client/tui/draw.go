@@ -251,7 +251,10 @@ func (a *app) drawChat(w, h int) {
 }
 
 func (a *app) drawHeader(r *state.Room, w int) {
-	count := fmt.Sprintf("%d here ", r.Count)
+	count := ""
+	if r.Joined { // else nobody knows
+		count = fmt.Sprintf("%d here ", r.Count)
+	}
 	if w < narrow {
 		count = ""
 		unread, mentions, _ := a.st.Totals()

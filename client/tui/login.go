@@ -31,8 +31,9 @@ func (a *app) start(router, name string) {
 	}
 	a.st.Page, a.st.User = state.PageChat, name
 	a.openFirst()
-	a.login(router, name, func(err error) {
-		a.st.Offline = reason(err)
+	a.login(router, name, func(err error) { // the log has the reason, the line the consequence
+		a.opts.Logger.Info("log in", "err", err)
+		a.st.Offline = "no server answers at " + router
 	})
 }
 
@@ -135,6 +136,7 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 // whether there was one.
 func (a *app) openProfile(router, name string) bool {
 	var err error
+	router = strings.ReplaceAll(router, "localhost", "127.0.0.1") // the same place, as px up calls it
 	if a.profile, err = profile.Open(name + "@" + router); err != nil {
 		a.say("%v", err)
 	}
