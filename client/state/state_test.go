@@ -92,8 +92,8 @@ func TestHolesAreFoundAndFilled(t *testing.T) {
 		}
 		s = s.WithHistory("go", pageOf("go", 10, seqs...))
 	}
-	if _, _, ok := s.Room("go").Hole(); ok || !strings.Contains(s.Status(s.Room("go")), "#1-10, no gaps") {
-		t.Errorf("then: %s", s.Status(s.Room("go")))
+	if _, _, ok := s.Room("go").Hole(); ok || !strings.Contains(s.Status(s.Room("go"), false), "#1-10, no gaps") {
+		t.Errorf("then: %s", s.Status(s.Room("go"), false))
 	}
 }
 
@@ -143,7 +143,7 @@ func TestMarksEndAtStoredOrFailed(t *testing.T) {
 		t.Error("a mark flickers")
 	}
 	s.Now = s.Now.Add(time.Second)
-	if s.MarkShown(s.Room("go").Waiting[0]) != Queued || !strings.Contains(s.Status(s.Room("go")), "2 waiting") {
+	if s.MarkShown(s.Room("go").Waiting[0]) != Queued || !strings.Contains(s.Status(s.Room("go"), false), "2 waiting") {
 		t.Error("what waits for a second has no mark")
 	}
 	m := said("go", "ada", "a", 1)

@@ -114,46 +114,65 @@ func (a *app) drawConnect(w int) {
 	say(a.look.dim, "Enter connects · Esc quits · px up starts a cluster on this machine")
 }
 
+// helpColumn is where the help says what something does, from where on.
+const helpColumn = 19
+
 // helpLines are made from the bindings, so that they cannot be wrong.
-func (a *app) helpLines() (lines []string) {
+func (a *app) helpLines(width int) (lines []string) {
+	add := func(what, does string) {
+		indent := helpColumn
+		if width < 2*helpColumn+8 {
+			indent = 3 // below it: side by side there is no room
+			lines = append(lines, what)
+			what = ""
+		}
+		for i, line := range wrap(does, max(1, width-indent)) {
+			if i > 0 {
+				what = ""
+			}
+			lines = append(lines, fmt.Sprintf("%-*s%s", indent, what, line))
+		}
+	}
 	for _, act := range actions() {
 		if keys := a.keys.keysOf(act); len(keys) > 0 && act.does != "" {
-			lines = append(lines, fmt.Sprintf("%-18s %s", strings.Join(keys, " "), act.does))
+			add(strings.Join(keys, " "), act.does)
 		}
 	}
-	lines = append(lines, fmt.Sprintf("%-18s %s", "Alt-1 to Alt-9", "room by its place"), "")
+	add("Alt-1 to Alt-9", "room by its place")
+	lines = append(lines, "")
 	for _, c := range state.Commands {
 		name := "/" + c.Name
-		if len(c.Also) > 0 {
-			name += " /" + strings.Join(c.Also, " /")
+		for _, other := range c.Also {
+			if len(name)+len(other)+3 < helpColumn {
+				name += " /" + other
+			}
 		}
-		lines = append(lines, fmt.Sprintf("%-18s %s", name, strings.TrimSpace(c.Args+"  "+c.Does)))
+		add(name, strings.TrimSpace(c.Args+"  "+c.Does))
 	}
-	return append(lines, fmt.Sprintf("%-18s %s", "//text", "sends /text"), "",
-		"Marks on your own messages: · on its way   ✓ stored   ! failed",
-		fmt.Sprintf("You are %s, online for %s; router %s", a.st.User, a.st.Online(), oneLine(a.st.Router.Addr)))
+	add("//text", "sends /text")
+	lines = append(lines, "")
+	add("Marks on your own", "· on its way   ✓ stored   ! failed")
+	add("You are", fmt.Sprintf("%s, online for %s; router %s", a.st.User, a.st.Online(), oneLine(a.st.Router.Addr)))
+	return lines
 }
 
 func (a *app) drawHelp(w, h int) {
-	lines := a.helpLines()
-	column := 62
-	columns := max(1, (w-2)/column)
-	if columns == 1 {
-		column = w
-	}
+	column := min(62, w-2)
+	columns := max(1, (w-2)/max(1, column))
+	lines := a.helpLines(max(1, column-1))
 	rows := max(1, h-3)
-	a.helpTop = max(0, min(a.helpTop, (len(lines)+columns-1)/columns-rows))
 	perColumn := max(rows, (len(lines)+columns-1)/columns)
+	a.helpTop = max(0, min(a.helpTop, perColumn-rows))
 	a.put(2, 0, w-2, a.look.bold, "Help")
 	for i, line := range lines {
 		y := i%perColumn - a.helpTop
 		if y >= 0 && y < rows {
-			a.put(2+i/perColumn*column, 1+y, min(column-2, w-2), a.look.plain, line)
+			a.put(2+i/perColumn*column, 1+y, column-1, a.look.plain, line)
 		}
 	}
 	hint := "any key closes"
 	if perColumn > rows {
-		hint = "Up and Down scroll, any other key closes"
+		hint = "Up, Down scroll; other keys close"
 	}
 	a.put(2, h-1, w-2, a.look.dim, hint)
 }
@@ -234,6 +253,9 @@ func (a *app) drawChat(w, h int) {
 	a.rule(0, bottom, w, a.look.dim, counter)
 	if left > 0 && bottom > 0 {
 		a.canvas.set(left-1, bottom, 1, []rune{'┴'}, a.look.dim)
+	}
+	if right > 0 && bottom > 0 {
+		a.canvas.set(w-right, bottom, 1, []rune{'┴'}, a.look.dim)
 	}
 	if a.st.Overlay == state.OverlayPalette {
 		x := a.put(1, bottom+1, w-1, a.look.bold, "▸ ")
@@ -320,17 +342,19 @@ func (a *app) drawPeople(r *state.Room, x, width, bottom int) {
 
 func (a *app) drawPalette(w, bottom int) {
 	choices := a.st.Choices()
-	rows := min(len(choices), max(1, bottom-2))
+	rows := min(max(1, len(choices)), max(1, bottom-2))
 	first := max(0, min(a.st.Palette.Chosen-rows+1, len(choices)-rows))
 	a.rule(0, bottom-rows-1, w, a.look.dim, "rooms, people, commands")
-	for i := range rows {
+	for y := bottom - rows; y < bottom; y++ {
+		for x := range w {
+			a.canvas.set(x, y, 1, []rune{' '}, a.look.plain)
+		}
+	}
+	for i := range min(rows, len(choices)) {
 		c, y := choices[first+i], bottom-rows+i
 		style := a.look.plain
 		if first+i == a.st.Palette.Chosen {
 			style = a.look.chosen
-		}
-		for x := range w {
-			a.canvas.set(x, y, 1, []rune{' '}, a.look.plain)
 		}
 		x := a.put(3, y, min(24, w-3), style, oneLine(c.Name))
 		for _, m := range c.Marks { // why it fits
@@ -354,11 +378,25 @@ func (a *app) statusRows(r *state.Room, w, rows int) []string {
 		lines := wrap(a.st.Notice, width)
 		return lines[:max(1, min(len(lines), rows, maxNotice))]
 	}
-	text := a.st.Status(r)
+	text := a.st.Status(r, w < narrow)
+	hint := ""
 	if w < narrow {
-		text = strings.ReplaceAll(text, "Alt-A next", "Alt-K rooms")
+		hint = a.hint("palette", "rooms")
+	} else if _, _, rooms := a.st.Totals(); rooms > 0 {
+		hint = a.hint("next-unread", "next")
+	}
+	if with := strings.TrimPrefix(text+hint, " · "); uniseg.StringWidth(with) <= width {
+		text = with
 	}
 	return []string{shorten(oneLine(text), width)}
+}
+
+// hint names the key of an action, as it is bound.
+func (a *app) hint(name, does string) string {
+	if key := a.keyOf(name); key != "" {
+		return " · " + key + " " + does
+	}
+	return ""
 }
 
 const (

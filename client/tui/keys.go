@@ -119,6 +119,18 @@ type keyError struct{ key, text string }
 
 func (e *keyError) Error() string { return e.text }
 
+// keyOf is the first key of an action, "" if none is bound to it.
+func (a *app) keyOf(name string) string {
+	for _, act := range actions() {
+		if act.name == name {
+			if keys := a.keys.keysOf(act); len(keys) > 0 {
+				return keys[0]
+			}
+		}
+	}
+	return ""
+}
+
 // CheckKeys tells what is wrong first with a configuration's bindings, and where.
 func CheckKeys(c profile.Config) error {
 	_, err := bind(c.Keys)

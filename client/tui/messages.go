@@ -115,7 +115,11 @@ func (a *app) line(r *state.Room, l state.Line, above *state.Line, c columns) (r
 	}
 	if above != nil && l.Seq != 0 {
 		if seq := place(*above); l.Seq > seq+1 && seq > 0 {
-			rows = append(rows, row{rule: fmt.Sprintf("%d missing, asking for them", l.Seq-seq-1), style: a.look.warn})
+			what := "missing, asking for them"
+			if l.Seq > seq+state.Large {
+				what = "more between, loading as you scroll"
+			}
+			rows = append(rows, row{rule: fmt.Sprintf("%d %s", l.Seq-seq-1, what), style: a.look.warn})
 			a.sight = [2]uint64{seq + 1, l.Seq - 1}
 		}
 	}
@@ -154,7 +158,11 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 		base = a.look.mention
 	}
 	if l.Reason != "" {
-		text += "\n(" + oneLine(l.Reason) + "; /retry or /discard)"
+		again := "/retry"
+		if key := a.keyOf("retry"); key != "" {
+			again = key
+		}
+		text += "\n(" + oneLine(l.Reason) + "; " + again + " sends it again, /discard forgets it)"
 	}
 	for i, cells := range wrapCells(a.look.styled(text, base, l.Seq, a.st.Search), c.measure) {
 		one := row{cells: cells}

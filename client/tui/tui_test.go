@@ -108,7 +108,36 @@ func states() map[string]state.State {
 	notice.Notice = "#general is served by s2 at 127.0.0.1:4000, epoch 7"
 	search := chat()
 	search.Search = "joins"
+	names := chat().Tell("general", "3 here: ada bob mia")
+	longNotice := chat()
+	longNotice.Notice = "/home/ada/.config/positivity-exchange/client.toml, line 3: there is no setting \"colour\"; px client --print-config shows all"
+	offline := chat()
+	offline.Offline, offline.Now = "no server answers at localhost:8080", offline.Now.Add(time.Second)
+	limit := chat().Update("general", func(r *state.Room) { r.Draft = state.NewInput(strings.Repeat("many words ", 1450)) })
+	empty := chat().Apply(client.Joined{Room: "music", Users: []string{"ada"}, Count: 1}).Open("music")
+	manyRooms := chat()
+	for i := range 80 {
+		manyRooms = manyRooms.Apply(client.Joined{Room: fmt.Sprintf("room-%02d-with-a-long-name", i), Users: []string{"ada"}, Count: 1})
+	}
+	manyRooms = manyRooms.Open("room-70-with-a-long-name")
+	var crowd []string
+	for i := range 120 {
+		crowd = append(crowd, fmt.Sprintf("user-%03d-with-a-long-name", i))
+	}
+	people := chat().Apply(client.People{Room: "general", Users: crowd, Count: 120})
+	format := chat().Apply(said("general", "mia", "*bold* and `code` and 2*3*4, see https://example.org/a?b=c.\n```\nfunc main() {\n\tprintln(1)\n}\n```\nשלום and مرحبا stay readable", 5))
+	format = format.Apply(said("general", "a-name-that-is-longer-than-its-pl", "/me waves", 6))
+	jump := chat().WithHistory("general", comms.HistoryPage{Head: 50_000, Records: []comms.Record{said("general", "bob", "the newest", 50_000).Record}})
+	year := chat().WithHistory("general", comms.HistoryPage{Head: 5, Records: []comms.Record{{Kind: comms.KindMessage, Seq: 5, User: "bob", Time: noon.AddDate(-1, 0, 0).UnixMilli(), Content: "last year"}}})
+	rooms, nothing := unread, unread
+	rooms.Overlay = state.OverlayPalette
+	nothing.Overlay, nothing.Palette.Query = state.OverlayPalette, state.NewInput("zzz")
+	joining := chat().Open("music").Update("music", func(r *state.Room) { r.Joining = true })
+	folded := chat().Apply(client.Presence{Room: "general", Joined: []string{"a", "b", "c", "d", "e"}, Left: []string{"bob"}, Count: 7})
 	return map[string]state.State{
+		"names": names, "long-notice": longNotice, "offline": offline, "limit": limit, "empty": empty, "many-rooms": manyRooms, "people": people,
+		"format": format, "jump": jump, "year": year, "palette-rooms": rooms, "palette-nothing": nothing, "joining": joining, "folded": folded,
+		"busy": {Connect: state.Connect{Router: "localhost:8080", Name: "ada", Busy: true}},
 		"chat": chat(), "reconnecting": reconnecting, "failed": failed, "cut": chat().Apply(client.Cut{Room: "general", At: 2}), "draft": draft,
 		"unread": unread, "marker": marker, "hole": hole, "muted": quiet, "scrolled": scrolled, "palette": palette, "help": help, "preview": preview,
 		"bare": bare, "notice": notice, "search": search, "no-router": chat().Apply(client.RouterLink{Up: false, Addr: "localhost:8080"}),
