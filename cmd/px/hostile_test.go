@@ -2,6 +2,8 @@ package main
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -92,6 +94,7 @@ func (h *hostileServer) answer(command comms.Command) (events []comms.Event) {
 	case comms.SendMessage:
 		events := []comms.Event{comms.Presence{Room: c.Room, Joined: h.texts, Count: 9}}
 		for i, text := range h.texts {
+			events = append(events, comms.UserMessage{Room: "go", User: text, ID: text, Content: "@ada " + text, Seq: last + 1 + uint64(i), Epoch: 1, Time: 1_764_000_000_000}) // notified of
 			events = append(events, comms.UserMessage{Room: c.Room, User: text, ID: text, Content: "@ada " + text, Seq: last + 1 + uint64(i), Epoch: 1, Time: 1_764_000_000_000})
 		}
 		return append(events, comms.UserMessage{Room: c.Room, User: "ada", ID: c.ID, Content: c.Content, Seq: last + 1 + uint64(len(h.texts)), Epoch: 1, Time: 1_764_000_000_000})
@@ -127,7 +130,11 @@ func hostileTexts() []string {
 func TestHostileTextInARealTerminal(t *testing.T) {
 	term := newTerminal(t)
 	router := newHostileServer(t, hostileTexts())
-	w := term.client("ada", 80, 24, "--router", router, "--user", "ada")
+	config := filepath.Join(t.TempDir(), "client.toml")
+	if err := os.WriteFile(config, []byte("desktop = \"osc777\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := term.client("ada", 80, 24, "--router", router, "--user", "ada", "--config", config)
 	term.tmux("set-option", "-g", "set-clipboard", "on") // applications may write buffers
 	term.tmux("set-option", "-wg", "allow-passthrough", "on")
 	term.tmux("set-option", "-wg", "allow-rename", "on")
@@ -157,6 +164,10 @@ func TestHostileTextInARealTerminal(t *testing.T) {
 	}
 	w.see("history, whole", whole)
 	check("history")
+	w.line("/join go")
+	w.seeText(" #go")
+	w.keys("M-1")
+	w.see("general again", whole)
 	w.line("go on")
 	w.see("messages, whole", func(screen string) bool { return whole(screen) && strings.Contains(screen, "go on") })
 	check("messages")
@@ -177,6 +188,16 @@ func TestHostileTextInARealTerminal(t *testing.T) {
 	w.line("/names")
 	w.see("the names, whole", whole)
 	check("names")
+	plain := term.client("plain", 80, 24, "--plain", "--router", router, "--user", "ada")
+	plain.seeText("* you are in #general")
+	plain.line("go on") // a presence, messages
+	plain.see("an own line behind all of it", func(screen string) bool { return strings.Contains(screen, "#general ada: go on") })
+	if got := term.tmux("display-message", "-p", "-t", "plain", "#{pane_title}/#{window_name}/#{alternate_on}"); strings.Contains(got, "owned") || !strings.HasSuffix(got, "/0\n") {
+		t.Errorf("plain: title, name and screen are %q", got)
+	}
+	plain.keys("C-c")
+	plain.ended()
+	check("lines alone")
 	// What one copies oneself does reach the clipboard, and it alone.
 	w.line("/copy")
 	await(t, "the copy", func() bool {
