@@ -16,8 +16,10 @@ const previewFrom = 5
 func (a *app) input(e tcell.Event) {
 	switch e := e.(type) {
 	case *tcell.EventResize:
-		a.canvas.forget()
-		a.screen.Sync()
+		if w, h := e.Size(); w != a.canvas.width || h != a.canvas.height {
+			a.canvas.forget()
+			a.screen.Sync()
+		}
 	case *tcell.EventFocus:
 		a.st = a.st.Focus(e.Focused)
 	case *tcell.EventPaste:

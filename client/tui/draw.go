@@ -64,7 +64,6 @@ func (a *app) rule(x, y, width int, style tcell.Style, word string) {
 }
 
 func (a *app) draw() {
-	a.screen.HideCursor()
 	w, h := a.screen.Size()
 	a.canvas.begin(w, h)
 	switch {
@@ -90,7 +89,7 @@ func (a *app) drawConnect(w int) {
 		a.put(3, 3+i, w-3, a.look.dim, line.label)
 		x := a.put(12, 3+i, w-12, a.look.plain, oneLine(line.value))
 		if c.Field == i {
-			a.screen.ShowCursor(min(x, w-1), 3+i)
+			a.canvas.show(min(x, w-1), 3+i)
 		}
 	}
 	y := 6
@@ -164,14 +163,14 @@ func (a *app) drawChat(w, h int) {
 	if a.st.Overlay == state.OverlayPalette {
 		x := a.put(1, bottom+1, w-1, a.look.bold, "▸ ")
 		x = a.put(x, bottom+1, w-x, a.look.plain, oneLine(a.st.Palette.Query.String()))
-		a.screen.ShowCursor(min(x, w-1), bottom+1)
+		a.canvas.show(min(x, w-1), bottom+1)
 	} else {
 		a.put(1, bottom+1, w-1, a.look.name(a.st.User), prompt)
 		for i, line := range input {
 			a.put(from, bottom+1+i, w-from, a.look.plain, line)
 		}
 		row := min(len(before)-1-top, len(input)-1)
-		a.screen.ShowCursor(min(w-1, from+uniseg.StringWidth(before[len(before)-1])), bottom+1+max(0, row))
+		a.canvas.show(min(w-1, from+uniseg.StringWidth(before[len(before)-1])), bottom+1+max(0, row))
 	}
 	a.drawStatus(status, w, h)
 }

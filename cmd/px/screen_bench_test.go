@@ -102,7 +102,7 @@ func (p *pty) until(t testing.TB, text string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%q did not come: %q", text, p.out)
+			t.Fatalf("%q did not come: %q", text, p.out[max(0, len(p.out)-3000):])
 		}
 		<-time.After(time.Millisecond)
 	}
@@ -137,7 +137,7 @@ func fillRoom(b testing.TB, router, room string, n int) {
 		b.Fatal(err)
 	}
 	for i := range n {
-		if _, err := writer.Post(room, fmt.Sprint("message ", i+1)); err != nil {
+		if _, err := writer.Post(room, fmt.Sprintf("message-%06d", i+1)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -163,7 +163,7 @@ func BenchmarkClientStarts(b *testing.B) {
 	run := func(env []string) time.Duration {
 		start := time.Now()
 		p := onPty(b, env, "--router", router, "--user", "ada", "--room", "go")
-		p.until(b, fmt.Sprint("message ", messages))
+		p.until(b, fmt.Sprintf("message-%06d", messages))
 		took := time.Since(start)
 		p.quiet()
 		p.end()
@@ -196,7 +196,7 @@ func BenchmarkBytesPerMessage(b *testing.B) {
 	router := startRouter(b, dir).addr("client")
 	fillRoom(b, router, "go", 40)
 	p := onPty(b, homes(b), "--router", router, "--user", "ada", "--room", "go")
-	p.until(b, "message 40")
+	p.until(b, "message-000040")
 	p.quiet()
 	ctx := b.Context()
 	say := func(name string, writers ...string) {
