@@ -436,3 +436,24 @@ func TestOtherRoomsStaySmall(t *testing.T) {
 		t.Errorf("%d lines", len(r.Lines))
 	}
 }
+
+// TestScrollingStopsAboveAJump: a page further down must not skip what was
+// never loaded.
+func TestScrollingStopsAboveAJump(t *testing.T) {
+	var old, young []uint64
+	for i := uint64(1); i <= 20; i++ {
+		old, young = append(old, i), append(young, 50_000+i)
+	}
+	s := in("go").WithHistory("go", pageOf("go", 50_020, old...)).WithHistory("go", pageOf("go", 50_020, young...))
+	r := *s.Room("go")
+	r.ScrollTo(10)
+	if more := r.ScrollBy(-5); more != 0 || r.Lines[len(r.Lines)-1-r.Scroll].Seq != 15 {
+		t.Errorf("more %d, the bottom is %d", more, r.Lines[len(r.Lines)-1-r.Scroll].Seq)
+	}
+	if more := r.ScrollBy(-10); more != 21 || r.Lines[len(r.Lines)-1-r.Scroll].Seq != 20 {
+		t.Errorf("more from %d, the bottom is %d", more, r.Lines[len(r.Lines)-1-r.Scroll].Seq)
+	}
+	if r.ScrollBy(100); r.Lines[len(r.Lines)-1-r.Scroll].Seq != 1 {
+		t.Error("the start is not reached")
+	}
+}

@@ -69,9 +69,41 @@ func TestPastes(t *testing.T) {
 	if a.st.Overlay != state.OverlayNone || strings.Count(draft(), "line\n") != 29 {
 		t.Errorf("then: %q", draft())
 	}
+	// What an editor on another system copied ends its lines with CR and LF.
+	a.edit(func(in state.Input) state.Input { return in.Set("") })
+	a.input(tcell.NewEventPaste(true))
+	for _, key := range []tcell.Key{tcell.KeyEnter, tcell.KeyCtrlJ, tcell.KeyEnter, tcell.KeyCtrlJ, tcell.KeyCtrlJ} { // CR LF CR LF LF
+		a.input(tcell.NewEventKey(key, 0, tcell.ModNone))
+	}
+	a.input(tcell.NewEventKey(tcell.KeyRune, 'x', tcell.ModNone))
+	a.input(tcell.NewEventPaste(false))
+	if draft() != "\n\n\nx" {
+		t.Errorf("CR and LF: %q", draft())
+	}
 	before := draft()
 	paste(strings.Repeat("x", 1<<20))
 	if draft() != before || !strings.Contains(a.st.Notice, "1048576 bytes") {
 		t.Errorf("1 MiB: %d bytes, %q", len(draft()), a.st.Notice)
+	}
+}
+
+// TestWritingWithoutASession keeps what is written, in order, and what is
+// wrong with it is said at once.
+func TestWritingWithoutASession(t *testing.T) {
+	a, s := showing(t, 80, 24, chat())
+	defer s.Fini()
+	for _, text := range []string{"one", "//two", strings.Repeat("x", 20_000), "/fly", "/where"} {
+		a.edit(func(in state.Input) state.Input { return in.Set(text) })
+		a.input(tcell.NewEventKey(tcell.KeyEnter, 0, tcell.ModNone))
+		if bad := text != "one" && text != "//two"; bad != (a.st.Notice != "") {
+			t.Errorf("%.9q: %q", text, a.st.Notice)
+		}
+	}
+	var waiting []string
+	for _, l := range a.st.Current().Unposted() {
+		waiting = append(waiting, l.Text)
+	}
+	if strings.Join(waiting, "|") != "one|/two" {
+		t.Errorf("waiting: %q", waiting)
 	}
 }

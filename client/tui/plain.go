@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -131,8 +132,12 @@ func (p *plainClient) event(e client.Event) {
 			}
 		}
 	case client.Presence:
-		text := state.Line{Joined: e.Joined, Left: e.Left}.PresenceText()
-		p.say("* #%s: %s, %d here", e.Room, text, e.Count)
+		others := func(names []string) []string {
+			return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == p.st.User })
+		}
+		if text := (state.Line{Joined: others(e.Joined), Left: others(e.Left)}).PresenceText(); text != "" {
+			p.say("* #%s: %s, %d here", e.Room, text, e.Count)
+		}
 	case client.Cut:
 		p.say("* #%s: the store lost its end behind message %d", e.Room, e.At)
 	case client.SendFailed:

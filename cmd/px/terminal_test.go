@@ -312,3 +312,38 @@ func TestKilledWithAQueuedOutbox(t *testing.T) {
 		return false
 	})
 }
+
+// TestTerminalsOfAllKinds: windows of any size keep what was written; a broken
+// configuration is named with its line; what cannot draw gets lines.
+func TestTerminalsOfAllKinds(t *testing.T) {
+	term := newTerminal(t)
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	w := term.client("ada", 80, 24, "--router", router, "--user", "ada")
+	w.seeText("nobody has said anything yet")
+	w.typed("half a sentence")
+	for _, size := range [][2]string{{"1", "1"}, {"2", "2"}, {"7", "3"}, {"200", "50"}, {"40", "10"}} {
+		term.tmux("resize-window", "-t", "ada", "-x", size[0], "-y", size[1])
+		w.see("a window of "+size[0], func(screen string) bool {
+			if size[1] == "10" || size[1] == "50" {
+				return strings.Contains(screen, "half a sentence") && strings.Contains(screen, "? help")
+			}
+			return w.pid() > 0 // too small for anything: it lives on
+		})
+	}
+	w.line(", whole now")
+	w.see("the message", func(screen string) bool { return marks(screen, "✓") == 1 })
+	config := filepath.Join(dir, "client.toml")
+	if err := os.WriteFile(config, []byte("user = \"bob\"\ncolour = 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bob := term.client("bob", 80, 24, "--router", router, "--user", "bob", "--config", config)
+	bob.seeText("client.toml, line 2")
+	term.tmux("new-session", "-d", "-s", "dumb", "-x", "80", "-y", "24", "TERM=dumb exec "+binary+" client --router "+router+" --user eve")
+	dumb := &pane{term, "dumb"}
+	dumb.seeText("* you are in #general")
+	dumb.line("from a dumb one")
+	bob.seeText("eve from a dumb one")
+	w.seeText("from a dumb one")
+}
