@@ -231,9 +231,13 @@ func TestAnyStateDraws(t *testing.T) {
 			"joined": func(t *rapid.T) {
 				a.st = a.st.Apply(client.Joined{Room: room.Draw(t, "room"), Head: comms.Position{Seq: seq}})
 			},
-			"cut":   func(t *rapid.T) { a.apply(client.Cut{Room: room.Draw(t, "room"), At: seq / 2}) },
-			"left":  func(t *rapid.T) { a.apply(client.Left{Room: room.Draw(t, "room")}) },
-			"open":  func(t *rapid.T) { a.st = a.st.Open(room.Draw(t, "room")) },
+			"cut":  func(t *rapid.T) { a.apply(client.Cut{Room: room.Draw(t, "room"), At: seq / 2}) },
+			"left": func(t *rapid.T) { a.apply(client.Left{Room: room.Draw(t, "room")}) },
+			"open": func(t *rapid.T) { a.st = a.st.Open(room.Draw(t, "room")) },
+			"mouse": func(t *rapid.T) {
+				button := rapid.SampledFrom([]tcell.ButtonMask{tcell.Button1, tcell.WheelUp, tcell.WheelDown}).Draw(t, "button")
+				a.input(tcell.NewEventMouse(rapid.IntRange(0, 129).Draw(t, "x"), rapid.IntRange(0, 39).Draw(t, "y"), button, tcell.ModNone))
+			},
 			"focus": func(t *rapid.T) { a.input(tcell.NewEventFocus(rapid.Bool().Draw(t, "focused"))) },
 			"resize": func(t *rapid.T) {
 				s.SetSize(rapid.IntRange(1, 130).Draw(t, "width"), rapid.IntRange(1, 40).Draw(t, "height"))
