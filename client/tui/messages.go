@@ -24,7 +24,12 @@ type columns struct {
 	time, name, text, measure int // columns; measure is the text's width
 }
 
-func layout(width int) columns {
+// authorsOf is how many lines back authors count for the width of their column.
+const authorsOf = 200
+
+// layout gives names as much room as those who spoke lately need, so that it
+// changes only when somebody speaks.
+func layout(r *state.Room, user string, width int) columns {
 	c := columns{time: 6, name: 13}
 	if width < narrow-roomPane {
 		c = columns{name: 10} // no times in a narrow window
@@ -32,6 +37,14 @@ func layout(width int) columns {
 	if width < 30 {
 		c = columns{name: 6}
 	}
+	longest := uniseg.StringWidth(user)
+	for _, l := range r.Lines[max(0, len(r.Lines)-authorsOf):] {
+		if longest >= c.name-1 {
+			break
+		}
+		longest = max(longest, uniseg.StringWidth(oneLine(l.User)))
+	}
+	c.name = min(c.name, longest+1)
 	c.text = 1 + c.time + c.name
 	c.measure = max(1, min(width-c.text-3, maxMeasure))
 	return c
@@ -44,7 +57,7 @@ func (a *app) drawLines(r *state.Room, x, y, width, height int) {
 	if width < 8 || height < 1 {
 		return
 	}
-	c := layout(width)
+	c := layout(r, a.st.User, width)
 	rows := a.rows(r, c, height)
 	if len(rows) == 0 && r.Joined && r.Last == 0 {
 		a.put(x+c.text, y+height-1, c.measure, a.look.dim, "nobody has said anything yet")

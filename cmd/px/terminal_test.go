@@ -181,7 +181,7 @@ func TestFromFirstRunToFirstMessage(t *testing.T) {
 	w.seeText("nobody has said anything yet")
 	w.line("hello from a real terminal")
 	w.see("the first message, stored", func(screen string) bool {
-		return strings.Contains(screen, "ada hello from a real") && marks(screen, "✓") == 1
+		return strings.Contains(screen, "hello from a real") && marks(screen, "✓") == 1
 	})
 	var lines []string
 	for i := range 30 {
