@@ -34,7 +34,7 @@ func (s State) Status(r *Room, narrow bool) string {
 	case s.Offline != "" && narrow:
 		add("offline")
 	case s.Offline != "":
-		add("offline: %s", s.Offline)
+		// Below, behind what waits: this line may be cut.
 	case r.Link.State == client.LinkReconnecting && since >= 1: // a room's move is over before
 		to := ""
 		if r.Link.Shard != "" {
@@ -68,6 +68,9 @@ func (s State) Status(r *Room, narrow bool) string {
 		add("%d failed", failed)
 	} else if failed > 0 {
 		add("%d failed: /retry or /discard", failed)
+	}
+	if s.Offline != "" && !narrow {
+		add("offline: %s", s.Offline)
 	}
 	if r.Scroll > 0 {
 		add("%s below", count(r.Scroll, "line"))
