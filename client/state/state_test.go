@@ -1,14 +1,11 @@
 package state
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"positivity-exchange/client"
 	"positivity-exchange/comms"
@@ -137,28 +134,6 @@ func TestJoinsAndLeavesFold(t *testing.T) {
 	}
 }
 
-func TestMarksEndAtStoredOrFailed(t *testing.T) {
-	s := in("go").Posted("go", "1", "a").Posted("go", "2", "b")
-	if s.MarkShown(s.Room("go").Waiting[0]) != 0 {
-		t.Error("a mark flickers")
-	}
-	s.Now = s.Now.Add(time.Second)
-	if s.MarkShown(s.Room("go").Waiting[0]) != Queued || !strings.Contains(s.Status(s.Room("go"), false), "2 waiting") {
-		t.Error("what waits for a second has no mark")
-	}
-	m := said("go", "ada", "a", 1)
-	m.ID, m.Mine = "1", true
-	s = s.Apply(m).Apply(client.SendFailed{Room: "go", ID: "2", Err: errors.New("too long")})
-	r := s.Room("go")
-	if len(r.Waiting) != 1 || r.Waiting[0].Mark != Failed || r.Waiting[0].Reason != "too long" || r.Lines[0].Mark != Stored {
-		t.Errorf("%+v", r)
-	}
-	s, failed := s.Discard("go")
-	if len(failed) != 1 || failed[0].Text != "b" || len(s.Room("go").Waiting) != 0 {
-		t.Errorf("discarded %+v", failed)
-	}
-}
-
 func TestStoreThatLostItsEnd(t *testing.T) {
 	s := in("go").WithHistory("go", pageOf("go", 9, 7, 8, 9))
 	s = s.Apply(client.Joined{Room: "go", Head: comms.Position{Seq: 8}})
@@ -169,21 +144,6 @@ func TestStoreThatLostItsEnd(t *testing.T) {
 	s = s.Apply(said("go", "bob", "another nine", 9))
 	if r = s.Room("go"); r.Lines[len(r.Lines)-1].Text != "another nine" {
 		t.Errorf("%+v", r.Lines)
-	}
-}
-
-func TestSavedStateComesBack(t *testing.T) {
-	s := in("go").Apply(client.Joined{Room: "tea"})
-	s = s.Update("go", func(r *Room) { r.Draft, r.Level = NewInput("dra\nft"), NotifyMentions })
-	s = s.Posted("go", "id-1", "unsent").Remember("/join tea")
-	saved := s.Save()
-	back := State{Now: noon}.Restore(saved)
-	r := back.Room("go")
-	if r.Draft.String() != "dra\nft" || r.Level != NotifyMentions || len(r.Waiting) != 1 || r.Waiting[0].ID != "id-1" || !slices.Equal(back.Inputs, []string{"/join tea"}) {
-		t.Errorf("%+v", r)
-	}
-	if saved.Active != "go" || !saved.Rooms["tea"].Joined || saved.User != "ada" {
-		t.Errorf("%+v", saved)
 	}
 }
 
@@ -205,51 +165,6 @@ func TestWhatWasMissedIsNew(t *testing.T) {
 	}
 }
 
-func TestLinesOfInput(t *testing.T) {
-	for line, want := range map[string]Parsed{
-		"hello":         {Text: "hello"},
-		"//quit":        {Text: "/quit"},
-		"/quit":         {Command: "quit"},
-		"/q":            {Command: "quit"},
-		"/join  #tea ":  {Command: "join", Args: "#tea"},
-		"/me waves":     {Text: "/me waves"},
-		"/topic a b  c": {Command: "topic", Args: "a b  c"},
-	} {
-		if got, err := Parse(line); err != nil || got != want {
-			t.Errorf("%q: %+v, %v", line, got, err)
-		}
-	}
-	for _, line := range []string{"/fly", "/", "/me", "/ join"} {
-		if got, err := Parse(line); err == nil {
-			t.Errorf("%q is %+v", line, got)
-		}
-	}
-}
-
-func TestCompletion(t *testing.T) {
-	s := in("general").WithRooms([]comms.Room{{Name: "go"}, {Name: "games"}})
-	s = s.Apply(client.Presence{Room: "general", Joined: []string{"bea"}}).Apply(said("general", "bob", "hi", 1))
-	for text, want := range map[string][]string{
-		"b":         {"bob: ", "bea: ", "bob: "},
-		"hi b":      {"hi bob ", "hi bea "},
-		"hi @be":    {"hi @bea "},
-		"/jo":       {"/join "},
-		"see #ga":   {"see #games "},
-		":wave":     {"👋 "},
-		"zzz":       {"zzz"},
-		"/join g":   {"/join general", "/join games", "/join go"},
-		"/notify m": {"/notify mentions"},
-		"":          {""},
-	} {
-		in := NewInput(text)
-		for i, w := range want {
-			if in = s.Complete(in); in.String() != w {
-				t.Errorf("%q, Tab %d: %q, want %q", text, i+1, in.String(), w)
-			}
-		}
-	}
-}
-
 func TestPaletteFinds(t *testing.T) {
 	s := in("general").WithRooms([]comms.Room{{Name: "rust", Description: "Crabs"}, {Name: "go"}})
 	s = s.Apply(client.Presence{Room: "general", Joined: []string{"ruslan"}}).Apply(said("go", "bob", "ada!", 1))
@@ -264,50 +179,6 @@ func TestPaletteFinds(t *testing.T) {
 	s.Palette.Query = NewInput("/top")
 	if c := s.Choices(); len(c) != 1 || c[0].Name != "/topic" {
 		t.Errorf("/top: %+v", c)
-	}
-}
-
-func TestEmojiNamesBecomeSymbols(t *testing.T) {
-	for text, want := range map[string]string{
-		":wave: hi :nope: 12:30:45": "👋 hi :nope: 12:30:45", "a:b": "a:b", ":": ":", "(:wave:)": "(👋)", ":wave::wave:": "👋👋",
-		"x[1:b:2] std::b: :b:2 a:on:": "x[1:b:2] std::b: :b:2 a:on:", "`:wave:` :wave:": "`:wave:` 👋", "```\n:wave:\n```": "```\n:wave:\n```",
-	} {
-		if got := Emoji(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
-
-// TestAnyEditing does any sequence of edits: the cursor stays inside, at a
-// cluster's edge, and undo leads back to where it began.
-func TestAnyEditing(t *testing.T) {
-	moves := []func(Input) Input{
-		Input.Home, Input.End, Input.WordLeft, Input.WordRight, Input.KillLeft, Input.KillRight, Input.KillWord, Input.KillWordLeft, Input.KillWordRight, Input.Yank, Input.Swap, Input.Undo,
-		func(in Input) Input { return in.Move(-1) }, func(in Input) Input { return in.Move(1) },
-		func(in Input) Input { return in.Delete(-1) }, func(in Input) Input { return in.Delete(1) },
-		func(in Input) Input { in, _ = in.Vertical(-1); return in }, func(in Input) Input { in, _ = in.Vertical(1); return in },
-		func(in Input) Input { return in.Recall([]string{"one", "two"}, 1) }, func(in Input) Input { return in.Recall([]string{"one", "two"}, -1) },
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		in := Input{}
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			if rapid.Bool().Draw(t, "write") {
-				in = in.Insert(rapid.SampledFrom([]string{"a", " ", "\n", "é", "👩‍👩‍👧", "日本", "e\u0301", "word"}).Draw(t, "text"))
-			} else {
-				in = rapid.SampledFrom(moves).Draw(t, "move")(in)
-			}
-			if in.cursor < 0 || in.cursor > len(in.text) || in.Before()+in.text[in.cursor:] != in.text {
-				t.Fatalf("cursor %d in %q", in.cursor, in.text)
-			}
-		}
-	})
-	in := NewInput("")
-	for _, w := range []string{"one ", "two ", "three"} {
-		in = in.Insert(w)
-	}
-	in = in.KillWord().Undo().Undo().Undo()
-	if in.String() != "one " {
-		t.Errorf("undone to %q", in.String())
 	}
 }
 
@@ -353,32 +224,6 @@ func TestARoomThatDoesNotExist(t *testing.T) {
 	}
 }
 
-// TestFailedMessagesSurvive: what was refused can be sent again tomorrow.
-func TestFailedMessagesSurvive(t *testing.T) {
-	s := in("go").Posted("go", "1", "unlucky").Apply(client.SendFailed{Room: "go", ID: "1", Err: errors.New("refused")})
-	r := State{Now: noon}.Restore(s.Save()).Room("go")
-	if len(r.Waiting) != 1 || r.Waiting[0].Mark != Failed || r.Waiting[0].Reason != "refused" {
-		t.Errorf("%+v", r.Waiting)
-	}
-}
-
-// TestMessagesWithoutASession wait, in order, and are given over once.
-func TestMessagesWithoutASession(t *testing.T) {
-	s := in("go").Queue("go", "1", "a").Queue("go", "2", "b")
-	var ids []string
-	for _, l := range s.Room("go").Unposted() {
-		ids = append(ids, l.ID)
-		s = s.Submitted("go", l.ID, 7)
-	}
-	if !slices.Equal(ids, []string{"1", "2"}) || len(s.Room("go").Unposted()) != 0 || s.Room("go").Waiting[0].Seen != 7 {
-		t.Errorf("%v, then %+v", ids, s.Room("go").Waiting)
-	}
-	s = s.Queue("go", "3", "c").FailUnposted("go", "no such room")
-	if w := s.Room("go").Waiting; w[1].Mark != Queued || w[2].Mark != Failed || w[2].Reason != "no such room" {
-		t.Errorf("%+v", w)
-	}
-}
-
 // TestMentionsOfAnAbsenceCount: they come as a page of history.
 func TestMentionsOfAnAbsenceCount(t *testing.T) {
 	s := State{User: "ada", Now: noon}.Restore(Saved{User: "ada", Active: "go", Rooms: map[string]SavedRoom{"go": {Read: 1}, "tea": {Read: 5}}})
@@ -388,38 +233,6 @@ func TestMentionsOfAnAbsenceCount(t *testing.T) {
 	s = s.WithHistory("tea", p)
 	if r := s.Room("tea"); r.Unread != 3 || r.Mentions != 1 || r.Badge() != "@1" {
 		t.Errorf("%d unread, %d mentions", r.Unread, r.Mentions)
-	}
-}
-
-func TestEditingAsReadlineDoes(t *testing.T) {
-	s := in("go").Apply(client.Joined{Room: "tea"})
-	text := func() string { return s.Current().Draft.String() }
-	do := func(f func(Input) Input) { s = s.Edit(f) }
-	for _, c := range "one two three" {
-		do(func(in Input) Input { return in.Insert(string(c)) })
-	}
-	do(Input.KillWord)
-	do(Input.KillWord)
-	if text() != "one " {
-		t.Fatalf("%q", text())
-	}
-	s = s.Open("tea") // what was cut in one room is pasted in another
-	if do(Input.Yank); text() != "two three" {
-		t.Errorf("pasted %q: cuts in a row are one", text())
-	}
-	s = s.Open("go")
-	do(Input.Undo)
-	do(Input.Undo)
-	if do(Input.Undo); text() != "one two " {
-		t.Errorf("undone to %q: a word is one change", text())
-	}
-	// An old line, even a changed one, does not cost what was being written.
-	do(func(in Input) Input { return in.Set("unsaid") })
-	do(func(in Input) Input { return in.Recall([]string{"old"}, 1) })
-	do(func(in Input) Input { return in.Insert("er") })
-	do(Input.Undo)
-	if do(Input.Undo); text() != "unsaid" {
-		t.Errorf("undone to %q", text())
 	}
 }
 

@@ -33,7 +33,7 @@ func (a *app) start(router, name string) {
 	a.openFirst()
 	a.login(router, name, func(err error) { // the log has the reason, the line the consequence
 		a.opts.Logger.Info("log in", "err", err)
-		a.st.Offline = "no server answers at " + router
+		a.st.Offline = "no server at " + router
 	})
 }
 

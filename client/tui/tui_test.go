@@ -112,7 +112,7 @@ func states() map[string]state.State {
 	longNotice := chat()
 	longNotice.Notice = "/home/ada/.config/positivity-exchange/client.toml, line 3: there is no setting \"colour\"; px client --print-config shows all"
 	offline := chat()
-	offline.Offline, offline.Now = "no server answers at localhost:8080", offline.Now.Add(time.Second)
+	offline.Offline, offline.Now = "no server at localhost:8080", offline.Now.Add(time.Second)
 	limit := chat().Update("general", func(r *state.Room) { r.Draft = state.NewInput(strings.Repeat("many words ", 1450)) })
 	empty := chat().Apply(client.Joined{Room: "music", Users: []string{"ada"}, Count: 1}).Open("music")
 	manyRooms := chat()

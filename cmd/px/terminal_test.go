@@ -268,7 +268,7 @@ func TestKilledWithAQueuedOutbox(t *testing.T) {
 
 	w = term.client("again", 80, 24, args...)
 	w.see("history without a server", func(screen string) bool {
-		return strings.Contains(screen, "stored before") && strings.Contains(screen, "offline: no server answers")
+		return strings.Contains(screen, "stored before") && strings.Contains(screen, "offline: no server at")
 	})
 	for i := range 3 {
 		w.line(fmt.Sprint("queued ", i+1))
