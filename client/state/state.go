@@ -194,13 +194,25 @@ func (s State) Take(name string) State {
 
 // WithRooms adds rooms to the list, or changes their descriptions.
 func (s State) WithRooms(rooms []comms.Room) State {
+	known := make(map[string]int, len(s.Rooms))
+	for i, r := range s.Rooms {
+		known[r.Name] = i
+	}
+	list := slices.Clone(s.Rooms)
 	for _, room := range rooms {
 		if comms.CheckRoomName(room.Name) != nil {
 			continue // a server's nonsense
 		}
-		s = s.Update(room.Name, func(r *Room) { r.Description = room.Description })
+		i, ok := known[room.Name]
+		if !ok {
+			i, known[room.Name] = len(list), len(list)
+			list = append(list, &Room{Name: room.Name})
+		}
+		r := *list[i]
+		r.Description = room.Description
+		list[i] = &r
 	}
-	s.Rooms = sorted(s.Rooms)
+	s.Rooms = sorted(list)
 	return s
 }
 

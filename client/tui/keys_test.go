@@ -107,3 +107,19 @@ func TestWritingWithoutASession(t *testing.T) {
 		t.Errorf("waiting: %q", waiting)
 	}
 }
+
+func TestGoingToAPlace(t *testing.T) {
+	a, s := showing(t, 80, 24, chat())
+	defer s.Fini()
+	a.draw()
+	for where, want := range map[string]string{"1": "", "#2": "", "9": "no connection", "2026-11-23": "no connection", "yesterday": "a message's number", "": "a message's number"} {
+		a.st.Notice = ""
+		if a.goTo(where); want == "" && a.st.Notice != "" || !strings.Contains(a.st.Notice, want) {
+			t.Errorf("%q: %q", where, a.st.Notice)
+		}
+	}
+	a.st = a.st.Open("music")
+	if a.goTo("2026-11-23"); !strings.Contains(a.st.Notice, "nothing has been said") {
+		t.Errorf("an empty room: %q", a.st.Notice)
+	}
+}

@@ -223,14 +223,17 @@ func (a *app) goTo(where string) {
 		a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq + uint64(max(0, a.shown/2))) })
 		return
 	}
-	if s == nil {
-		a.say("there is no connection to load it by")
-		return
-	}
 	day, dayErr := time.ParseInLocation("2006-01-02", where, time.Local)
 	seq, seqErr := parseSeq(where)
-	if dayErr != nil && seqErr != nil {
+	switch {
+	case dayErr != nil && seqErr != nil:
 		a.say("/goto takes a message's number or a day as 2026-11-24")
+		return
+	case last == 0:
+		a.say("nothing has been said in #%s yet", name)
+		return
+	case s == nil:
+		a.say("there is no connection to load it by")
 		return
 	}
 	a.effect(func(ctx context.Context) func() {
@@ -297,21 +300,32 @@ func (a *app) search(text string) {
 	a.say("no older message on hand has %q; PgUp loads more", a.st.Search)
 }
 
+// maxListed is how many rooms are listed at once; a prefix finds the others.
+const maxListed = 2000
+
 func (a *app) listRooms(prefix string) {
 	s := a.session
 	if s == nil {
 		return
 	}
 	a.effect(func(ctx context.Context) func() {
-		list, err := s.Rooms(ctx, comms.ListRooms{Prefix: prefix})
-		return func() {
+		var rooms []comms.Room
+		q := comms.ListRooms{Prefix: prefix}
+		more := true
+		for more && len(rooms) < maxListed {
+			list, err := s.Rooms(ctx, q)
 			if err != nil {
-				a.say("%v", err)
-				return
+				return func() { a.say("%v", err) }
 			}
-			a.st = a.st.WithRooms(list.Rooms)
-			if prefix != "" {
-				a.say("%d rooms begin with %s", len(list.Rooms), prefix)
+			rooms = append(rooms, list.Rooms...)
+			q.After, more = list.Next, list.Next != ""
+		}
+		return func() {
+			a.st = a.st.WithRooms(rooms)
+			if more {
+				a.say("there are more than %d rooms: /list PREFIX finds those of a prefix", len(rooms))
+			} else if prefix != "" {
+				a.say("%d rooms begin with %s", len(rooms), prefix)
 			}
 		}
 	})
