@@ -116,7 +116,7 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 		if err := profile.SetLastUser(name); err != nil {
 			a.opts.Logger.Warn("keep the name", "err", err)
 		}
-		if a.profile == nil { // a guest has none: his name is another the next time
+		if a.profileOf != name+"@"+router { // a guest has none: his name is another the next time
 			a.openProfile(router, name)
 		}
 	}
@@ -135,6 +135,15 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 // openProfile takes what the last visit left into the state, and reports
 // whether there was one.
 func (a *app) openProfile(router, name string) bool {
+	if a.profile != nil { // somebody else's: the connect page was answered anew
+		a.save(true)
+		if err := a.profile.Close(); err != nil {
+			a.opts.Logger.Warn("close the profile", "err", err)
+		}
+		a.st.Rooms, a.st.Active, a.st.Previous, a.st.Inputs = nil, "", "", nil
+		clear(a.cachedAt)
+	}
+	a.profileOf, a.saved, a.st.User = name+"@"+router, "", name
 	var err error
 	router = strings.ReplaceAll(router, "localhost", "127.0.0.1") // the same place, as px up calls it
 	if a.profile, err = profile.Open(name + "@" + router); err != nil {

@@ -94,3 +94,27 @@ func (o *opened) Init() error {
 	defer close(o.opened)
 	return o.SimulationScreen.Init()
 }
+
+// TestAnotherNameOpensAnotherProfile: what one wrote must not become the next
+// one's.
+func TestAnotherNameOpensAnotherProfile(t *testing.T) {
+	dir := t.TempDir()
+	for _, v := range []string{"XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"} {
+		t.Setenv(v, filepath.Join(dir, v))
+	}
+	a, s := showing(t, 80, 24, state.State{})
+	defer s.Fini()
+	if a.openProfile("r:1", "ada") {
+		t.Error("there was a visit before the first")
+	}
+	a.st = a.st.Open("go").Edit(func(in state.Input) state.Input { return in.Set("ada's secret") })
+	if a.openProfile("r:1", "bob") || len(a.st.Rooms) != 0 || a.st.User != "bob" {
+		t.Errorf("bob has %d rooms, as %s", len(a.st.Rooms), a.st.User)
+	}
+	if !a.openProfile("r:1", "ada") || a.st.Room("go").Draft.String() != "ada's secret" {
+		t.Error("ada's draft is gone")
+	}
+	if err := a.profile.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

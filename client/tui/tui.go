@@ -41,18 +41,19 @@ const (
 
 // app is the program; its fields belong to the one UI goroutine.
 type app struct {
-	opts    Options
-	screen  tcell.Screen
-	canvas  canvas
-	look    theme
-	keys    bindings
-	session *client.Session
-	events  <-chan client.Event // of the session
-	profile *profile.Profile
-	st      state.State
-	saved   string // what was saved last, to compare
-	savedAt time.Time
-	title   string
+	opts      Options
+	screen    tcell.Screen
+	canvas    canvas
+	look      theme
+	keys      bindings
+	session   *client.Session
+	events    <-chan client.Event // of the session
+	profile   *profile.Profile
+	profileOf string // name@router
+	st        state.State
+	saved     string // what was saved last, to compare
+	savedAt   time.Time
+	title     string
 
 	ids       *comms.IDSource // of messages that no session has taken yet
 	cachedAt  map[string]cachedRoom
