@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ type Config struct {
 	Keys     map[string]string   `toml:"keys"`     // key -> action; "none" unbinds
 	Profiles map[string]Profiled `toml:"profiles"` // other users, routers
 	quiet    [2]int              // minutes of the day
+	path     string
+	text     string // of the file, to name lines by
 }
 
 // Profiled overrides the top of the file where it is named with --profile.
@@ -64,21 +67,46 @@ func LoadConfig(path string) (Config, error) {
 		return defaults, fmt.Errorf("configuration: %w", err)
 	}
 	c := defaults
+	c.path, c.text = path, string(b)
 	meta, err := toml.Decode(string(b), &c)
 	if err != nil {
 		var parse toml.ParseError
 		if errors.As(err, &parse) {
-			return defaults, fmt.Errorf("%s, line %d: %s", path, parse.Position.Line, parse.Message)
+			return defaults, fmt.Errorf("%s, line %d: %s", path, parse.Position.Line, cmp.Or(parse.Message, parse.Error()))
 		}
 		return defaults, fmt.Errorf("%s: %w", path, err)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return defaults, fmt.Errorf("%s: there is no setting %q; px client --print-config shows all", path, unknown[0].String())
+		return defaults, fmt.Errorf("%s: there is no setting %q; px client --print-config shows all", c.Where(unknown[0]...), unknown[0].String())
 	}
 	if err := c.check(); err != nil {
-		return defaults, fmt.Errorf("%s: %w", path, err)
+		return defaults, err
 	}
 	return c, nil
+}
+
+// Where names the file and the line of a setting: the tables it is in and its
+// name.
+func (c Config) Where(setting ...string) string {
+	if len(setting) == 0 {
+		return c.path
+	}
+	want, table := strings.Join(setting[:len(setting)-1], "."), ""
+	for i, line := range strings.Split(c.text, "\n") {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			table, _, _ = strings.Cut(strings.Trim(line, "["), "]")
+			if table = strings.ReplaceAll(table, `"`, ""); table == strings.Join(setting, ".") {
+				return fmt.Sprintf("%s, line %d", c.path, i+1)
+			}
+			continue
+		}
+		name, _, ok := strings.Cut(line, "=")
+		if ok && table == want && strings.Trim(strings.TrimSpace(name), `"'`) == setting[len(setting)-1] {
+			return fmt.Sprintf("%s, line %d", c.path, i+1)
+		}
+	}
+	return c.path
 }
 
 func (c *Config) check() error {
@@ -88,7 +116,7 @@ func (c *Config) check() error {
 				return nil
 			}
 		}
-		return fmt.Errorf("%s = %q: use %s", name, value, strings.Join(allowed, ", "))
+		return fmt.Errorf("%s: %s = %q: use %s", c.Where(name), name, value, strings.Join(allowed, ", "))
 	}
 	if err := errors.Join(
 		oneOf("theme", c.Theme, "auto", "light", "rich", "mono"),
@@ -103,7 +131,7 @@ func (c *Config) check() error {
 	for i, text := range []string{from, to} {
 		at, err := time.Parse("15:04", strings.TrimSpace(text))
 		if err != nil || !ok {
-			return fmt.Errorf("quiet = %q: write it as 22:00-07:00", c.Quiet)
+			return fmt.Errorf("%s: quiet = %q: write it as 22:00-07:00", c.Where("quiet"), c.Quiet)
 		}
 		c.quiet[i] = at.Hour()*60 + at.Minute()
 	}

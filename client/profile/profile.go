@@ -32,6 +32,7 @@ type Profile struct {
 	dir, cache string
 	lock       *os.File
 	readOnly   bool
+	broken     map[string]bool // rooms whose file is left as it is
 }
 
 // Home is a base directory of the XDG specification, below HOME if not set.
@@ -113,22 +114,26 @@ type room struct {
 
 func (p *Profile) roomPath(name string) string { return filepath.Join(p.cache, name+".json") }
 
-// LoadRoom reads the end of a room as it was shown last; a broken cache is
-// none, since the servers have all of it.
-func (p *Profile) LoadRoom(name string) (records []comms.Record, head uint64) {
+// LoadRoom reads the end of a room as it was shown last. After an error nothing
+// is saved over the file.
+func (p *Profile) LoadRoom(name string) (records []comms.Record, head uint64, err error) {
 	if comms.CheckRoomName(name) != nil {
-		return nil, 0
+		return nil, 0, nil
 	}
 	var file room
-	if read(p.roomPath(name), &file, func() int { return file.Version }) != nil {
-		return nil, 0
+	if err := read(p.roomPath(name), &file, func() int { return file.Version }); err != nil {
+		if p.broken == nil {
+			p.broken = map[string]bool{}
+		}
+		p.broken[name] = true
+		return nil, 0, fmt.Errorf("%w (it is left as it is; the servers have what it had)", err)
 	}
-	return file.Records, file.Head
+	return file.Records, file.Head, nil
 }
 
 // SaveRoom keeps the end of a room.
 func (p *Profile) SaveRoom(name string, records []comms.Record, head uint64) error {
-	if p.readOnly || comms.CheckRoomName(name) != nil {
+	if p.readOnly || p.broken[name] || comms.CheckRoomName(name) != nil {
 		return nil
 	}
 	return write(p.roomPath(name), room{version, head, records})

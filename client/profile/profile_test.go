@@ -53,8 +53,8 @@ func TestSavedComesBack(t *testing.T) {
 	if saved, err := p.Load(); err != nil || !reflect.DeepEqual(saved, want) {
 		t.Errorf("got %+v, %v", saved, err)
 	}
-	if got, head := p.LoadRoom("go"); !reflect.DeepEqual(got, records) || head != 3 {
-		t.Errorf("got %+v, %d", got, head)
+	if got, head, err := p.LoadRoom("go"); !reflect.DeepEqual(got, records) || head != 3 || err != nil {
+		t.Errorf("got %+v, %d, %v", got, head, err)
 	}
 }
 
@@ -62,7 +62,7 @@ func TestBrokenFilesAreNamedAndKept(t *testing.T) {
 	home(t)
 	for name, c := range map[string]struct{ text, want string }{
 		"broken":     {"{\n\"version\": 1,\n nonsense", "line 3"},
-		"other type": {"{\"version\": 1,\n\"inputs\": 7}", "line 2"},
+		"other type": {"{\"version\": 1,\n\"records\": 7, \"inputs\": 7}", "line 2"},
 		"the future": {`{"version": 99}`, "version 99"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,8 +86,16 @@ func TestBrokenFilesAreNamedAndKept(t *testing.T) {
 			if err := os.WriteFile(p.roomPath("go"), []byte(c.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if records, _ := p.LoadRoom("go"); records != nil {
-				t.Errorf("a broken cache gave %v", records)
+			records, _, err := p.LoadRoom("go")
+			if records != nil || err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), p.roomPath("go")) {
+				t.Errorf("a broken cache gave %v, %v", records, err)
+			}
+			p.readOnly = false // as if the other file were whole
+			if err := p.SaveRoom("go", []comms.Record{{Seq: 1}}, 1); err != nil {
+				t.Fatal(err)
+			}
+			if b, err := os.ReadFile(p.roomPath("go")); err != nil || string(b) != c.text {
+				t.Errorf("the cache was overwritten: %q, %v", b, err)
 			}
 		})
 	}
@@ -102,10 +110,13 @@ func TestConfiguration(t *testing.T) {
 	path := filepath.Join(dir, "client.toml")
 	for name, bad := range map[string]struct{ text, want string }{
 		"syntax":          {"user = \"a\"\nrouter = = 3\n", "line 2"},
-		"unknown setting": {"users = \"a\"\n", `"users"`},
-		"bad theme":       {"theme = \"pink\"\n", "pink"},
-		"bad hours":       {"quiet = \"late\"\n", "22:00-07:00"},
-		"wrong type":      {"mouse = 3\n", "mouse"},
+		"unknown setting": {"users = \"a\"\n", `line 1: there is no setting "users"`},
+		"unknown table":   {"\n[colours]\nred = 1\n", `line 2: there is no setting "colours`},
+		"bad profile":     {"[profiles.work]\nnick = \"a\"\n", "line 2"},
+		"bad theme":       {"bell = true\ntheme = \"pink\"\n", "line 2: theme"},
+		"bad hours":       {"\n\nquiet = \"late\"\n", "line 3: quiet"},
+		"wrong type":      {"\nmouse = 3\n", "line 2"},
+		"not UTF-8":       {"\nuser = \"\xff\"\n", "line 2"},
 	} {
 		if err := os.WriteFile(path, []byte(bad.text), 0o600); err != nil {
 			t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 func (s State) Apply(e client.Event) State {
 	switch e := e.(type) {
 	case client.Joined:
-		return s.Update(e.Room, func(r *Room) {
+		return s.Take(e.Room).Update(e.Room, func(r *Room) {
 			if e.Head.Seq < r.Last {
 				r.cut(e.Head.Seq, s.Now) // the disk remembers what the store has lost
 			}
@@ -26,14 +26,14 @@ func (s State) Apply(e client.Event) State {
 			case r.Read == 0:
 				r.Read = r.Last // at a first visit all that was before counts as read
 			case missed > 0 && r.Name == s.Active:
-				r.Marker = r.Read
+				r.mark()
 				r.read()
 			default:
 				r.Unread = int(missed)
 			}
 		})
 	case client.Left:
-		return s.Update(e.Room, func(r *Room) { r.Joined, r.Users, r.Count = false, nil, 0 })
+		return s.Update(e.Room, func(r *Room) { r.Joined, r.Users, r.Count, r.Place, r.Unread, r.Mentions = false, nil, 0, 0, 0, 0 })
 	case client.Message:
 		return s.message(e)
 	case client.Presence:
@@ -75,7 +75,11 @@ func (s State) message(e client.Message) State {
 		if r.index(e.Seq) >= 0 {
 			return // a page of history brought it already
 		}
-		r.add(line(e.Record, e.User == s.User, s.Now))
+		keep := maxOther
+		if r.Name == s.Active {
+			keep = maxLines
+		}
+		r.add(line(e.Record, e.User == s.User, s.Now), keep)
 		if e.Kind == comms.KindTopic {
 			r.Description = e.Content
 		}
@@ -91,8 +95,9 @@ func (s State) message(e client.Message) State {
 	})
 }
 
-// add appends a line and keeps the place of who has scrolled up.
-func (r *Room) add(l Line) {
+// add appends a line and keeps the place of who has scrolled up, else at most
+// keep lines.
+func (r *Room) add(l Line, keep int) {
 	at := len(r.Lines)
 	for at > 0 && r.Lines[at-1].place() > l.place() {
 		at-- // a server that sends out of order
@@ -105,8 +110,8 @@ func (r *Room) add(l Line) {
 	r.Last = max(r.Last, l.Seq)
 	if r.Scroll > 0 {
 		r.Scroll++
-	} else if len(r.Lines) > maxLines {
-		r.Lines = r.Lines[len(r.Lines)-maxLines:]
+	} else if len(r.Lines) > keep+keep/10 {
+		r.Lines = slices.Clone(r.Lines[len(r.Lines)-keep:]) // what is cut off is free
 	}
 }
 
@@ -122,10 +127,51 @@ func line(rec comms.Record, mine bool, now time.Time) Line {
 	return l
 }
 
-// Posted notes an own message that is on its way.
-func (s State) Posted(room, id, text string) State {
+// Queue notes an own message that no session has taken yet.
+func (s State) Queue(room, id, text string) State {
 	return s.Update(room, func(r *Room) {
 		r.Waiting = append(slices.Clone(r.Waiting), Line{User: s.User, ID: id, Text: text, Time: s.Now, Mine: true, Mark: Queued, Since: s.Now, Seen: r.Last})
+	})
+}
+
+// Posted notes an own message that is on its way.
+func (s State) Posted(room, id, text string) State {
+	s = s.Queue(room, id, text)
+	return s.Submitted(room, id, s.Room(room).Last)
+}
+
+// Unposted lists what is to be given to a session, oldest first.
+func (r *Room) Unposted() (lines []Line) {
+	for _, l := range r.Waiting {
+		if l.Mark == Queued && !l.Posted {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// Submitted notes that a session has taken a message, when its room's newest
+// record was seen.
+func (s State) Submitted(room, id string, seen uint64) State {
+	return s.Update(room, func(r *Room) {
+		r.Waiting = slices.Clone(r.Waiting)
+		for i := range r.Waiting {
+			if r.Waiting[i].ID == id {
+				r.Waiting[i].Posted, r.Waiting[i].Seen = true, seen
+			}
+		}
+	})
+}
+
+// FailUnposted marks what no session would take.
+func (s State) FailUnposted(room, reason string) State {
+	return s.Update(room, func(r *Room) {
+		r.Waiting = slices.Clone(r.Waiting)
+		for i := range r.Waiting {
+			if l := &r.Waiting[i]; l.Mark == Queued && !l.Posted {
+				l.Mark, l.Reason = Failed, reason
+			}
+		}
 	})
 }
 
@@ -209,7 +255,7 @@ func (r *Room) fold(joined, left []string, now time.Time) {
 		r.Lines[n-1] = l
 		return
 	}
-	r.add(Line{Kind: LinePresence, After: r.Last, Time: now, Joined: joined, Left: left})
+	r.add(Line{Kind: LinePresence, After: r.Last, Time: now, Joined: joined, Left: left}, maxLines)
 }
 
 // PresenceText says who came and went: names if few, else numbers.

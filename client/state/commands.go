@@ -15,12 +15,12 @@ type Command struct {
 
 // Commands are all slash commands, in the order of the help.
 var Commands = []Command{
-	{"join", "ROOM", "open a room", []string{"j"}},
-	{"part", "", "leave the room", []string{"leave"}},
+	{"join", "ROOM", "open a room", []string{"j", "go", "buffer"}},
+	{"part", "", "leave the room", []string{"leave", "close"}},
 	{"create", "ROOM [DESCRIPTION]", "make a room and open it", nil},
 	{"list", "[PREFIX]", "find rooms", nil},
-	{"topic", "[TEXT]", "show or set the description", nil},
-	{"names", "", "who is here", nil},
+	{"topic", "[TEXT]", "show or set the description", []string{"t"}},
+	{"names", "", "who is here", []string{"n", "who"}},
 	{"me", "TEXT", "say what you do", nil},
 	{"msg", "#ROOM TEXT", "speak in another room", nil},
 	{"search", "[TEXT]", "mark a text and go to the newest place; again: the one before", nil},
@@ -33,7 +33,7 @@ var Commands = []Command{
 	{"where", "", "which shard serves the room", nil},
 	{"whoami", "", "name, time online, usage", nil},
 	{"help", "", "keys and commands", nil},
-	{"quit", "", "end the client", []string{"q", "exit"}},
+	{"quit", "", "end the client; what is written stays", []string{"q", "exit"}},
 }
 
 // Parsed is what a line of input means: either text to send, or a command.

@@ -3,6 +3,8 @@ package state
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/kyokomi/emoji/v2"
 )
@@ -27,7 +29,8 @@ func (s State) Complete(in Input) Input {
 	if word == "" {
 		return in
 	}
-	c := completion{from: from, candidates: s.candidates(word, from == 0)}
+	command, _, _ := strings.Cut(in.text[:from], " ")
+	c := completion{from: from, candidates: s.candidates(word, from == 0, command)}
 	if len(c.candidates) == 0 {
 		return in
 	}
@@ -42,7 +45,7 @@ func (in Input) take(c completion) Input {
 	return out
 }
 
-func (s State) candidates(word string, first bool) (list []string) {
+func (s State) candidates(word string, first bool, command string) (list []string) {
 	add := func(text, end string) {
 		if strings.HasPrefix(text, word) {
 			list = append(list, text+end)
@@ -52,6 +55,15 @@ func (s State) candidates(word string, first bool) (list []string) {
 	case first && word[0] == '/':
 		for _, c := range Commands {
 			add("/"+c.Name, " ")
+		}
+	case command == "/notify":
+		for _, level := range []string{NotifyAll, NotifyMentions, NotifyNone} {
+			add(level, "")
+		}
+	case command == "/join" || command == "/j":
+		for _, r := range s.Rooms {
+			add(r.Name, "")
+			add("#"+r.Name, "")
 		}
 	case word[0] == '#':
 		for _, r := range s.Rooms {
@@ -97,30 +109,38 @@ func (s State) candidates(word string, first bool) (list []string) {
 	return list
 }
 
-// Emoji replaces :names: by their symbols.
+// Emoji replaces :names: by their symbols where they stand as words, outside
+// of code: in a[1:x:2] or 12:30:45 nobody meant one.
 func Emoji(text string) string {
-	if !strings.Contains(text, ":") {
+	if !strings.Contains(text, ":") || strings.Contains(text, "```") {
 		return text
 	}
 	codes := emoji.CodeMap()
 	var b strings.Builder
-	for {
-		i := strings.IndexByte(text, ':')
-		if i < 0 {
-			break
+	code, last := false, -1 // last: where a name ended that was replaced
+	for i := 0; i < len(text); {
+		if text[i] == '`' {
+			code = !code
 		}
-		j := strings.IndexByte(text[i+1:], ':')
-		if j < 0 {
-			break
+		if text[i] == ':' && !code && (i == last || edge(text[:i])) {
+			if j := strings.IndexByte(text[i+1:], ':'); j > 0 {
+				end := i + j + 2
+				symbol, ok := codes[text[i:end]]
+				if after, _ := utf8.DecodeRuneInString(text[end:]); ok && !isWord(after) {
+					b.WriteString(strings.TrimSpace(symbol))
+					i, last = end, end
+					continue
+				}
+			}
 		}
-		name := text[i : i+j+2]
-		if symbol, ok := codes[name]; ok {
-			b.WriteString(text[:i] + strings.TrimSpace(symbol))
-			text = text[i+j+2:]
-			continue
-		}
-		b.WriteString(text[:i+1])
-		text = text[i+1:]
+		b.WriteByte(text[i])
+		i++
 	}
-	return b.String() + text
+	return b.String()
+}
+
+// edge reports whether a word can begin behind before.
+func edge(before string) bool {
+	r, n := utf8.DecodeLastRuneInString(before)
+	return n == 0 || unicode.IsSpace(r) || strings.ContainsRune("(\"'", r)
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 )
@@ -20,6 +21,8 @@ type Input struct {
 	recall int    // place in the input history, counted back from its end; 0: none
 	draft  string // what was written before recalling
 	done   completion
+	typed  int  // where the last typed character ended; further ones are one change with it
+	cutter bool // the last thing done was a cut: the next one adds to it
 }
 
 // edit is what Undo goes back to.
@@ -46,7 +49,7 @@ func (in Input) change(text string, cursor int) Input {
 		in.undo = append(in.undo[max(0, len(in.undo)-maxUndo):len(in.undo):len(in.undo)], edit{in.text, in.cursor})
 		in.recall = 0
 	}
-	in.text, in.cursor, in.done = text, cursor, completion{}
+	in.text, in.cursor, in.done, in.typed, in.cutter = text, cursor, completion{}, 0, false
 	return in
 }
 
@@ -56,13 +59,20 @@ func (in Input) Undo() Input {
 		in.text, in.cursor = in.undo[n-1].text, in.undo[n-1].cursor
 		in.undo = in.undo[:n-1]
 	}
-	in.done = completion{}
+	in.done, in.typed, in.cutter = completion{}, 0, false
 	return in
 }
 
-// Insert writes s at the cursor.
+// Insert writes s at the cursor. The characters of a word are one change.
 func (in Input) Insert(s string) Input {
-	return in.change(in.text[:in.cursor]+s+in.text[in.cursor:], in.cursor+len(s))
+	out := in.change(in.text[:in.cursor]+s+in.text[in.cursor:], in.cursor+len(s))
+	if r, n := utf8.DecodeRuneInString(s); n > 0 && n == len(s) && r != ' ' && r != '\n' {
+		if in.typed > 0 && in.typed == in.cursor {
+			out.undo = out.undo[:len(out.undo)-1]
+		}
+		out.typed = out.cursor
+	}
+	return out
 }
 
 // Set replaces all of the text.
@@ -89,7 +99,7 @@ func (in Input) step(by int) int {
 }
 
 func (in Input) moveTo(at int) Input {
-	in.cursor, in.done = at, completion{}
+	in.cursor, in.done, in.typed, in.cutter = at, completion{}, 0, false
 	return in
 }
 
@@ -136,8 +146,13 @@ func (in Input) cut(from, to int) Input {
 		return in
 	}
 	killed := in.text[from:to]
+	if in.cutter && from < in.cursor {
+		killed += in.killed
+	} else if in.cutter {
+		killed = in.killed + killed
+	}
 	in = in.change(in.text[:from]+in.text[to:], from)
-	in.killed = killed
+	in.killed, in.cutter = killed, true
 	return in
 }
 
@@ -214,14 +229,17 @@ func (in Input) Recall(history []string, by int) Input {
 	if to < 0 || to > len(history) {
 		return in
 	}
-	if in.recall == 0 {
+	if in.recall == 0 && to > 0 {
 		in.draft = in.text
+		if in.text != "" { // Undo leads back to it, even from a changed old line
+			in.undo = append(in.undo[:len(in.undo):len(in.undo)], edit{in.text, in.cursor})
+		}
 	}
 	text := in.draft
 	if to > 0 {
 		text = history[len(history)-to]
 	}
-	in.text, in.cursor, in.recall, in.done = text, len(text), to, completion{}
+	in.text, in.cursor, in.recall, in.done, in.typed, in.cutter = text, len(text), to, completion{}, 0, false
 	return in
 }
 

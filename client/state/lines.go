@@ -31,6 +31,9 @@ func (r *Room) index(seq uint64) int {
 	return -1
 }
 
+// Has reports whether the record of a sequence is there.
+func (r *Room) Has(seq uint64) bool { return r.index(seq) >= 0 }
+
 // WithHistory merges a page of records into a room, wherever they belong.
 func (s State) WithHistory(room string, page comms.HistoryPage) State {
 	return s.Update(room, func(r *Room) { r.merge(page, s) })
@@ -72,7 +75,15 @@ func (r *Room) merge(page comms.HistoryPage, s State) {
 	if n := len(page.Records); n > 0 {
 		r.Last = max(r.Last, page.Records[n-1].Seq)
 	}
-	if r.Name == s.Active && r.Unread == 0 {
+	if r.Unread > 0 {
+		// Those of one's absence come as history, and count none the less.
+		r.Mentions = 0
+		for i := len(r.Lines) - 1; i >= 0 && r.Lines[i].place() > r.Read; i-- {
+			if l := r.Lines[i]; l.Kind == LineMessage && !l.Mine && Mentions(l.Text, s.User) {
+				r.Mentions++
+			}
+		}
+	} else if r.Name == s.Active {
 		r.Read = max(r.Read, r.Last)
 	}
 }
@@ -94,6 +105,10 @@ func (r *Room) Oldest() uint64 {
 	return 0
 }
 
+// Large is from how many records on a hole is no accident but a jump far back:
+// it is filled where somebody looks, not from end to end.
+const Large = 1000
+
 // Hole is the newest range of records that is missing between lines that are
 // there, or between them and the newest known to exist.
 func (r *Room) Hole() (from, to uint64, ok bool) {
@@ -109,6 +124,22 @@ func (r *Room) Hole() (from, to uint64, ok bool) {
 		above = seq
 	}
 	return 0, 0, false
+}
+
+// ScrollBy moves what is shown by lines, positive towards older ones. It stops
+// above a large hole, which is not to be jumped over: more is then the first
+// sequence to be loaded before one can go on.
+func (r *Room) ScrollBy(by int) (more uint64) {
+	bottom := len(r.Lines) - 1 - r.Scroll
+	to := max(0, min(r.Scroll+by, len(r.Lines)-1))
+	for i := max(bottom, 0); i < len(r.Lines)-1-to; i++ {
+		if above, below := r.Lines[i].place(), r.Lines[i+1].place(); below > above+Large {
+			r.Scroll = len(r.Lines) - 1 - i
+			return above + 1
+		}
+	}
+	r.Scroll = to
+	return 0
 }
 
 // ScrollTo puts the line of seq (or the next one) at the bottom of the screen.

@@ -1,6 +1,12 @@
 package state
 
-import "slices"
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"positivity-exchange/comms"
+)
 
 // maxInputs is how many lines of input are kept to recall.
 const maxInputs = 500
@@ -21,6 +27,8 @@ type SavedRoom struct {
 	Draft  string `json:"draft,omitempty"`
 	Read   uint64 `json:"read,omitempty"`
 	Level  string `json:"level,omitempty"`
+	Place  int    `json:"place,omitempty"`
+	About  string `json:"about,omitempty"`
 }
 
 // SavedMessage is a message whose fate is not known.
@@ -29,19 +37,23 @@ type SavedMessage struct {
 	ID   string `json:"id"`
 	Text string `json:"text"`
 	Seen uint64 `json:"seen"`
+	// Failed says why it was refused for good; it is kept to be sent again.
+	Failed string `json:"failed,omitempty"`
 }
 
 // Save takes out what is to outlive the program.
 func (s State) Save() Saved {
 	saved := Saved{User: s.User, Active: s.Active, Rooms: map[string]SavedRoom{}, Inputs: s.Inputs}
 	for _, r := range s.Rooms {
-		if one := (SavedRoom{r.Joined || r.Joining, r.Draft.String(), r.Read, r.Level}); one != (SavedRoom{}) {
+		one := SavedRoom{r.Joined || r.Joining || r.Place > 0, r.Draft.String(), r.Read, r.Level, r.Place, ""}
+		if r.Place > 0 {
+			one.About = r.Description
+		}
+		if one != (SavedRoom{}) {
 			saved.Rooms[r.Name] = one
 		}
 		for _, l := range r.Waiting {
-			if l.Mark != Failed {
-				saved.Outbox = append(saved.Outbox, SavedMessage{r.Name, l.ID, l.Text, l.Seen})
-			}
+			saved.Outbox = append(saved.Outbox, SavedMessage{r.Name, l.ID, l.Text, l.Seen, l.Reason})
 		}
 	}
 	return saved
@@ -51,18 +63,33 @@ func (s State) Save() Saved {
 // Rooms that were joined and messages that wait are for the program to take up
 // again.
 func (s State) Restore(saved Saved) State {
-	s.Inputs = saved.Inputs
-	for name, one := range saved.Rooms {
+	s.Inputs, s.User = saved.Inputs, cmp.Or(s.User, saved.User)
+	names := slices.Sorted(maps.Keys(saved.Rooms))
+	for _, name := range names {
+		one := saved.Rooms[name]
+		if comms.CheckRoomName(name) != nil {
+			continue // written by another hand
+		}
 		s = s.Update(name, func(r *Room) {
-			r.Draft, r.Read, r.Level = NewInput(one.Draft), one.Read, one.Level
+			r.Draft, r.Read, r.Level, r.Place, r.Description = NewInput(one.Draft), one.Read, one.Level, one.Place, one.About
 		})
+		if one.Joined {
+			s = s.Take(name) // of a file that has no places yet
+		}
 	}
 	for _, m := range saved.Outbox {
+		if comms.CheckRoomName(m.Room) != nil {
+			continue
+		}
 		s = s.Update(m.Room, func(r *Room) {
-			r.Waiting = append(slices.Clone(r.Waiting), Line{User: saved.User, ID: m.ID, Text: m.Text, Time: s.Now, Mine: true, Mark: Queued, Since: s.Now, Seen: m.Seen})
+			l := Line{User: saved.User, ID: m.ID, Text: m.Text, Time: s.Now, Mine: true, Mark: Queued, Since: s.Now, Seen: m.Seen}
+			if m.Failed != "" {
+				l.Mark, l.Reason = Failed, m.Failed
+			}
+			r.Waiting = append(slices.Clone(r.Waiting), l)
 		})
 	}
-	s.Rooms = sorted(s.Rooms, "")
+	s.Rooms = sorted(s.Rooms)
 	return s
 }
 

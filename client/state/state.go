@@ -4,6 +4,7 @@
 package state
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -52,9 +53,12 @@ const (
 	NotifyNone     = "none"
 )
 
-// maxLines is how many lines a room keeps while its end is shown; older ones
-// are loaded again.
-const maxLines = 5000
+// maxLines is how many lines the open room keeps while its end is shown, and
+// maxOther how many another room; older ones are loaded again.
+const (
+	maxLines = 5000
+	maxOther = 500
+)
 
 // State is the whole picture. A value: functions return changed copies, which
 // share what did not change. A state is meant to have one successor: the lines
@@ -64,7 +68,7 @@ type State struct {
 	Overlay  int
 	Connect  Connect
 	User     string
-	Rooms    []*Room // never changed in place; those joined first, in the order of joining, then the others by name
+	Rooms    []*Room // never changed in place; those with a place first, in its order, then the others by name
 	Active   string
 	Previous string // the room before Active
 	Notice   string // one line that the next key takes away
@@ -76,7 +80,9 @@ type State struct {
 	Since    time.Time // of the login
 	Now      time.Time
 	Router   client.RouterLink
-	Blurred  bool // the terminal says that it is not looked at
+	Blurred  bool   // the terminal says that it is not looked at
+	Killed   string // what was cut last, in any room
+	Offline  string // why there is no session yet; empty: there is one, or the first try is under way
 }
 
 // Connect is the connect page.
@@ -90,6 +96,7 @@ type Connect struct {
 type Room struct {
 	Name, Description string
 	Joined, Joining   bool
+	Place             int // in the list, kept across restarts; 0: not taken part in
 	Loading           bool
 	Lines             []Line // in order of sequence; what is not recorded stands where it happened
 	Waiting           []Line // own messages without their acknowledgement
@@ -97,6 +104,7 @@ type Room struct {
 	Count             int
 	Unread, Mentions  int
 	Level             string // of notifications; empty is NotifyAll
+	New               int    // how many messages stood behind the marker when it was set
 	Read              uint64 // newest sequence that was read
 	Marker            uint64 // the line of new messages stands behind this one; 0: none
 	Scroll            int    // lines hidden below the screen; 0 follows the conversation
@@ -120,6 +128,7 @@ type Line struct {
 	Since        time.Time // of the mark
 	Reason       string    // of a failure
 	Seen         uint64    // head when it was first posted
+	Posted       bool      // handed to the session that there is now
 	Joined, Left []string  // of LinePresence
 }
 
@@ -146,40 +155,85 @@ func (s State) Update(name string, change func(*Room)) State {
 	}
 	r := *s.Rooms[i]
 	change(&r)
-	moved := r.Joined != s.Rooms[i].Joined
+	moved := r.Place != s.Rooms[i].Place
 	s.Rooms[i] = &r
 	if moved {
-		s.Rooms = sorted(s.Rooms, name)
+		s.Rooms = sorted(s.Rooms)
 	}
 	return s
 }
 
-// sorted puts the joined rooms first, the one that just changed last of them,
-// and the others in order of their names.
-func sorted(rooms []*Room, changed string) []*Room {
-	var in, out []*Room
-	var last *Room
-	for _, r := range rooms {
+// sorted puts the rooms with a place first, then the others in order of their
+// names.
+func sorted(rooms []*Room) []*Room {
+	rooms = slices.Clone(rooms)
+	slices.SortStableFunc(rooms, func(a, b *Room) int {
 		switch {
-		case r.Joined && r.Name == changed:
-			last = r
-		case r.Joined:
-			in = append(in, r)
-		default:
-			out = append(out, r)
+		case a.Place > 0 && b.Place > 0:
+			return cmp.Compare(a.Place, b.Place)
+		case a.Place > 0 || b.Place > 0:
+			return cmp.Compare(b.Place, a.Place)
 		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return rooms
+}
+
+// Take gives a room the next place in the list, if it has none.
+func (s State) Take(name string) State {
+	last := 0
+	for _, r := range s.Rooms {
+		last = max(last, r.Place)
 	}
-	if last != nil {
-		in = append(in, last)
-	}
-	slices.SortFunc(out, func(a, b *Room) int { return strings.Compare(a.Name, b.Name) })
-	return append(in, out...)
+	return s.Update(name, func(r *Room) {
+		if r.Place == 0 {
+			r.Place = last + 1
+		}
+	})
 }
 
 // WithRooms adds rooms to the list, or changes their descriptions.
 func (s State) WithRooms(rooms []comms.Room) State {
+	known := make(map[string]int, len(s.Rooms))
+	for i, r := range s.Rooms {
+		known[r.Name] = i
+	}
+	list := slices.Clone(s.Rooms)
 	for _, room := range rooms {
-		s = s.Update(room.Name, func(r *Room) { r.Description = room.Description })
+		if comms.CheckRoomName(room.Name) != nil {
+			continue // a server's nonsense
+		}
+		i, ok := known[room.Name]
+		if !ok {
+			i, known[room.Name] = len(list), len(list)
+			list = append(list, &Room{Name: room.Name})
+		}
+		r := *list[i]
+		r.Description = room.Description
+		list[i] = &r
+	}
+	s.Rooms = sorted(list)
+	return s
+}
+
+// Forget takes away a room that does not exist, unless something was written
+// for it, and goes back to the room before.
+func (s State) Forget(name string) State {
+	r := s.Room(name)
+	if r == nil || !r.Draft.Empty() || len(r.Waiting) > 0 {
+		return s
+	}
+	s.Rooms = slices.DeleteFunc(slices.Clone(s.Rooms), func(r *Room) bool { return r.Name == name })
+	if s.Active == name {
+		s.Active = ""
+		if s.Room(s.Previous) != nil {
+			s = s.Open(s.Previous)
+		} else if len(s.Rooms) > 0 {
+			s = s.Open(s.Rooms[0].Name)
+		}
+	}
+	if s.Previous == name || s.Previous == s.Active {
+		s.Previous = ""
 	}
 	return s
 }
@@ -200,11 +254,14 @@ func (s State) Open(name string) State {
 	s.Search = ""
 	return s.Update(name, func(r *Room) {
 		if r.Unread > 0 && r.Read > 0 && r.Read < r.Last {
-			r.Marker = r.Read
+			r.mark()
 		}
 		r.read()
 	})
 }
+
+// mark draws the line of new messages behind what was read.
+func (r *Room) mark() { r.Marker, r.New = r.Read, int(r.Last-r.Read) }
 
 // read takes everything in the room as read.
 func (r *Room) read() { r.Unread, r.Mentions, r.Read = 0, 0, max(r.Read, r.Last) }
@@ -215,7 +272,7 @@ func (s State) Focus(focused bool) State {
 	if r := s.Current(); focused && r != nil {
 		s = s.Update(s.Active, func(r *Room) {
 			if r.Unread > 0 && r.Marker == 0 && r.Read < r.Last {
-				r.Marker = r.Read
+				r.mark()
 			}
 			r.read()
 		})
@@ -223,14 +280,48 @@ func (s State) Focus(focused bool) State {
 	return s
 }
 
-// Next is the name of the room by places further in the list.
+// Next is the name of the room by places further among those taken part in:
+// passing by a room must not mean to enter it.
 func (s State) Next(by int) string {
-	for i, r := range s.Rooms {
+	rooms := slices.DeleteFunc(slices.Clone(s.Rooms), func(r *Room) bool { return r.Place == 0 && r.Name != s.Active })
+	for i, r := range rooms {
 		if r.Name == s.Active {
-			return s.Rooms[(i+by+len(s.Rooms))%len(s.Rooms)].Name
+			return rooms[((i+by)%len(rooms)+len(rooms))%len(rooms)].Name
 		}
 	}
 	return s.Active
+}
+
+// At is the name of the i-th room of those taken part in, "" if there are fewer.
+func (s State) At(i int) string {
+	if i >= 0 && i < len(s.Rooms) && s.Rooms[i].Place > 0 {
+		return s.Rooms[i].Name
+	}
+	return ""
+}
+
+// Edit changes the draft of the active room. What is cut in one room can be
+// pasted in another.
+func (s State) Edit(change func(Input) Input) State {
+	if s.Current() == nil {
+		return s
+	}
+	killed := s.Killed
+	s = s.Update(s.Active, func(r *Room) {
+		r.Draft.killed = killed
+		r.Draft = change(r.Draft)
+		killed = r.Draft.killed
+	})
+	s.Killed = killed
+	return s
+}
+
+// Tell puts a line into a room that only this user sees: the answer to a command.
+func (s State) Tell(room, text string) State {
+	return s.Update(room, func(r *Room) {
+		r.Scroll = 0
+		r.add(Line{Kind: LineNotice, After: r.Last, Text: text, Time: s.Now}, maxLines)
+	})
 }
 
 // NextUnread is the first room with a mention, else with unread messages that
@@ -264,11 +355,12 @@ func (s State) Totals() (unread, mentions, rooms int) {
 func (r *Room) People() []string { return slices.Sorted(maps.Keys(r.Users)) }
 
 // Mentions reports whether text speaks of user: its name as a word, with or
-// without an @.
+// without an @; a capital letter at a sentence's start makes no other name.
 func Mentions(text, user string) bool {
 	if user == "" {
 		return false
 	}
+	text = lowerASCII(text)
 	isWord := func(r rune) bool { return r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 	for from := 0; ; {
 		i := strings.Index(text[from:], user)
@@ -283,4 +375,15 @@ func Mentions(text, user string) bool {
 		}
 		from = i + len(user)
 	}
+}
+
+// lowerASCII changes only the letters that names are made of, so that no place
+// in the text moves.
+func lowerASCII(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
 }

@@ -1,14 +1,11 @@
 package state
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"positivity-exchange/client"
 	"positivity-exchange/comms"
@@ -71,7 +68,7 @@ func TestUnreadCountsReachZero(t *testing.T) {
 func TestMentionsAreWords(t *testing.T) {
 	for text, want := range map[string]bool{
 		"ada": true, "@ada look": true, "hey ada!": true, "ada: yes": true, "(ada)": true,
-		"adamant": false, "canada": false, "ada-2": false, "Ada": false, "": false,
+		"adamant": false, "canada": false, "ada-2": false, "Ada: look": true, "Canada": false, "": false,
 	} {
 		if Mentions(text, "ada") != want {
 			t.Errorf("%q: %v", text, !want)
@@ -92,8 +89,8 @@ func TestHolesAreFoundAndFilled(t *testing.T) {
 		}
 		s = s.WithHistory("go", pageOf("go", 10, seqs...))
 	}
-	if _, _, ok := s.Room("go").Hole(); ok || !strings.Contains(s.Status(s.Room("go")), "#1-10, no gaps") {
-		t.Errorf("then: %s", s.Status(s.Room("go")))
+	if _, _, ok := s.Room("go").Hole(); ok || !strings.Contains(s.Status(s.Room("go"), false), "#1-10, no gaps") {
+		t.Errorf("then: %s", s.Status(s.Room("go"), false))
 	}
 }
 
@@ -137,28 +134,6 @@ func TestJoinsAndLeavesFold(t *testing.T) {
 	}
 }
 
-func TestMarksEndAtStoredOrFailed(t *testing.T) {
-	s := in("go").Posted("go", "1", "a").Posted("go", "2", "b")
-	if s.MarkShown(s.Room("go").Waiting[0]) != 0 {
-		t.Error("a mark flickers")
-	}
-	s.Now = s.Now.Add(time.Second)
-	if s.MarkShown(s.Room("go").Waiting[0]) != Queued || !strings.Contains(s.Status(s.Room("go")), "2 waiting") {
-		t.Error("what waits for a second has no mark")
-	}
-	m := said("go", "ada", "a", 1)
-	m.ID, m.Mine = "1", true
-	s = s.Apply(m).Apply(client.SendFailed{Room: "go", ID: "2", Err: errors.New("too long")})
-	r := s.Room("go")
-	if len(r.Waiting) != 1 || r.Waiting[0].Mark != Failed || r.Waiting[0].Reason != "too long" || r.Lines[0].Mark != Stored {
-		t.Errorf("%+v", r)
-	}
-	s, failed := s.Discard("go")
-	if len(failed) != 1 || failed[0].Text != "b" || len(s.Room("go").Waiting) != 0 {
-		t.Errorf("discarded %+v", failed)
-	}
-}
-
 func TestStoreThatLostItsEnd(t *testing.T) {
 	s := in("go").WithHistory("go", pageOf("go", 9, 7, 8, 9))
 	s = s.Apply(client.Joined{Room: "go", Head: comms.Position{Seq: 8}})
@@ -169,21 +144,6 @@ func TestStoreThatLostItsEnd(t *testing.T) {
 	s = s.Apply(said("go", "bob", "another nine", 9))
 	if r = s.Room("go"); r.Lines[len(r.Lines)-1].Text != "another nine" {
 		t.Errorf("%+v", r.Lines)
-	}
-}
-
-func TestSavedStateComesBack(t *testing.T) {
-	s := in("go").Apply(client.Joined{Room: "tea"})
-	s = s.Update("go", func(r *Room) { r.Draft, r.Level = NewInput("dra\nft"), NotifyMentions })
-	s = s.Posted("go", "id-1", "unsent").Remember("/join tea")
-	saved := s.Save()
-	back := State{Now: noon}.Restore(saved)
-	r := back.Room("go")
-	if r.Draft.String() != "dra\nft" || r.Level != NotifyMentions || len(r.Waiting) != 1 || r.Waiting[0].ID != "id-1" || !slices.Equal(back.Inputs, []string{"/join tea"}) {
-		t.Errorf("%+v", r)
-	}
-	if saved.Active != "go" || !saved.Rooms["tea"].Joined || saved.User != "ada" {
-		t.Errorf("%+v", saved)
 	}
 }
 
@@ -205,49 +165,6 @@ func TestWhatWasMissedIsNew(t *testing.T) {
 	}
 }
 
-func TestLinesOfInput(t *testing.T) {
-	for line, want := range map[string]Parsed{
-		"hello":         {Text: "hello"},
-		"//quit":        {Text: "/quit"},
-		"/quit":         {Command: "quit"},
-		"/q":            {Command: "quit"},
-		"/join  #tea ":  {Command: "join", Args: "#tea"},
-		"/me waves":     {Text: "/me waves"},
-		"/topic a b  c": {Command: "topic", Args: "a b  c"},
-	} {
-		if got, err := Parse(line); err != nil || got != want {
-			t.Errorf("%q: %+v, %v", line, got, err)
-		}
-	}
-	for _, line := range []string{"/fly", "/", "/me", "/ join"} {
-		if got, err := Parse(line); err == nil {
-			t.Errorf("%q is %+v", line, got)
-		}
-	}
-}
-
-func TestCompletion(t *testing.T) {
-	s := in("general").WithRooms([]comms.Room{{Name: "go"}, {Name: "games"}})
-	s = s.Apply(client.Presence{Room: "general", Joined: []string{"bea"}}).Apply(said("general", "bob", "hi", 1))
-	for text, want := range map[string][]string{
-		"b":       {"bob: ", "bea: ", "bob: "},
-		"hi b":    {"hi bob ", "hi bea "},
-		"hi @be":  {"hi @bea "},
-		"/jo":     {"/join "},
-		"see #ga": {"see #games "},
-		":wave":   {"👋 "},
-		"zzz":     {"zzz"},
-		"":        {""},
-	} {
-		in := NewInput(text)
-		for i, w := range want {
-			if in = s.Complete(in); in.String() != w {
-				t.Errorf("%q, Tab %d: %q, want %q", text, i+1, in.String(), w)
-			}
-		}
-	}
-}
-
 func TestPaletteFinds(t *testing.T) {
 	s := in("general").WithRooms([]comms.Room{{Name: "rust", Description: "Crabs"}, {Name: "go"}})
 	s = s.Apply(client.Presence{Room: "general", Joined: []string{"ruslan"}}).Apply(said("go", "bob", "ada!", 1))
@@ -265,43 +182,91 @@ func TestPaletteFinds(t *testing.T) {
 	}
 }
 
-func TestEmojiNamesBecomeSymbols(t *testing.T) {
-	for text, want := range map[string]string{":wave: hi :nope: 12:30:45": "👋 hi :nope: 12:30:45", "a:b": "a:b", ":": ":"} {
-		if got := Emoji(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
+// TestPassingByARoomDoesNotEnterIt: the keys for the next room and for a place
+// lead to rooms one takes part in, in an order that survives a restart.
+func TestPassingByARoomDoesNotEnterIt(t *testing.T) {
+	s := in("tea").WithRooms([]comms.Room{{Name: "art"}, {Name: "zoo"}}).Apply(client.Joined{Room: "go"})
+	order := func(s State) (names []string) {
+		for _, r := range s.Rooms {
+			names = append(names, r.Name)
 		}
+		return names
+	}
+	want := []string{"tea", "go", "art", "zoo"}
+	if got := order(s); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if s.Next(1) != "go" || s.Next(2) != "tea" || s.Next(-1) != "go" || s.At(1) != "go" || s.At(2) != "" {
+		t.Errorf("next %q, then %q, at 2 %q", s.Next(1), s.Next(2), s.At(2))
+	}
+	back := State{Now: noon}.Restore(s.Save()).WithRooms([]comms.Room{{Name: "art"}, {Name: "zoo"}})
+	back = back.Apply(client.Joined{Room: "go"}).Apply(client.Joined{Room: "tea"}) // whichever answers first
+	if got := order(back); !slices.Equal(got, want) {
+		t.Errorf("after a restart %v, want %v", got, want)
+	}
+	if s = s.Apply(client.Left{Room: "tea"}); s.Room("tea").Place != 0 || s.Save().Rooms["tea"].Joined {
+		t.Error("a room that was left is still taken part in")
 	}
 }
 
-// TestAnyEditing does any sequence of edits: the cursor stays inside, at a
-// cluster's edge, and undo leads back to where it began.
-func TestAnyEditing(t *testing.T) {
-	moves := []func(Input) Input{
-		Input.Home, Input.End, Input.WordLeft, Input.WordRight, Input.KillLeft, Input.KillRight, Input.KillWord, Input.KillWordLeft, Input.KillWordRight, Input.Yank, Input.Swap, Input.Undo,
-		func(in Input) Input { return in.Move(-1) }, func(in Input) Input { return in.Move(1) },
-		func(in Input) Input { return in.Delete(-1) }, func(in Input) Input { return in.Delete(1) },
-		func(in Input) Input { in, _ = in.Vertical(-1); return in }, func(in Input) Input { in, _ = in.Vertical(1); return in },
-		func(in Input) Input { return in.Recall([]string{"one", "two"}, 1) }, func(in Input) Input { return in.Recall([]string{"one", "two"}, -1) },
+// TestARoomThatDoesNotExist leaves no trace, and leads back.
+func TestARoomThatDoesNotExist(t *testing.T) {
+	s := in("go").Open("typo").Forget("typo")
+	if s.Room("typo") != nil || s.Active != "go" || s.Previous != "" {
+		t.Errorf("active %q, previous %q", s.Active, s.Previous)
 	}
-	rapid.Check(t, func(t *rapid.T) {
-		in := Input{}
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			if rapid.Bool().Draw(t, "write") {
-				in = in.Insert(rapid.SampledFrom([]string{"a", " ", "\n", "é", "👩‍👩‍👧", "日本", "e\u0301", "word"}).Draw(t, "text"))
-			} else {
-				in = rapid.SampledFrom(moves).Draw(t, "move")(in)
-			}
-			if in.cursor < 0 || in.cursor > len(in.text) || in.Before()+in.text[in.cursor:] != in.text {
-				t.Fatalf("cursor %d in %q", in.cursor, in.text)
-			}
-		}
-	})
-	in := NewInput("")
-	for _, w := range []string{"one ", "two ", "three"} {
-		in = in.Insert(w)
+	s = s.Open("typo").Queue("typo", "1", "words").Forget("typo")
+	if s.Active != "typo" {
+		t.Error("what was written is out of sight")
 	}
-	in = in.KillWord().Undo().Undo().Undo()
-	if in.String() != "one " {
-		t.Errorf("undone to %q", in.String())
+	if s = s.WithRooms([]comms.Room{{Name: "\x1b[2J"}, {Name: "Ab"}}); len(s.Rooms) != 2 {
+		t.Errorf("%d rooms", len(s.Rooms))
+	}
+}
+
+// TestMentionsOfAnAbsenceCount: they come as a page of history.
+func TestMentionsOfAnAbsenceCount(t *testing.T) {
+	s := State{User: "ada", Now: noon}.Restore(Saved{User: "ada", Active: "go", Rooms: map[string]SavedRoom{"go": {Read: 1}, "tea": {Read: 5}}})
+	s = s.Open("go").Apply(client.Joined{Room: "tea", Head: comms.Position{Seq: 8}})
+	p := pageOf("tea", 8, 4, 5, 6, 7, 8)
+	p.Records[0].Content, p.Records[3].Content = "@ada long ago", "@ada look"
+	s = s.WithHistory("tea", p)
+	if r := s.Room("tea"); r.Unread != 3 || r.Mentions != 1 || r.Badge() != "@1" {
+		t.Errorf("%d unread, %d mentions", r.Unread, r.Mentions)
+	}
+}
+
+// TestOtherRoomsStaySmall: memory does not grow with what pours in elsewhere.
+func TestOtherRoomsStaySmall(t *testing.T) {
+	s := in("go").Apply(client.Joined{Room: "tea"})
+	for seq := uint64(1); seq <= 6000; seq++ {
+		s = s.Apply(said("tea", "bob", "x", seq)).Apply(said("go", "bob", "x", seq))
+	}
+	if n := len(s.Room("tea").Lines); n > maxOther*11/10 {
+		t.Errorf("%d lines", n)
+	}
+	if r := s.Room("go"); len(r.Lines) > maxLines*11/10 || len(r.Lines) < maxLines || r.Lines[len(r.Lines)-1].Seq != 6000 {
+		t.Errorf("%d lines", len(r.Lines))
+	}
+}
+
+// TestScrollingStopsAboveAJump: a page further down must not skip what was
+// never loaded.
+func TestScrollingStopsAboveAJump(t *testing.T) {
+	var old, young []uint64
+	for i := uint64(1); i <= 20; i++ {
+		old, young = append(old, i), append(young, 50_000+i)
+	}
+	s := in("go").WithHistory("go", pageOf("go", 50_020, old...)).WithHistory("go", pageOf("go", 50_020, young...))
+	r := *s.Room("go")
+	r.ScrollTo(10)
+	if more := r.ScrollBy(-5); more != 0 || r.Lines[len(r.Lines)-1-r.Scroll].Seq != 15 {
+		t.Errorf("more %d, the bottom is %d", more, r.Lines[len(r.Lines)-1-r.Scroll].Seq)
+	}
+	if more := r.ScrollBy(-10); more != 21 || r.Lines[len(r.Lines)-1-r.Scroll].Seq != 20 {
+		t.Errorf("more from %d, the bottom is %d", more, r.Lines[len(r.Lines)-1-r.Scroll].Seq)
+	}
+	if r.ScrollBy(100); r.Lines[len(r.Lines)-1-r.Scroll].Seq != 1 {
+		t.Error("the start is not reached")
 	}
 }

@@ -8,13 +8,48 @@ import (
 	"positivity-exchange/client"
 )
 
-// Status is the status line of the active room.
-func (s State) Status(r *Room) string {
-	var parts []string
-	if from, to, hole := r.Hole(); hole && len(r.Lines) > 0 {
-		parts = append(parts, fmt.Sprintf("#1-%d, %d · %d missing, asking for them", from-1, r.Last, to-from+1))
-	} else if r.Last > 0 {
-		parts = append(parts, fmt.Sprintf("#1-%d, no gaps", r.Last))
+// Status is the status line of the active room: how much of it is there, what is
+// wrong, what waits. A narrow one leaves out what the header has.
+func (s State) Status(r *Room, narrow bool) string {
+	parts := []string{}
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	from, to, hole := r.Hole()
+	missing := to - from + 1
+	switch {
+	case hole && len(r.Lines) > 0 && missing >= Large && narrow:
+		add("%d not loaded", missing)
+	case hole && len(r.Lines) > 0 && missing >= Large:
+		add("up to #%d and from #%d · %d between are not loaded", from-1, min(to+1, r.Last), missing)
+	case hole && len(r.Lines) > 0 && narrow:
+		add("%d missing, asking", missing)
+	case hole && len(r.Lines) > 0:
+		add("#1-%d, %d · %d missing, asking for them", from-1, r.Last, missing)
+	case r.Last > 0 && narrow:
+		add("no gaps")
+	case r.Last > 0:
+		add("#1-%d, no gaps", r.Last)
+	}
+	since := int(s.Now.Sub(r.LinkSince).Seconds())
+	switch {
+	case s.Offline != "" && narrow:
+		add("offline")
+	case s.Offline != "":
+		// Below, behind what waits: this line may be cut.
+	case r.Link.State == client.LinkReconnecting && since >= 1: // a room's move is over before
+		to := ""
+		if r.Link.Shard != "" {
+			to = " to " + r.Link.Shard
+		}
+		add("reconnecting%s (%d s)", to, since)
+	case r.Joining:
+		add("joining")
+	}
+	if !s.Router.Up && s.Router.Addr != "" {
+		if narrow {
+			add("no router")
+		} else {
+			add("no router answers at %s, trying the next", s.Router.Addr)
+		}
 	}
 	waiting, failed := 0, 0
 	for _, l := range r.Waiting {
@@ -24,33 +59,24 @@ func (s State) Status(r *Room) string {
 			waiting++
 		}
 	}
-	switch {
-	case r.Link.State == client.LinkReconnecting:
-		since := int(s.Now.Sub(r.LinkSince).Seconds())
-		to := ""
-		if r.Link.Shard != "" {
-			to = " to " + r.Link.Shard
-		}
-		if since >= 1 { // a room's move is over before
-			parts = append(parts, fmt.Sprintf("reconnecting%s (%d s)", to, since))
-		}
-	case r.Joining:
-		parts = append(parts, "joining")
+	if waiting > 0 && narrow {
+		add("%d waiting", waiting)
+	} else if waiting > 0 {
+		add("%d waiting to be sent", waiting)
 	}
-	if !s.Router.Up && s.Page == PageChat {
-		parts = append(parts, "no router answers, trying the next")
+	if failed > 0 && narrow {
+		add("%d failed", failed)
+	} else if failed > 0 {
+		add("%d failed: /retry or /discard", failed)
 	}
-	if waiting > 0 {
-		parts = append(parts, fmt.Sprintf("%d waiting to be sent", waiting))
-	}
-	if failed > 0 {
-		parts = append(parts, fmt.Sprintf("%d failed: /retry or /discard", failed))
+	if s.Offline != "" && !narrow {
+		add("offline: %s", s.Offline)
 	}
 	if r.Scroll > 0 {
-		parts = append(parts, fmt.Sprintf("%s below", count(r.Scroll, "line")))
+		add("%s below", count(r.Scroll, "line"))
 	}
-	if unread, _, rooms := s.Totals(); rooms > 0 {
-		parts = append(parts, fmt.Sprintf("%d unread in %s · Alt-A next", unread, count(rooms, "room")))
+	if unread, _, rooms := s.Totals(); rooms > 0 && !narrow {
+		add("%d unread in %s", unread, count(rooms, "room"))
 	}
 	return strings.Join(parts, " · ")
 }

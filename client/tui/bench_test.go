@@ -88,7 +88,7 @@ func BenchmarkFirstPaint(b *testing.B) {
 		}
 		a, s := showing(b, 80, 24, state.State{Page: state.PageChat, User: "ada", Now: noon}.Restore(saved))
 		a.st = a.st.Open(saved.Active)
-		records, head := p.LoadRoom(saved.Active)
+		records, head, _ := p.LoadRoom(saved.Active)
 		a.st = a.st.WithHistory(saved.Active, comms.HistoryPage{Records: records, Head: head})
 		a.draw()
 		s.Fini()

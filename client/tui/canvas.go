@@ -8,6 +8,7 @@ import "github.com/gdamore/tcell/v2"
 type canvas struct {
 	width, height int
 	now, before   []dot
+	cursor, was   [2]int // column and row; hidden if negative
 }
 
 // dot is one cell of the canvas.
@@ -21,6 +22,7 @@ const covered = -1
 
 // begin starts a new picture; after a change of size all of it is sent.
 func (c *canvas) begin(width, height int) {
+	c.cursor = [2]int{-1, -1}
 	if width != c.width || height != c.height {
 		c.width, c.height, c.before = width, height, nil
 		c.now = make([]dot, width*height)
@@ -41,8 +43,12 @@ func (c *canvas) set(x, y, width int, runes []rune, style tcell.Style) {
 	}
 }
 
-// end sends what changed.
+// show puts the cursor somewhere.
+func (c *canvas) show(x, y int) { c.cursor = [2]int{x, y} }
+
+// end sends what changed; if nothing did, nothing at all.
 func (c *canvas) end(s tcell.Screen) {
+	changed := c.before == nil || c.cursor != c.was
 	if c.before == nil {
 		s.Clear()
 		c.before = make([]dot, len(c.now))
@@ -51,12 +57,22 @@ func (c *canvas) end(s tcell.Screen) {
 		if d == c.before[i] || d.main == covered {
 			continue
 		}
+		changed = true
 		if d.main == 0 {
 			d.main = ' '
 		}
 		s.SetContent(i%c.width, i/c.width, d.main, []rune(d.comb), d.style)
 	}
 	c.now, c.before = c.before, c.now
+	if !changed {
+		return
+	}
+	c.was = c.cursor
+	if c.cursor[0] < 0 {
+		s.HideCursor()
+	} else {
+		s.ShowCursor(c.cursor[0], c.cursor[1])
+	}
 	s.Show()
 }
 

@@ -16,8 +16,10 @@ const previewFrom = 5
 func (a *app) input(e tcell.Event) {
 	switch e := e.(type) {
 	case *tcell.EventResize:
-		a.canvas.forget()
-		a.screen.Sync()
+		if w, h := e.Size(); w != a.canvas.width || h != a.canvas.height {
+			a.canvas.forget()
+			a.screen.Sync()
+		}
 	case *tcell.EventFocus:
 		a.st = a.st.Focus(e.Focused)
 	case *tcell.EventPaste:
@@ -27,7 +29,7 @@ func (a *app) input(e tcell.Event) {
 	case *tcell.EventKey:
 		switch {
 		case a.st.Pasting:
-			text := pasted(e)
+			text := a.pasted(e)
 			if a.pasteSize += len(text); a.pasteSize <= comms.MaxContent {
 				a.pasteText.WriteString(text)
 			}
@@ -41,6 +43,10 @@ func (a *app) input(e tcell.Event) {
 			a.helpTop += 5
 		case a.st.Overlay == state.OverlayHelp && (e.Key() == tcell.KeyUp || e.Key() == tcell.KeyPgUp):
 			a.helpTop -= 5
+		case a.st.Overlay == state.OverlayBare && (e.Key() == tcell.KeyPgUp || e.Key() == tcell.KeyUp):
+			a.scrollLines(max(1, a.shown-1))
+		case a.st.Overlay == state.OverlayBare && (e.Key() == tcell.KeyPgDn || e.Key() == tcell.KeyDown):
+			a.scrollLines(-max(1, a.shown-1))
 		case a.st.Overlay != state.OverlayNone:
 			a.st.Overlay, a.helpTop = state.OverlayNone, 0
 		default:
@@ -49,10 +55,16 @@ func (a *app) input(e tcell.Event) {
 	}
 }
 
-// pasted is the text of a key that came by a paste.
-func pasted(e *tcell.EventKey) string {
+// pasted is the text of a key that came by a paste. A line's end may come as
+// CR, LF or both.
+func (a *app) pasted(e *tcell.EventKey) string {
+	both := a.pasteCR && e.Key() == tcell.KeyCtrlJ
+	a.pasteCR = e.Key() == tcell.KeyEnter
 	switch e.Key() {
 	case tcell.KeyEnter, tcell.KeyCtrlJ:
+		if both {
+			return ""
+		}
 		return "\n"
 	case tcell.KeyTab:
 		return "\t"
@@ -67,7 +79,7 @@ func pasted(e *tcell.EventKey) string {
 func (a *app) paste(e *tcell.EventPaste) {
 	if e.Start() {
 		a.pasteText.Reset()
-		a.st.Pasting, a.pasteSize = true, 0
+		a.st.Pasting, a.pasteSize, a.pasteCR = true, 0, false
 		return
 	}
 	text := a.pasteText.String()
@@ -147,9 +159,7 @@ func (a *app) chatKey(e *tcell.EventKey) {
 
 // edit changes the draft of the active room.
 func (a *app) edit(f func(state.Input) state.Input) {
-	if r := a.st.Current(); r != nil {
-		a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = f(r.Draft) })
-	}
+	a.st = a.st.Edit(f)
 }
 
 // recall moves in the draft's lines, and beyond them in the input history.
@@ -218,15 +228,8 @@ func (a *app) mouse(e *tcell.EventMouse) {
 	case b&tcell.WheelDown != 0:
 		a.scrollLines(-3)
 	case b&tcell.Button1 != 0 && w >= narrow && x < roomPane && y >= 1:
-		a.openAt(a.firstRoom + y - 1)
-	}
-}
-
-func (a *app) scrollLines(by int) {
-	if r := a.st.Current(); r != nil {
-		a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll = max(0, min(r.Scroll+by, len(r.Lines)-1)) })
-		if by > 0 && len(r.Lines)-r.Scroll < page {
-			a.older()
+		if i := a.firstRoom + y - 1; i < len(a.st.Rooms) {
+			a.open(a.st.Rooms[i].Name)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,15 +31,22 @@ func (a *app) send() {
 		}
 	}
 	a.st = a.st.Remember(line)
-	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = state.Input{}; r.Scroll = 0; r.Marker = 0 })
+	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = r.Draft.Set(""); r.Scroll = 0; r.Marker = 0 })
 	if parsed.Command != "" {
 		a.command(r.Name, parsed.Command, parsed.Args)
 	}
 }
 
 func (a *app) post(room, text string) bool {
-	if a.session == nil {
+	if err := comms.CheckContent(text); err != nil {
+		a.say("%v", err)
 		return false
+	}
+	a.savedAt = time.Time{} // kept before anything else can happen
+	if r := a.st.Room(room); a.session == nil || !r.Joined || len(r.Unposted()) > 0 {
+		a.st = a.st.Queue(room, a.ids.Next(), text)
+		a.join(room)
+		return true
 	}
 	id, err := a.session.Post(room, text)
 	if err != nil {
@@ -45,14 +54,14 @@ func (a *app) post(room, text string) bool {
 		return false
 	}
 	a.st = a.st.Posted(room, id, text)
-	a.savedAt = time.Time{} // kept before anything else can happen
 	return true
 }
 
 // command carries out a slash command.
 func (a *app) command(room, name, args string) {
 	s := a.session
-	if s == nil {
+	if online := []string{"part", "create", "topic", "where"}; s == nil && slices.Contains(online, name) {
+		a.say("/%s needs a connection", name)
 		return
 	}
 	switch name {
@@ -77,20 +86,22 @@ func (a *app) command(room, name, args string) {
 		a.listRooms(strings.TrimPrefix(args, "#"))
 	case "topic":
 		if args == "" {
-			a.say("#%s: %s", room, a.st.Room(room).Description)
+			a.st = a.st.Tell(room, cmp.Or(a.st.Room(room).Description, "no topic is set"))
 		} else if _, err := s.PostTopic(room, args); err != nil {
 			a.say("%v", err)
 		}
 	case "names":
 		r := a.st.Room(room)
-		a.say("%d here: %s", r.Count, strings.Join(r.People(), " "))
+		a.st = a.st.Tell(room, fmt.Sprintf("%d here: %s", r.Count, strings.Join(r.People(), " ")))
 	case "msg":
 		to, text, _ := strings.Cut(args, " ")
 		to = strings.TrimPrefix(to, "#")
-		if to == "" || text == "" {
+		if r := a.st.Room(to); to == "" || text == "" {
 			a.say("/msg #ROOM TEXT; there are no private messages")
-		} else {
-			a.post(to, text)
+		} else if r == nil || r.Place == 0 {
+			a.say("you are not in #%s: /join it first", to)
+		} else if a.post(to, state.Emoji(text)) {
+			a.say("sent to #%s", to)
 		}
 	case "search":
 		a.search(args)
@@ -115,11 +126,13 @@ func (a *app) command(room, name, args string) {
 				a.post(room, l.Text)
 			}
 		}
-		a.say("%d messages", len(failed))
+		if len(failed) == 0 {
+			a.say("no message has failed here")
+		}
 	case "where":
 		a.where(room)
 	case "whoami":
-		a.say("you are %s, online for %s; %d rooms joined, router %s", a.st.User, a.st.Online(), joinedRooms(a.st), a.st.Router.Addr)
+		a.st = a.st.Tell(room, fmt.Sprintf("you are %s, online for %s; in %d rooms, router %s", a.st.User, a.st.Online(), joinedRooms(a.st), a.st.Router.Addr))
 	case "help":
 		a.st.Overlay = state.OverlayHelp
 	case "quit":
@@ -164,7 +177,7 @@ func (a *app) where(room string) {
 				a.say("%v", err)
 				return
 			}
-			a.say("#%s is served by %s at %s, epoch %d", room, at.Shard, at.Addr, at.Epoch)
+			a.st = a.st.Tell(room, fmt.Sprintf("#%s is served by %s at %s, epoch %d", room, at.Shard, at.Addr, at.Epoch))
 		}
 	})
 }

@@ -10,6 +10,10 @@
 // from the one before is sent to the terminal. Then what can wait is done:
 // holes are asked for, drafts and the outbox are saved.
 //
+// At its start the last visit is drawn from the profile before any server has
+// answered; what is written before there is a session waits in the state and is
+// given to it, in order, when its room is joined.
+//
 // Everything that strangers typed goes through Clean before it is drawn, put
 // into the title or into a notification.
 //

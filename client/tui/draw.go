@@ -64,7 +64,6 @@ func (a *app) rule(x, y, width int, style tcell.Style, word string) {
 }
 
 func (a *app) draw() {
-	a.screen.HideCursor()
 	w, h := a.screen.Size()
 	a.canvas.begin(w, h)
 	switch {
@@ -90,97 +89,28 @@ func (a *app) drawConnect(w int) {
 		a.put(3, 3+i, w-3, a.look.dim, line.label)
 		x := a.put(12, 3+i, w-12, a.look.plain, oneLine(line.value))
 		if c.Field == i {
-			a.screen.ShowCursor(min(x, w-1), 3+i)
+			a.canvas.show(min(x, w-1), 3+i)
 		}
 	}
-	a.put(3, 6, w-3, a.look.dim, "Enter connects · Tab next field · Esc quits · px up starts a cluster on this machine")
+	y := 6
+	say := func(style tcell.Style, text string) {
+		for _, line := range wrap(text, max(1, w-4)) {
+			a.put(3, y, w-3, style, line)
+			y++
+		}
+	}
 	switch {
 	case c.Busy:
-		a.put(3, 7, w-3, a.look.plain, "connecting")
+		say(a.look.plain, "connecting")
 	case c.Error != "":
-		a.put(3, 7, w-3, a.look.bad, oneLine(c.Error))
+		say(a.look.bad, oneLine(c.Error))
 	case a.st.Notice != "":
-		a.put(3, 7, w-3, a.look.warn, a.st.Notice)
+		say(a.look.warn, a.st.Notice)
 	case c.Name == "" && c.Field == 1:
-		a.put(3, 7, w-3, a.look.plain, "Which name will you use? Empty: a guest's, for this once.")
+		say(a.look.plain, "Which name will you use? Empty: a guest's, for this once.")
 	}
-}
-
-// helpLines are made from the bindings, so that they cannot be wrong.
-func (a *app) helpLines() (lines []string) {
-	for _, act := range actions() {
-		if keys := a.keys.keysOf(act); len(keys) > 0 && act.does != "" {
-			lines = append(lines, fmt.Sprintf("%-18s %s", strings.Join(keys, " "), act.does))
-		}
-	}
-	lines = append(lines, fmt.Sprintf("%-18s %s", "Alt-1 to Alt-9", "room by its place"), "")
-	for _, c := range state.Commands {
-		name := "/" + c.Name
-		if len(c.Also) > 0 {
-			name += " /" + strings.Join(c.Also, " /")
-		}
-		lines = append(lines, fmt.Sprintf("%-18s %s", name, strings.TrimSpace(c.Args+"  "+c.Does)))
-	}
-	return append(lines, fmt.Sprintf("%-18s %s", "//text", "sends /text"), "",
-		"Marks on your own messages: · on its way   ✓ stored   ! failed",
-		fmt.Sprintf("You are %s, online for %s; router %s", a.st.User, a.st.Online(), oneLine(a.st.Router.Addr)))
-}
-
-func (a *app) drawHelp(w, h int) {
-	lines := a.helpLines()
-	column := 62
-	columns := max(1, (w-2)/column)
-	if columns == 1 {
-		column = w
-	}
-	rows := max(1, h-3)
-	a.helpTop = max(0, min(a.helpTop, (len(lines)+columns-1)/columns-rows))
-	perColumn := max(rows, (len(lines)+columns-1)/columns)
-	a.put(2, 0, w-2, a.look.bold, "Help")
-	for i, line := range lines {
-		y := i%perColumn - a.helpTop
-		if y >= 0 && y < rows {
-			a.put(2+i/perColumn*column, 1+y, min(column-2, w-2), a.look.plain, line)
-		}
-	}
-	hint := "any key closes"
-	if perColumn > rows {
-		hint = "Up and Down scroll, any other key closes"
-	}
-	a.put(2, h-1, w-2, a.look.dim, hint)
-}
-
-func (a *app) drawPreview(w, h int) {
-	lines := strings.Split(Clean(a.st.Paste), "\n")
-	a.put(1, 0, w-1, a.look.bold, fmt.Sprintf("A paste of %d lines, as one message:", len(lines)))
-	for i, line := range lines {
-		if i == h-4 && len(lines) > h-3 {
-			a.put(1, 1+i, w-1, a.look.dim, fmt.Sprintf("and %d more", len(lines)-i))
-			break
-		}
-		a.put(1, 1+i, w-1, a.look.plain, line)
-	}
-	a.put(1, h-1, w-1, a.look.dim, "Enter writes it into the line · Esc drops it")
-}
-
-// drawBare draws messages alone, so that the terminal's own selection gets them.
-func (a *app) drawBare(w, h int) {
-	r := a.st.Current()
-	if r == nil {
-		return
-	}
-	y := h - 1
-	for i := len(r.Lines) - 1 - r.Scroll; i >= 0 && y >= 0; i-- {
-		l := r.Lines[i]
-		if l.Kind != state.LineMessage {
-			continue
-		}
-		lines := wrap(fmt.Sprintf("%s %s: %s", l.Time.Format("15:04"), oneLine(l.User), Clean(l.Text)), w)
-		for j := len(lines) - 1; j >= 0 && y >= 0; j-- {
-			a.put(0, y, w, a.look.plain, lines[j])
-			y--
-		}
-	}
+	y++
+	say(a.look.dim, "Enter connects · Esc quits · px up starts a cluster on this machine")
 }
 
 func (a *app) drawChat(w, h int) {
@@ -207,7 +137,8 @@ func (a *app) drawChat(w, h int) {
 	top := max(0, len(before)-maxInput) // the cursor's row stays in sight
 	input = input[top:min(len(input), top+maxInput)]
 	input = input[:max(1, min(len(input), h-4))]
-	bottom := h - 2 - len(input) // the row of the rule
+	status := a.statusRows(r, w, h-3-len(input))
+	bottom := h - 1 - len(status) - len(input) // the row of the rule
 	if left > 0 {
 		a.drawRooms(left, bottom)
 	}
@@ -226,23 +157,29 @@ func (a *app) drawChat(w, h int) {
 	if left > 0 && bottom > 0 {
 		a.canvas.set(left-1, bottom, 1, []rune{'┴'}, a.look.dim)
 	}
+	if right > 0 && bottom > 0 {
+		a.canvas.set(w-right, bottom, 1, []rune{'┴'}, a.look.dim)
+	}
 	if a.st.Overlay == state.OverlayPalette {
 		x := a.put(1, bottom+1, w-1, a.look.bold, "▸ ")
 		x = a.put(x, bottom+1, w-x, a.look.plain, oneLine(a.st.Palette.Query.String()))
-		a.screen.ShowCursor(min(x, w-1), bottom+1)
+		a.canvas.show(min(x, w-1), bottom+1)
 	} else {
 		a.put(1, bottom+1, w-1, a.look.name(a.st.User), prompt)
 		for i, line := range input {
 			a.put(from, bottom+1+i, w-from, a.look.plain, line)
 		}
 		row := min(len(before)-1-top, len(input)-1)
-		a.screen.ShowCursor(min(w-1, from+uniseg.StringWidth(before[len(before)-1])), bottom+1+max(0, row))
+		a.canvas.show(min(w-1, from+uniseg.StringWidth(before[len(before)-1])), bottom+1+max(0, row))
 	}
-	a.drawStatus(r, w, h-1)
+	a.drawStatus(status, w, h)
 }
 
 func (a *app) drawHeader(r *state.Room, w int) {
-	count := fmt.Sprintf("%d here ", r.Count)
+	count := ""
+	if r.Joined { // else nobody knows
+		count = fmt.Sprintf("%d here ", r.Count)
+	}
 	if w < narrow {
 		count = ""
 		unread, mentions, _ := a.st.Totals()
@@ -278,7 +215,7 @@ func (a *app) drawRooms(width, bottom int) {
 			style = a.look.mention
 		case r.Unread > 0 && r.Level != state.NotifyNone:
 			style = a.look.bold
-		case !r.Joined:
+		case r.Place == 0:
 			style = a.look.dim
 		}
 		badge := r.Badge()
@@ -306,38 +243,47 @@ func (a *app) drawPeople(r *state.Room, x, width, bottom int) {
 	}
 }
 
-func (a *app) drawPalette(w, bottom int) {
-	choices := a.st.Choices()
-	rows := min(len(choices), max(1, bottom-2))
-	first := max(0, min(a.st.Palette.Chosen-rows+1, len(choices)-rows))
-	a.rule(0, bottom-rows-1, w, a.look.dim, "rooms, people, commands")
-	for i := range rows {
-		c, y := choices[first+i], bottom-rows+i
-		style := a.look.plain
-		if first+i == a.st.Palette.Chosen {
-			style = a.look.chosen
-		}
-		for x := range w {
-			a.canvas.set(x, y, 1, []rune{' '}, a.look.plain)
-		}
-		x := a.put(3, y, min(24, w-3), style, oneLine(c.Name))
-		a.put(max(x+2, 26), y, w-max(x+2, 26)-6, a.look.dim, oneLine(c.About))
-		a.put(w-5, y, 5, a.look.bold, c.Badge)
+// statusRows is what the status line says, in at most rows lines (a notice may
+// need several; what is always there is cut to one).
+func (a *app) statusRows(r *state.Room, w, rows int) []string {
+	width := max(1, w-len(statusHelp)-2)
+	if a.st.Notice != "" {
+		lines := wrap(a.st.Notice, width)
+		return lines[:max(1, min(len(lines), rows, maxNotice))]
 	}
-	if len(choices) == 0 {
-		a.put(3, bottom-1, w-3, a.look.dim, "nothing fits; Enter opens the room of this name")
+	text := a.st.Status(r, w < narrow)
+	hint := ""
+	if w < narrow {
+		hint = a.hint("palette", "rooms")
+	} else if _, _, rooms := a.st.Totals(); rooms > 0 {
+		hint = a.hint("next-unread", "next")
 	}
+	if with := strings.TrimPrefix(text+hint, " · "); uniseg.StringWidth(with) <= width {
+		text = with
+	}
+	return []string{shorten(oneLine(text), width)}
 }
 
-func (a *app) drawStatus(r *state.Room, w, y int) {
-	const help = "? help "
-	text, style := a.st.Notice, a.look.warn
-	if text == "" {
-		text, style = a.st.Status(r), a.look.dim
+// hint names the key of an action, as it is bound.
+func (a *app) hint(name, does string) string {
+	if key := a.keyOf(name); key != "" {
+		return " · " + key + " " + does
 	}
-	if w < narrow && a.st.Notice == "" {
-		text = strings.ReplaceAll(text, "Alt-A next", "Alt-K rooms")
+	return ""
+}
+
+const (
+	statusHelp = "? help "
+	maxNotice  = 4
+)
+
+func (a *app) drawStatus(lines []string, w, h int) {
+	style := a.look.dim
+	if a.st.Notice != "" {
+		style = a.look.warn
 	}
-	a.put(1, y, w-len(help)-2, style, shorten(oneLine(text), max(1, w-len(help)-2)))
-	a.put(w-len(help), y, len(help), a.look.dim, help)
+	for i, line := range lines {
+		a.put(1, h-len(lines)+i, w-len(statusHelp)-2, style, line)
+	}
+	a.put(w-len(statusHelp), h-1, len(statusHelp), a.look.dim, statusHelp)
 }

@@ -1,12 +1,15 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/gdamore/tcell/v2"
 
+	"positivity-exchange/client/profile"
 	"positivity-exchange/client/state"
 )
 
@@ -62,6 +65,7 @@ func actions() []action {
 		{"undo", []string{"Ctrl-_", "Alt-Z"}, "take the last change back", edits(state.Input.Undo)},
 		{"editor", []string{"Alt-E"}, "write in $EDITOR", (*app).editor},
 		{"bare", []string{"Alt-L"}, "messages alone, to select with the mouse", func(a *app) { a.st.Overlay = state.OverlayBare }},
+		{"clear", []string{"Esc"}, "end the search; what is written stays", func(a *app) { a.st.Search = "" }},
 		{"redraw", []string{"Ctrl-L"}, "draw the screen anew", func(a *app) { a.screen.Sync() }},
 		{"help", []string{"F1"}, "this help (also ? on an empty line)", func(a *app) { a.st.Overlay = state.OverlayHelp }},
 		{"quit", []string{"Ctrl-C"}, "quit; what is written stays for the next time", func(a *app) { a.quit = true }},
@@ -89,9 +93,12 @@ func bind(own map[string]string) (bindings, error) {
 			b[k] = act
 		}
 	}
-	for key, name := range own {
+	var wrong []error
+	for _, key := range slices.Sorted(maps.Keys(own)) {
+		name := own[key]
 		if !validKey(key) {
-			return b, fmt.Errorf("[keys] %q is no key: write it as Alt-K, Ctrl-N, F5, PgUp, Alt-Enter", key)
+			wrong = append(wrong, &keyError{key, fmt.Sprintf("%q is no key: write it as Alt-K, Ctrl-N, F5, PgUp, Alt-Enter", key)})
+			continue
 		}
 		if name == "none" {
 			delete(b, key)
@@ -99,17 +106,49 @@ func bind(own map[string]string) (bindings, error) {
 		}
 		act, ok := names[name]
 		if !ok {
-			return b, fmt.Errorf("[keys] %q: there is no action %q; F1 lists them", key, name)
+			wrong = append(wrong, &keyError{key, fmt.Sprintf("%q: there is no action %q; px client --print-config lists them", key, name)})
+			continue
 		}
 		b[key] = act
 	}
-	return b, nil
+	return b, errors.Join(wrong...)
 }
 
-// CheckKeys tells what is wrong with a configuration's bindings.
-func CheckKeys(own map[string]string) error {
-	_, err := bind(own)
+// keyError is what is wrong with the binding of one key.
+type keyError struct{ key, text string }
+
+func (e *keyError) Error() string { return e.text }
+
+// keyOf is the first key of an action, "" if none is bound to it.
+func (a *app) keyOf(name string) string {
+	for _, act := range actions() {
+		if act.name == name {
+			if keys := a.keys.keysOf(act); len(keys) > 0 {
+				return keys[0]
+			}
+		}
+	}
+	return ""
+}
+
+// CheckKeys tells what is wrong first with a configuration's bindings, and where.
+func CheckKeys(c profile.Config) error {
+	_, err := bind(c.Keys)
+	var wrong *keyError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("%s: %w", c.Where("keys", wrong.key), wrong)
+	}
 	return err
+}
+
+// Sample is the commented configuration, with the names of all actions.
+func Sample() string {
+	var names strings.Builder
+	names.WriteString("\n# Actions and the keys they have:\n")
+	for _, act := range actions() {
+		fmt.Fprintf(&names, "# %-16s %s\n", act.name, strings.Join(act.keys, " "))
+	}
+	return strings.Replace(profile.Sample, "\n# Other users", names.String()+"\n# Other users", 1)
 }
 
 // keysOf lists the keys that are bound to an action, the default ones first.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 
+	"positivity-exchange/client/profile"
 	"positivity-exchange/client/state"
 )
 
@@ -18,7 +19,7 @@ func TestKeysCanBeBoundAnew(t *testing.T) {
 		t.Error("Ctrl-N is still bound")
 	}
 	for key, action := range map[string]string{"Alt-Q": "fly", "Hyper-X": "quit", "x": "quit", "": "quit", "F13": "quit"} {
-		if err := CheckKeys(map[string]string{key: action}); err == nil {
+		if err := CheckKeys(profile.Config{Keys: map[string]string{key: action}}); err == nil {
 			t.Errorf("%q = %q was taken", key, action)
 		}
 	}
@@ -68,9 +69,57 @@ func TestPastes(t *testing.T) {
 	if a.st.Overlay != state.OverlayNone || strings.Count(draft(), "line\n") != 29 {
 		t.Errorf("then: %q", draft())
 	}
+	// What an editor on another system copied ends its lines with CR and LF.
+	a.edit(func(in state.Input) state.Input { return in.Set("") })
+	a.input(tcell.NewEventPaste(true))
+	for _, key := range []tcell.Key{tcell.KeyEnter, tcell.KeyCtrlJ, tcell.KeyEnter, tcell.KeyCtrlJ, tcell.KeyCtrlJ} { // CR LF CR LF LF
+		a.input(tcell.NewEventKey(key, 0, tcell.ModNone))
+	}
+	a.input(tcell.NewEventKey(tcell.KeyRune, 'x', tcell.ModNone))
+	a.input(tcell.NewEventPaste(false))
+	if draft() != "\n\n\nx" {
+		t.Errorf("CR and LF: %q", draft())
+	}
 	before := draft()
 	paste(strings.Repeat("x", 1<<20))
 	if draft() != before || !strings.Contains(a.st.Notice, "1048576 bytes") {
 		t.Errorf("1 MiB: %d bytes, %q", len(draft()), a.st.Notice)
+	}
+}
+
+// TestWritingWithoutASession keeps what is written, in order, and what is
+// wrong with it is said at once.
+func TestWritingWithoutASession(t *testing.T) {
+	a, s := showing(t, 80, 24, chat())
+	defer s.Fini()
+	for _, text := range []string{"one", "//two", strings.Repeat("x", 20_000), "/fly", "/where"} {
+		a.edit(func(in state.Input) state.Input { return in.Set(text) })
+		a.input(tcell.NewEventKey(tcell.KeyEnter, 0, tcell.ModNone))
+		if bad := text != "one" && text != "//two"; bad != (a.st.Notice != "") {
+			t.Errorf("%.9q: %q", text, a.st.Notice)
+		}
+	}
+	var waiting []string
+	for _, l := range a.st.Current().Unposted() {
+		waiting = append(waiting, l.Text)
+	}
+	if strings.Join(waiting, "|") != "one|/two" {
+		t.Errorf("waiting: %q", waiting)
+	}
+}
+
+func TestGoingToAPlace(t *testing.T) {
+	a, s := showing(t, 80, 24, chat())
+	defer s.Fini()
+	a.draw()
+	for where, want := range map[string]string{"1": "", "#2": "", "9": "no connection", "2026-11-23": "no connection", "yesterday": "a message's number", "": "a message's number"} {
+		a.st.Notice = ""
+		if a.goTo(where); want == "" && a.st.Notice != "" || !strings.Contains(a.st.Notice, want) {
+			t.Errorf("%q: %q", where, a.st.Notice)
+		}
+	}
+	a.st = a.st.Open("music")
+	if a.goTo("2026-11-23"); !strings.Contains(a.st.Notice, "nothing has been said") {
+		t.Errorf("an empty room: %q", a.st.Notice)
 	}
 }

@@ -24,7 +24,12 @@ type columns struct {
 	time, name, text, measure int // columns; measure is the text's width
 }
 
-func layout(width int) columns {
+// authorsOf is how many lines back authors count for the width of their column.
+const authorsOf = 200
+
+// layout gives names as much room as those who spoke lately need, so that it
+// changes only when somebody speaks.
+func layout(r *state.Room, user string, width int) columns {
 	c := columns{time: 6, name: 13}
 	if width < narrow-roomPane {
 		c = columns{name: 10} // no times in a narrow window
@@ -32,6 +37,14 @@ func layout(width int) columns {
 	if width < 30 {
 		c = columns{name: 6}
 	}
+	longest := uniseg.StringWidth(user)
+	for _, l := range r.Lines[max(0, len(r.Lines)-authorsOf):] {
+		if longest >= c.name-1 {
+			break
+		}
+		longest = max(longest, uniseg.StringWidth(oneLine(l.User)))
+	}
+	c.name = min(c.name, longest+1)
 	c.text = 1 + c.time + c.name
 	c.measure = max(1, min(width-c.text-3, maxMeasure))
 	return c
@@ -40,12 +53,15 @@ func layout(width int) columns {
 // drawLines draws the end of the conversation (or what is scrolled to) so that
 // its newest line stands at the bottom.
 func (a *app) drawLines(r *state.Room, x, y, width, height int) {
-	a.shown = 0
+	a.shown, a.sight = 0, [2]uint64{}
 	if width < 8 || height < 1 {
 		return
 	}
-	c := layout(width)
+	c := layout(r, a.st.User, width)
 	rows := a.rows(r, c, height)
+	if len(rows) == 0 && r.Joined && r.Last == 0 {
+		a.put(x+c.text, y+height-1, c.measure, a.look.dim, "nobody has said anything yet")
+	}
 	rows = rows[max(0, len(rows)-height):]
 	for i, one := range rows {
 		y := y + height - len(rows) + i
@@ -104,15 +120,24 @@ func (a *app) rows(r *state.Room, c columns, height int) []row {
 // line lays one line out, with what stands between it and the one above.
 func (a *app) line(r *state.Room, l state.Line, above *state.Line, c columns) (rows []row) {
 	if above == nil || !sameDay(above.Time, l.Time) {
-		rows = append(rows, row{rule: l.Time.Format("Monday 2 January"), style: a.look.dim})
+		day := "Monday 2 January"
+		if l.Time.Year() != a.st.Now.Year() {
+			day += " 2006"
+		}
+		rows = append(rows, row{rule: l.Time.Format(day), style: a.look.dim})
 	}
 	if above != nil && l.Seq != 0 {
 		if seq := place(*above); l.Seq > seq+1 && seq > 0 {
-			rows = append(rows, row{rule: fmt.Sprintf("%d missing, asking for them", l.Seq-seq-1), style: a.look.warn})
+			what := "missing, asking for them"
+			if l.Seq > seq+state.Large {
+				what = "more between, loading as you scroll"
+			}
+			rows = append(rows, row{rule: fmt.Sprintf("%d %s", l.Seq-seq-1, what), style: a.look.warn})
+			a.sight = [2]uint64{seq + 1, l.Seq - 1}
 		}
 	}
 	if r.Marker > 0 && l.Seq > r.Marker && (above == nil || place(*above) <= r.Marker) {
-		rows = append(rows, row{rule: fmt.Sprintf("%d new", r.Last-r.Marker), style: a.look.warn})
+		rows = append(rows, row{rule: fmt.Sprintf("%d new", r.New), style: a.look.warn})
 		above = nil // the author's name stands again
 	}
 	return append(rows, a.message(l, above, c)...)
@@ -146,7 +171,11 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 		base = a.look.mention
 	}
 	if l.Reason != "" {
-		text += "\n(" + oneLine(l.Reason) + "; /retry or /discard)"
+		again := "/retry"
+		if key := a.keyOf("retry"); key != "" {
+			again = key
+		}
+		text += "\n(" + oneLine(l.Reason) + "; " + again + " sends it again, /discard forgets it)"
 	}
 	for i, cells := range wrapCells(a.look.styled(text, base, l.Seq, a.st.Search), c.measure) {
 		one := row{cells: cells}

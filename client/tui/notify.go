@@ -10,27 +10,36 @@ import (
 	"positivity-exchange/comms"
 )
 
-// notify tells of a message that its reader may miss: a mention, or anything
-// in a room that asks for all, while the terminal is not looked at.
+// notify tells of a message that its reader may miss.
 func (a *app) notify(before state.State, m client.Message) {
-	r := before.Room(m.Room)
-	if r == nil || m.Kind != comms.KindMessage || m.User == before.User || r.Level == state.NotifyNone {
-		return
-	}
-	mention := state.Mentions(m.Content, before.User)
-	seen := m.Room == before.Active && !before.Blurred
-	if seen || !mention && (r.Level == state.NotifyMentions || !before.Blurred) || a.opts.Config.IsQuiet(a.opts.Now()) {
-		return
-	}
-	if a.opts.Config.Bell && mention {
+	ring, show := a.tells(before, m)
+	if ring && a.opts.Config.Bell {
 		if err := a.screen.Beep(); err != nil {
 			a.opts.Logger.Debug("beep", "err", err)
 		}
 	}
-	title := fmt.Sprintf("%s in #%s", oneLine(m.User), m.Room)
-	if s := notification(a.opts.Config.Desktop, title, shorten(oneLine(m.Content), 200)); s != "" {
-		a.writeTTY(s)
+	if show {
+		title := fmt.Sprintf("%s in #%s", oneLine(m.User), m.Room)
+		if s := notification(a.opts.Config.Desktop, title, shorten(oneLine(m.Content), 200)); s != "" {
+			a.writeTTY(s)
+		}
 	}
+}
+
+// tells decides whether a message rings the bell and shows a notification: a
+// mention that is not on the screen does both; anything said in a room that
+// asks for all is shown while the terminal is not looked at; nothing in the
+// quiet hours.
+func (a *app) tells(before state.State, m client.Message) (ring, show bool) {
+	r := before.Room(m.Room)
+	if r == nil || m.Kind != comms.KindMessage || m.User == before.User || r.Level == state.NotifyNone {
+		return false, false
+	}
+	if m.Room == before.Active && !before.Blurred || a.opts.Config.IsQuiet(a.opts.Now()) {
+		return false, false
+	}
+	mention := state.Mentions(m.Content, before.User)
+	return mention, mention || before.Blurred && r.Level != state.NotifyMentions
 }
 
 // notification is the escape sequence by which terminals show one; behind tmux

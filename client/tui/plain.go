@@ -3,8 +3,10 @@ package tui
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -12,6 +14,9 @@ import (
 	"positivity-exchange/client/state"
 	"positivity-exchange/comms"
 )
+
+// ErrNotSent ends Plain when its input has ended and not all of it was stored.
+var ErrNotSent = errors.New("not everything was sent")
 
 // PlainOptions configures Plain.
 type PlainOptions struct {
@@ -25,7 +30,7 @@ type PlainOptions struct {
 // said is written as it comes, what is read is sent to the room that was opened
 // last. It ends with its input, once everything is acknowledged, or with ctx.
 func Plain(ctx context.Context, opts PlainOptions) error {
-	p := &plainClient{PlainOptions: opts, st: state.State{User: opts.Session.User()}, first: true, joins: make(chan error, 1)}
+	p := &plainClient{PlainOptions: opts, st: state.State{User: opts.Session.User()}, first: true, joins: make(chan error, 1), answers: make(chan []string, 1)}
 	ctx, cancel := context.WithCancel(ctx)
 	var reading sync.WaitGroup
 	lines := make(chan string)
@@ -47,7 +52,7 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 	ended := false // the input has
 	for {
 		var in <-chan string
-		if !p.joining && !ended {
+		if !p.joining && !p.asked && !ended {
 			in = lines // what is typed before the room is there waits
 		}
 		select {
@@ -67,6 +72,11 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 				p.say("* #%s: %v", p.room, err)
 			}
 			p.first = false
+		case lines := <-p.answers:
+			p.asked = false
+			for _, line := range lines {
+				p.say("%s", line)
+			}
 		case line, ok := <-in:
 			if !ok {
 				ended = true
@@ -74,7 +84,10 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 				return nil
 			}
 		}
-		if ended && !p.st.Waits() {
+		if ended && !p.asked && !p.st.Waits() {
+			if p.failed {
+				return ErrNotSent
+			}
 			return nil
 		}
 	}
@@ -86,7 +99,10 @@ type plainClient struct {
 	room    string
 	joining bool
 	first   bool
+	failed  bool // a message was
+	asked   bool // answers is waited for; what is typed meanwhile waits
 	joins   chan error
+	answers chan []string
 }
 
 func (p *plainClient) say(format string, args ...any) {
@@ -116,11 +132,16 @@ func (p *plainClient) event(e client.Event) {
 			}
 		}
 	case client.Presence:
-		text := state.Line{Joined: e.Joined, Left: e.Left}.PresenceText()
-		p.say("* #%s: %s, %d here", e.Room, text, e.Count)
+		others := func(names []string) []string {
+			return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == p.st.User })
+		}
+		if text := (state.Line{Joined: others(e.Joined), Left: others(e.Left)}).PresenceText(); text != "" {
+			p.say("* #%s: %s, %d here", e.Room, text, e.Count)
+		}
 	case client.Cut:
 		p.say("* #%s: the store lost its end behind message %d", e.Room, e.At)
 	case client.SendFailed:
+		p.failed = true
 		p.say("* not sent to #%s: %v", e.Room, e.Err)
 	case client.RouterLink:
 		if !e.Up {
@@ -141,13 +162,7 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 	}
 	switch parsed.Command {
 	case "":
-		text := state.Emoji(parsed.Text)
-		id, err := p.Session.Post(p.room, text)
-		if err != nil {
-			p.say("* not sent: %v", err)
-			return false
-		}
-		p.st = p.st.Posted(p.room, id, text)
+		p.post(p.room, state.Emoji(parsed.Text))
 	case "join":
 		room := strings.TrimPrefix(parsed.Args, "#")
 		if r := p.st.Room(room); r != nil && r.Joined {
@@ -158,7 +173,24 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 	case "part":
 		err = p.Session.Leave(ctx, p.room)
 	case "topic":
-		_, err = p.Session.PostTopic(p.room, parsed.Args)
+		if parsed.Args != "" {
+			_, err = p.Session.PostTopic(p.room, parsed.Args)
+		} else if r := p.st.Room(p.room); r != nil {
+			p.say("* #%s: %s", p.room, r.Description)
+		}
+	case "msg":
+		to, text, _ := strings.Cut(parsed.Args, " ")
+		to = strings.TrimPrefix(to, "#")
+		if r := p.st.Room(to); r == nil || !r.Joined || text == "" {
+			p.say("* /msg #ROOM TEXT, in a room that you are in")
+			return false
+		}
+		p.post(to, state.Emoji(text))
+	case "create", "list", "where", "goto":
+		p.asked = true
+		go func() { p.answers <- p.answer(ctx, parsed.Command, parsed.Args, p.room) }()
+	case "whoami":
+		p.say("* you are %s", p.st.User)
 	case "names":
 		if r := p.st.Room(p.room); r != nil {
 			p.say("* %d here: %s", r.Count, strings.Join(r.People(), " "))
@@ -166,14 +198,89 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 	case "quit":
 		return true
 	case "help":
-		for _, name := range []string{"/join ROOM", "/part", "/topic TEXT", "/names", "/me TEXT", "/quit", "//text sends /text"} {
-			p.say("* %s", name)
+		for _, c := range state.Commands {
+			if !needsScreen(c.Name) {
+				p.say("* /%s", strings.TrimSpace(strings.TrimSpace(c.Name+" "+c.Args)+": "+c.Does))
+			}
 		}
-	default:
+		p.say("* //text sends /text")
+	default: // needsScreen
 		p.say("* /%s needs a screen", parsed.Command)
 	}
 	if err != nil {
 		p.say("* %v", err)
 	}
 	return false
+}
+
+// post sends text to a room.
+func (p *plainClient) post(room, text string) {
+	id, err := p.Session.Post(room, text)
+	if err != nil {
+		p.failed = true
+		p.say("* not sent: %v", err)
+		return
+	}
+	p.st = p.st.Posted(room, id, text)
+}
+
+// needsScreen reports whether a command means nothing where lines alone are.
+func needsScreen(command string) bool {
+	switch command {
+	case "search", "notify", "copy", "bare", "retry", "discard":
+		return true
+	}
+	return false
+}
+
+// plainPage is how many messages or rooms a command shows as lines.
+const plainPage = 20
+
+// answer asks the servers, beside the reading of events.
+func (p *plainClient) answer(ctx context.Context, command, args, room string) (lines []string) {
+	tell := func(format string, args ...any) { lines = append(lines, fmt.Sprintf("* "+format, args...)) }
+	switch command {
+	case "create":
+		name, about, _ := strings.Cut(args, " ")
+		name = strings.TrimPrefix(name, "#")
+		if err := p.Session.Create(ctx, name, strings.TrimSpace(about)); err != nil {
+			tell("%v", err)
+		} else {
+			tell("there is #%s now; /join %s", name, name)
+		}
+	case "list":
+		list, err := p.Session.Rooms(ctx, comms.ListRooms{Prefix: strings.TrimPrefix(args, "#"), Limit: plainPage})
+		if err != nil {
+			tell("%v", err)
+		}
+		for _, r := range list.Rooms {
+			tell("#%s: %s", r.Name, r.Description)
+		}
+		if list.Next != "" {
+			tell("and more: /list PREFIX")
+		}
+	case "where":
+		at, err := p.Session.Where(ctx, room)
+		if err != nil {
+			tell("%v", err)
+		} else {
+			tell("#%s is served by %s at %s, epoch %d", room, at.Shard, at.Addr, at.Epoch)
+		}
+	case "goto":
+		seq, err := parseSeq(args)
+		if err != nil {
+			tell("/goto NUMBER shows the %d messages from there on", plainPage)
+			return lines
+		}
+		page, err := p.Session.History(ctx, comms.History{Room: room, From: max(seq, 1), Limit: plainPage})
+		if err != nil {
+			tell("%v", err)
+		}
+		for _, rec := range page.Records {
+			if rec.Kind == comms.KindMessage {
+				lines = append(lines, fmt.Sprintf("#%s %d %s: %s", room, rec.Seq, rec.User, strings.ReplaceAll(rec.Content, "\n", " / ")))
+			}
+		}
+	}
+	return lines
 }

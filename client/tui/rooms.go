@@ -2,6 +2,8 @@ package tui
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,8 +21,10 @@ func (a *app) open(name string) {
 }
 
 func (a *app) openAt(i int) {
-	if i < len(a.st.Rooms) {
-		a.open(a.st.Rooms[i].Name)
+	if name := a.st.At(i); name != "" {
+		a.open(name)
+	} else {
+		a.say("you are not in %d rooms; Alt-K finds one", i+1)
 	}
 }
 
@@ -42,38 +46,59 @@ func (a *app) lastRoom() {
 // since is fetched behind it, and what waited to be sent goes out.
 func (a *app) join(name string) {
 	r := a.st.Room(name)
-	if r == nil || r.Joined || r.Joining || a.session == nil {
+	if r == nil || r.Joined || r.Joining {
 		return
 	}
-	if a.profile != nil && len(r.Lines) == 0 {
-		if records, head := a.profile.LoadRoom(name); len(records) > 0 {
-			a.st = a.st.WithHistory(name, comms.HistoryPage{Room: name, Records: records, Head: head})
-		}
+	a.loadCache(name)
+	if a.session == nil {
+		return // logging in joins it
 	}
 	a.st = a.st.Update(name, func(r *state.Room) { r.Joining = true })
-	s, waiting := a.session, a.st.Room(name).Waiting
+	s := a.session
 	a.effect(func(ctx context.Context) func() {
 		err := s.Join(ctx, name, nil)
-		if err == nil {
-			for _, l := range waiting {
-				if l.Mark == state.Queued {
-					err = s.Repost(name, l.Text, l.ID, l.Seen)
-				}
-			}
-		}
-		var p comms.HistoryPage
-		if err == nil {
-			p, err = s.History(ctx, comms.History{Room: name, Before: comms.MaxSeq, Limit: page})
-		}
 		return func() {
-			a.st = a.st.Update(name, func(r *state.Room) { r.Joining = false })
 			if err != nil {
-				a.say("%v", err)
-				return
+				a.st = a.st.Update(name, func(r *state.Room) { r.Joining = false })
+				a.refusedRoom(name, err)
 			}
-			a.st = a.st.WithHistory(name, p)
 		}
 	})
+}
+
+// entered goes on with a room that was joined.
+func (a *app) entered(name string) {
+	a.st = a.st.Update(name, func(r *state.Room) { r.Joining = false })
+	a.submit(name)
+	a.fetch(name, comms.History{Room: name, Before: comms.MaxSeq, Limit: page}, func() {})
+}
+
+// refusedRoom says why a room cannot be entered, keeps what waited for it as
+// failed, and forgets a room that has gone.
+func (a *app) refusedRoom(name string, err error) {
+	var refused *client.Refused
+	if errors.As(err, &refused) {
+		a.st = a.st.FailUnposted(name, refused.Message)
+		a.st = a.st.Update(name, func(r *state.Room) { r.Place = 0 })
+		if refused.Code == comms.CodeNoRoom {
+			a.st = a.st.Forget(name)
+			a.join(a.st.Active)
+			a.say("there is no room #%s; /create %s makes it", name, name)
+			return
+		}
+	}
+	a.say("#%s: %v", name, err)
+}
+
+// submit gives the session what was written without one, in its order.
+func (a *app) submit(name string) {
+	for _, l := range a.st.Room(name).Unposted() {
+		if err := a.session.Repost(name, l.Text, l.ID, l.Seen); err != nil {
+			a.say("%v", err)
+			return
+		}
+		a.st = a.st.Submitted(name, l.ID, l.Seen)
+	}
 }
 
 // fetch loads a page of a room's records and merges it.
@@ -98,10 +123,14 @@ func (a *app) older() {
 	if r == nil || r.Loading || r.Oldest() <= 1 || a.session == nil {
 		return
 	}
-	name, before := r.Name, r.Oldest()
-	a.st = a.st.Update(name, func(r *state.Room) { r.Loading = true })
-	a.fetch(name, comms.History{Room: name, Before: before, Limit: page}, func() {
-		a.st = a.st.Update(name, func(r *state.Room) { r.Loading = false })
+	a.load(comms.History{Room: r.Name, Before: r.Oldest(), Limit: page})
+}
+
+// load fetches a page, one at a time.
+func (a *app) load(q comms.History) {
+	a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading = true })
+	a.fetch(q.Room, q, func() {
+		a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading = false })
 	})
 }
 
@@ -112,6 +141,11 @@ func (a *app) fill() {
 		return
 	}
 	from, to, ok := r.Hole()
+	if a.sight != [2]uint64{} {
+		from, to, ok = a.sight[0], a.sight[1], true
+	} else if to-from >= state.Large {
+		return // until somebody looks
+	}
 	if !ok {
 		return
 	}
@@ -139,9 +173,22 @@ func (a *app) scroll(pages int) {
 	if r == nil {
 		return
 	}
-	by := pages * max(1, a.shown-1)
-	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll = max(0, min(r.Scroll+by, len(r.Lines)-1)) })
-	if r = a.st.Current(); pages > 0 && len(r.Lines)-r.Scroll < 2*a.shown+page/4 {
+	a.scrollLines(pages * max(1, a.shown-1))
+}
+
+// scrollLines moves by lines, and loads what is missing there.
+func (a *app) scrollLines(by int) {
+	r := a.st.Current()
+	if r == nil {
+		return
+	}
+	var more uint64
+	a.st = a.st.Update(r.Name, func(r *state.Room) { more = r.ScrollBy(by) })
+	r = a.st.Current()
+	switch {
+	case more > 0 && r.Joined && !r.Loading && a.session != nil:
+		a.load(comms.History{Room: r.Name, From: more, Limit: page})
+	case by > 0 && len(r.Lines)-r.Scroll < 2*a.shown+page/4:
 		a.older()
 	}
 	if r.Scroll == 0 {
@@ -162,20 +209,31 @@ func (a *app) firstUnread() {
 		a.say("nothing here is new")
 		return
 	}
-	a.st = a.st.Update(r.Name, func(r *state.Room) { r.ScrollTo(r.Marker + uint64(max(1, a.shown/2))) })
+	a.goTo(strconv.FormatUint(r.Marker+1, 10)) // it may not be loaded yet
 }
 
 // goTo shows a sequence, or the first message of a day.
 func (a *app) goTo(where string) {
 	r := a.st.Current()
-	if r == nil || a.session == nil {
+	if r == nil {
 		return
 	}
 	name, last, s := r.Name, r.Last, a.session
+	if seq, err := parseSeq(where); err == nil && r.Has(seq) {
+		a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq + uint64(max(0, a.shown/2))) })
+		return
+	}
 	day, dayErr := time.ParseInLocation("2006-01-02", where, time.Local)
 	seq, seqErr := parseSeq(where)
-	if dayErr != nil && seqErr != nil {
+	switch {
+	case dayErr != nil && seqErr != nil:
 		a.say("/goto takes a message's number or a day as 2026-11-24")
+		return
+	case last == 0:
+		a.say("nothing has been said in #%s yet", name)
+		return
+	case s == nil:
+		a.say("there is no connection to load it by")
 		return
 	}
 	a.effect(func(ctx context.Context) func() {
@@ -242,21 +300,32 @@ func (a *app) search(text string) {
 	a.say("no older message on hand has %q; PgUp loads more", a.st.Search)
 }
 
+// maxListed is how many rooms are listed at once; a prefix finds the others.
+const maxListed = 2000
+
 func (a *app) listRooms(prefix string) {
 	s := a.session
 	if s == nil {
 		return
 	}
 	a.effect(func(ctx context.Context) func() {
-		list, err := s.Rooms(ctx, comms.ListRooms{Prefix: prefix})
-		return func() {
+		var rooms []comms.Room
+		q := comms.ListRooms{Prefix: prefix}
+		more := true
+		for more && len(rooms) < maxListed {
+			list, err := s.Rooms(ctx, q)
 			if err != nil {
-				a.say("%v", err)
-				return
+				return func() { a.say("%v", err) }
 			}
-			a.st = a.st.WithRooms(list.Rooms)
-			if prefix != "" {
-				a.say("%d rooms begin with %s", len(list.Rooms), prefix)
+			rooms = append(rooms, list.Rooms...)
+			q.After, more = list.Next, list.Next != ""
+		}
+		return func() {
+			a.st = a.st.WithRooms(rooms)
+			if more {
+				a.say("there are more than %d rooms: /list PREFIX finds those of a prefix", len(rooms))
+			} else if prefix != "" {
+				a.say("%d rooms begin with %s", len(rooms), prefix)
 			}
 		}
 	})

@@ -41,22 +41,28 @@ const (
 
 // app is the program; its fields belong to the one UI goroutine.
 type app struct {
-	opts    Options
-	screen  tcell.Screen
-	canvas  canvas
-	look    theme
-	keys    bindings
-	session *client.Session
-	events  <-chan client.Event // of the session
-	profile *profile.Profile
-	st      state.State
-	saved   string // what was saved last, to compare
-	savedAt time.Time
-	title   string
+	opts      Options
+	screen    tcell.Screen
+	canvas    canvas
+	look      theme
+	keys      bindings
+	session   *client.Session
+	events    <-chan client.Event // of the session
+	profile   *profile.Profile
+	profileOf string // name@router
+	st        state.State
+	saved     string // what was saved last, to compare
+	savedAt   time.Time
+	title     string
 
+	ids       *comms.IDSource // of messages that no session has taken yet
+	cachedAt  map[string]cachedRoom
+	sight     [2]uint64       // the hole that the screen shows; zero: none
 	firstRoom int             // of the room list, at its top
 	pasteText strings.Builder // under way
 	pasteSize int             // of all of it, what is too much included
+	pasteCR   bool            // the last pasted key ended a line
+	suspended bool            // an editor has the terminal
 	numbers   bool            // of messages, in place of their times
 	helpTop   int
 	shown     int             // lines of the conversation that were drawn last
@@ -75,8 +81,8 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	keys, err := bind(opts.Config.Keys)
-	if err != nil {
+	keys, _ := bind(opts.Config.Keys)
+	if err := CheckKeys(opts.Config); err != nil && opts.Warning == "" {
 		opts.Warning = err.Error()
 	}
 	if opts.Screen == nil {
@@ -94,10 +100,8 @@ func Run(ctx context.Context, opts Options) (err error) {
 		opts.Screen.EnableMouse(tcell.MouseButtonEvents)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	a := &app{opts: opts, screen: opts.Screen, keys: keys, look: newTheme(opts.Config.Theme, opts.Screen.Colors()), filling: map[string]bool{}, ctx: ctx, results: make(chan func(), 16)}
-	defer a.effects.Wait()
-	defer cancel()
-	defer a.close()
+	a := &app{opts: opts, screen: opts.Screen, keys: keys, look: newTheme(opts.Config.Theme, opts.Screen.Colors()), filling: map[string]bool{}, cachedAt: map[string]cachedRoom{}, ids: comms.NewIDSource(), ctx: ctx, results: make(chan func(), 16)}
+	defer a.close(cancel)
 	a.st = state.State{Page: state.PageConnect, Connect: state.Connect{Router: strings.Join(opts.Routers, ","), Name: opts.User}, Since: opts.Now(), Now: opts.Now(), Notice: oneLine(opts.Warning)}
 	if opts.User == "" {
 		a.st.Connect.Name = profile.LastUser()
@@ -105,14 +109,16 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if a.st.Connect.Name == "" {
 		a.st.Connect.Field = 1 // the first run's question: which name?
 	} else if !opts.Ask {
-		a.connect()
+		a.start(strings.Join(opts.Routers, ","), a.st.Connect.Name)
 	}
 	return a.run(ctx)
 }
 
 // close saves and ends what was opened.
-func (a *app) close() {
+func (a *app) close(cancel context.CancelFunc) {
 	a.save(true)
+	cancel()
+	a.effects.Wait()
 	if a.session != nil {
 		a.session.Close() //nolint:errcheck // never fails
 	}
@@ -172,7 +178,9 @@ func (a *app) run(ctx context.Context) error {
 		case <-next.C:
 			wait = false
 			a.st.Now = a.opts.Now()
-			a.draw()
+			if !a.suspended {
+				a.draw()
+			}
 			a.afterDraw()
 			drawn = time.Now()
 			continue
@@ -190,14 +198,26 @@ func (a *app) run(ctx context.Context) error {
 func (a *app) apply(e client.Event) {
 	before := a.st
 	a.st = a.st.Apply(e)
-	if m, ok := e.(client.Message); ok {
-		a.notify(before, m)
+	switch e := e.(type) {
+	case client.Message:
+		a.notify(before, e)
+	case client.Joined:
+		a.entered(e.Room)
+	case client.Left:
+		if e.Room == a.st.Active { // where one was before, else the first of the list
+			if r := a.st.Room(a.st.Previous); r != nil && r.Place > 0 {
+				a.open(r.Name)
+			} else if name := a.st.At(0); name != "" {
+				a.open(name)
+			}
+			a.say("you have left #%s", e.Room)
+		}
 	}
 }
 
 // afterDraw does what can wait until the screen is there.
 func (a *app) afterDraw() {
-	if title := oneLine(a.st.Title()); title != a.title {
+	if title := oneLine(a.st.Title()); title != a.title && !a.suspended {
 		a.title = title
 		a.screen.SetTitle(title)
 	}
@@ -218,97 +238,6 @@ func (a *app) effect(f func(ctx context.Context) func()) {
 
 func (a *app) say(format string, args ...any) {
 	a.st.Notice = strings.Join(strings.Fields(Clean(fmt.Sprintf(format, args...))), " ")
-}
-
-// connect logs in with what the connect page says.
-func (a *app) connect() {
-	router, name := strings.TrimSpace(a.st.Connect.Router), strings.TrimSpace(a.st.Connect.Name)
-	a.st.Connect.Error = ""
-	if name != "" {
-		if err := comms.CheckUserName(name); err != nil {
-			a.st.Connect.Error, a.st.Connect.Field = err.Error(), 1
-			return
-		}
-	}
-	a.st.Connect.Busy = true
-	a.effect(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, connectFor)
-		defer cancel()
-		s, err := client.Connect(ctx, client.Options{Routers: strings.Split(router, ","), User: name, Logger: a.opts.Logger})
-		return func() {
-			a.st.Connect.Busy = false
-			if err != nil {
-				a.st.Connect.Error = "could not reach " + router + ": " + strings.ReplaceAll(err.Error(), "\n", ", ")
-				return
-			}
-			a.session, a.events = s, s.Events()
-			if name != "" {
-				if err := profile.SetLastUser(name); err != nil {
-					a.opts.Logger.Warn("keep the name", "err", err)
-				}
-			}
-			a.enter(router, name)
-		}
-	})
-}
-
-// enter opens the chat page of a session that is logged in.
-func (a *app) enter(router, name string) {
-	a.st.Page, a.st.User, a.st.Since = state.PageChat, a.session.User(), a.opts.Now()
-	var saved state.Saved
-	if name != "" { // a guest's name is another the next time
-		var err error
-		if a.profile, err = profile.Open(name + "@" + router); err != nil {
-			a.say("%v", err)
-		}
-		if saved, err = a.profile.Load(); err != nil {
-			a.say("%v", err)
-		}
-		a.st = a.st.Restore(saved)
-	}
-	open := a.opts.Room
-	if open == "" {
-		open = saved.Active
-	}
-	if open == "" {
-		open = "general"
-	}
-	notice := a.st.Notice
-	a.open(open)
-	a.st.Notice = notice
-	for room, one := range saved.Rooms {
-		if one.Joined && room != open {
-			a.join(room)
-		}
-	}
-	a.listRooms("")
-}
-
-// save keeps what is to outlive the program, now and then and at the end.
-func (a *app) save(end bool) {
-	if a.profile == nil || !end && time.Since(a.savedAt) < saveEvery {
-		return
-	}
-	a.savedAt = time.Now()
-	saved := a.st.Save()
-	if now := fmt.Sprintf("%+v", saved); now != a.saved {
-		a.saved = now
-		if err := a.profile.Save(saved); err != nil {
-			a.say("%v", err)
-		}
-	}
-	if !end {
-		return
-	}
-	for _, r := range a.st.Rooms {
-		records := r.Records(cached)
-		if len(records) == 0 {
-			continue
-		}
-		if err := a.profile.SaveRoom(r.Name, records, r.Last); err != nil {
-			a.opts.Logger.Warn("save a room", "room", r.Name, "err", err)
-		}
-	}
 }
 
 // writeTTY writes bytes that the screen library has no call for.

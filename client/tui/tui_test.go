@@ -82,7 +82,7 @@ func showing(t interface{ Fatal(...any) }, w, h int, st state.State) (*app, tcel
 		t.Fatal(err)
 	}
 	s := screen(t, w, h)
-	return &app{screen: s, st: st, keys: keys, look: newTheme("auto", 16), filling: map[string]bool{}, opts: Options{Now: func() time.Time { return noon }, Logger: slog.New(slog.DiscardHandler)}}, s
+	return &app{screen: s, st: st, keys: keys, look: newTheme("auto", 16), filling: map[string]bool{}, cachedAt: map[string]cachedRoom{}, ids: comms.NewIDSource(), opts: Options{Now: func() time.Time { return noon }, Logger: slog.New(slog.DiscardHandler)}}, s
 }
 
 // states are the pictures whose screens are kept.
@@ -108,10 +108,39 @@ func states() map[string]state.State {
 	notice.Notice = "#general is served by s2 at 127.0.0.1:4000, epoch 7"
 	search := chat()
 	search.Search = "joins"
+	names := chat().Tell("general", "3 here: ada bob mia")
+	longNotice := chat()
+	longNotice.Notice = "/home/ada/.config/positivity-exchange/client.toml, line 3: there is no setting \"colour\"; px client --print-config shows all"
+	offline := chat()
+	offline.Offline, offline.Now = "no server at localhost:8080", offline.Now.Add(time.Second)
+	limit := chat().Update("general", func(r *state.Room) { r.Draft = state.NewInput(strings.Repeat("many words ", 1450)) })
+	empty := chat().Apply(client.Joined{Room: "music", Users: []string{"ada"}, Count: 1}).Open("music")
+	manyRooms := chat()
+	for i := range 80 {
+		manyRooms = manyRooms.Apply(client.Joined{Room: fmt.Sprintf("room-%02d-with-a-long-name", i), Users: []string{"ada"}, Count: 1})
+	}
+	manyRooms = manyRooms.Open("room-70-with-a-long-name")
+	var crowd []string
+	for i := range 120 {
+		crowd = append(crowd, fmt.Sprintf("user-%03d-with-a-long-name", i))
+	}
+	people := chat().Apply(client.People{Room: "general", Users: crowd, Count: 120})
+	format := chat().Apply(said("general", "mia", "*bold* and `code` and 2*3*4, see https://example.org/a?b=c.\n```\nfunc main() {\n\tprintln(1)\n}\n```\nשלום and مرحبا stay readable", 5))
+	format = format.Apply(said("general", "a-name-that-is-longer-than-its-pl", "/me waves", 6))
+	jump := chat().WithHistory("general", comms.HistoryPage{Head: 50_000, Records: []comms.Record{said("general", "bob", "the newest", 50_000).Record}})
+	year := chat().WithHistory("general", comms.HistoryPage{Head: 5, Records: []comms.Record{{Kind: comms.KindMessage, Seq: 5, User: "bob", Time: noon.AddDate(-1, 0, 0).UnixMilli(), Content: "last year"}}})
+	rooms, nothing := unread, unread
+	rooms.Overlay = state.OverlayPalette
+	nothing.Overlay, nothing.Palette.Query = state.OverlayPalette, state.NewInput("zzz")
+	joining := chat().Open("music").Update("music", func(r *state.Room) { r.Joining = true })
+	folded := chat().Apply(client.Presence{Room: "general", Joined: []string{"a", "b", "c", "d", "e"}, Left: []string{"bob"}, Count: 7})
 	return map[string]state.State{
+		"names": names, "long-notice": longNotice, "offline": offline, "limit": limit, "empty": empty, "many-rooms": manyRooms, "people": people,
+		"format": format, "jump": jump, "year": year, "palette-rooms": rooms, "palette-nothing": nothing, "joining": joining, "folded": folded,
+		"busy": {Connect: state.Connect{Router: "localhost:8080", Name: "ada", Busy: true}},
 		"chat": chat(), "reconnecting": reconnecting, "failed": failed, "cut": chat().Apply(client.Cut{Room: "general", At: 2}), "draft": draft,
 		"unread": unread, "marker": marker, "hole": hole, "muted": quiet, "scrolled": scrolled, "palette": palette, "help": help, "preview": preview,
-		"bare": bare, "notice": notice, "search": search, "no-router": chat().Apply(client.RouterLink{Up: false}),
+		"bare": bare, "notice": notice, "search": search, "no-router": chat().Apply(client.RouterLink{Up: false, Addr: "localhost:8080"}),
 		"connect": {Connect: state.Connect{Router: "localhost:8080", Name: "ada", Error: "could not reach localhost:8080: connection refused"}},
 		"first":   {Connect: state.Connect{Router: "localhost:8080", Field: 1}},
 	}
@@ -199,11 +228,17 @@ func TestAnyStateDraws(t *testing.T) {
 			"presence": func(t *rapid.T) {
 				a.apply(client.Presence{Room: room.Draw(t, "room"), Joined: []string{name.Draw(t, "joined")}, Left: []string{name.Draw(t, "left")}})
 			},
-			"joined": func(t *rapid.T) { a.apply(client.Joined{Room: room.Draw(t, "room"), Head: comms.Position{Seq: seq}}) },
-			"cut":    func(t *rapid.T) { a.apply(client.Cut{Room: room.Draw(t, "room"), At: seq / 2}) },
-			"left":   func(t *rapid.T) { a.apply(client.Left{Room: room.Draw(t, "room")}) },
-			"open":   func(t *rapid.T) { a.st = a.st.Open(room.Draw(t, "room")) },
-			"focus":  func(t *rapid.T) { a.input(tcell.NewEventFocus(rapid.Bool().Draw(t, "focused"))) },
+			"joined": func(t *rapid.T) {
+				a.st = a.st.Apply(client.Joined{Room: room.Draw(t, "room"), Head: comms.Position{Seq: seq}})
+			},
+			"cut":  func(t *rapid.T) { a.apply(client.Cut{Room: room.Draw(t, "room"), At: seq / 2}) },
+			"left": func(t *rapid.T) { a.apply(client.Left{Room: room.Draw(t, "room")}) },
+			"open": func(t *rapid.T) { a.st = a.st.Open(room.Draw(t, "room")) },
+			"mouse": func(t *rapid.T) {
+				button := rapid.SampledFrom([]tcell.ButtonMask{tcell.Button1, tcell.WheelUp, tcell.WheelDown}).Draw(t, "button")
+				a.input(tcell.NewEventMouse(rapid.IntRange(0, 129).Draw(t, "x"), rapid.IntRange(0, 39).Draw(t, "y"), button, tcell.ModNone))
+			},
+			"focus": func(t *rapid.T) { a.input(tcell.NewEventFocus(rapid.Bool().Draw(t, "focused"))) },
 			"resize": func(t *rapid.T) {
 				s.SetSize(rapid.IntRange(1, 130).Draw(t, "width"), rapid.IntRange(1, 40).Draw(t, "height"))
 			},

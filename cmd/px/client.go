@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
+	"strings"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 
 	"positivity-exchange/client/profile"
 	"positivity-exchange/client/tui"
@@ -33,12 +36,12 @@ func runClient(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("print-config") {
-		fmt.Print(profile.Sample)
+		fmt.Print(tui.Sample())
 		return nil
 	}
 	config, err := profile.LoadConfig(c.String("config"))
 	if err == nil {
-		err = tui.CheckKeys(config.Keys)
+		err = tui.CheckKeys(config)
 	}
 	if c.Bool("check-config") {
 		if err == nil {
@@ -46,12 +49,16 @@ func runClient(c *cli.Context) error {
 		}
 		return err
 	}
-	opts := tui.Options{}
+	opts := tui.Options{Ask: c.Bool("connect")}
+	warn := func(err error) { // the client starts all the same
+		opts.Warning = strings.TrimPrefix(opts.Warning+"; "+err.Error(), "; ")
+	}
 	if err != nil {
-		opts.Warning = err.Error() // the client starts all the same
+		warn(err)
 	}
 	if config, err = config.With(c.String("profile")); err != nil {
-		return err
+		warn(err)
+		opts.Ask = true // as whom, and where, was to come from the profile
 	}
 	if c.IsSet("router") {
 		config.Router = c.String("router")
@@ -65,19 +72,39 @@ func runClient(c *cli.Context) error {
 	if config.Log != "" {
 		log, err := os.OpenFile(config.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
-			return fmt.Errorf("log: %w", err)
+			warn(fmt.Errorf("log: %w", err))
+		} else {
+			defer log.Close()
+			opts.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		}
-		defer log.Close()
-		opts.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	if c.Bool("plain") {
+	plain := c.Bool("plain")
+	if why := noScreen(); why != "" && !plain {
+		plain = true
+		warn(fmt.Errorf("%s: lines alone, as with --plain", why))
+	}
+	if plain {
+		if opts.Warning != "" {
+			fmt.Fprintln(os.Stderr, "px:", opts.Warning)
+		}
 		return runPlain(c, config)
 	}
-	opts.Config, opts.Routers, opts.User, opts.Ask = config, splitAddrs(config.Router), config.User, c.Bool("connect")
+	opts.Config, opts.Routers, opts.User = config, splitAddrs(config.Router), config.User
 	if c.IsSet("room") || config.Room != "general" {
 		opts.Room = config.Room
 	}
 	return ended(c.Context, tui.Run(c.Context, opts))
+}
+
+// noScreen says why no screen can be drawn, "" if one can.
+func noScreen() string {
+	switch name := os.Getenv("TERM"); {
+	case !term.IsTerminal(int(os.Stdin.Fd())) || !term.IsTerminal(int(os.Stdout.Fd())):
+		return "input or output is no terminal"
+	case runtime.GOOS != "windows" && (name == "" || name == "dumb"):
+		return fmt.Sprintf("the terminal cannot be drawn on (TERM=%q)", name)
+	}
+	return ""
 }
 
 // clientOptions are those of the client that px up opens.

@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"positivity-exchange/client/tui"
 	"positivity-exchange/cmd/internal/app"
@@ -202,7 +201,7 @@ func runUp(c *cli.Context) error {
 	if err := noArgs(c); err != nil {
 		return err
 	}
-	withClient := !c.Bool("no-client") && term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
+	withClient := !c.Bool("no-client") && noScreen() == ""
 	logTo := os.Stderr
 	if withClient {
 		// The terminal is the client's.

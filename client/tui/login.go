@@ -1,0 +1,223 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"positivity-exchange/client"
+	"positivity-exchange/client/profile"
+	"positivity-exchange/client/state"
+	"positivity-exchange/comms"
+)
+
+// cacheEvery is how often a room that changes is written to the cache.
+const cacheEvery = 30 * time.Second
+
+// cachedRoom is what was written of a room, and when.
+type cachedRoom struct {
+	last uint64
+	at   time.Time
+}
+
+// start shows what the last visit left, at once, and logs in behind it. Who was
+// never here sees the connect page until a server has answered.
+func (a *app) start(router, name string) {
+	if !a.openProfile(router, name) {
+		a.connect()
+		return
+	}
+	a.st.Page, a.st.User = state.PageChat, name
+	a.openFirst()
+	a.login(router, name, func(err error) { // the log has the reason, the line the consequence
+		a.opts.Logger.Info("log in", "err", err)
+		a.st.Offline = "no server at " + router
+	})
+}
+
+// connect logs in with what the connect page says.
+func (a *app) connect() {
+	router, name := strings.TrimSpace(a.st.Connect.Router), strings.TrimSpace(a.st.Connect.Name)
+	a.st.Connect.Error = ""
+	if name != "" {
+		if err := comms.CheckUserName(name); err != nil {
+			a.st.Connect.Error, a.st.Connect.Field = err.Error(), 1
+			return
+		}
+	}
+	a.st.Connect.Busy = true
+	a.login(router, name, nil)
+}
+
+// login gets a session. With failed it tries for ever, telling what is wrong;
+// without, it gives up at the first failure, which the connect page then shows.
+func (a *app) login(router, name string, failed func(error)) {
+	a.effects.Go(func() {
+		for {
+			ctx, cancel := context.WithTimeout(a.ctx, connectFor)
+			s, err := client.Connect(ctx, client.Options{Routers: strings.Split(router, ","), User: name, Logger: a.opts.Logger})
+			cancel()
+			if err == nil {
+				select {
+				case a.results <- func() { a.loggedIn(s, router, name) }:
+				case <-a.ctx.Done():
+					s.Close() //nolint:errcheck // never fails
+				}
+				return
+			}
+			var refused *client.Refused
+			final := failed == nil || errors.As(err, &refused)
+			select {
+			case a.results <- func() {
+				if final {
+					a.st.Page, a.st.Connect.Busy, a.st.Connect.Error = state.PageConnect, false, reason(err)
+				} else {
+					failed(err)
+				}
+			}:
+			case <-a.ctx.Done():
+				return
+			}
+			if final {
+				return
+			}
+			select {
+			case <-time.After(connectFor / 4):
+			case <-a.ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// reason says in a few words why no server was reached: what went wrong last,
+// without the deadline that ended the tries.
+func reason(err error) string {
+	var words []string
+	for _, line := range strings.Split(err.Error(), "\n") {
+		if line != context.DeadlineExceeded.Error() {
+			words = append(words, line)
+		}
+	}
+	if len(words) == 0 {
+		return "no server answers"
+	}
+	return strings.Join(words, ", ")
+}
+
+// loggedIn goes on with a session.
+func (a *app) loggedIn(s *client.Session, router, name string) {
+	a.session, a.events = s, s.Events()
+	a.st.Connect.Busy, a.st.Offline = false, ""
+	a.st.User, a.st.Since = s.User(), a.opts.Now()
+	if name != "" {
+		if err := profile.SetLastUser(name); err != nil {
+			a.opts.Logger.Warn("keep the name", "err", err)
+		}
+		if a.profileOf != name+"@"+router { // a guest has none: his name is another the next time
+			a.openProfile(router, name)
+		}
+	}
+	if a.st.Page != state.PageChat {
+		a.st.Page = state.PageChat
+		a.openFirst()
+	}
+	for _, r := range a.st.Rooms {
+		if r.Place > 0 || r.Name == a.st.Active {
+			a.join(r.Name)
+		}
+	}
+	a.listRooms("")
+}
+
+// openProfile takes what the last visit left into the state, and reports
+// whether there was one.
+func (a *app) openProfile(router, name string) bool {
+	if a.profile != nil { // somebody else's: the connect page was answered anew
+		a.save(true)
+		if err := a.profile.Close(); err != nil {
+			a.opts.Logger.Warn("close the profile", "err", err)
+		}
+		a.st.Rooms, a.st.Active, a.st.Previous, a.st.Inputs = nil, "", "", nil
+		clear(a.cachedAt)
+	}
+	a.profileOf, a.saved, a.st.User = name+"@"+router, "", name
+	var err error
+	router = strings.ReplaceAll(router, "localhost", "127.0.0.1") // the same place, as px up calls it
+	if a.profile, err = profile.Open(name + "@" + router); err != nil {
+		a.say("%v", err)
+	}
+	saved, err := a.profile.Load()
+	if err != nil {
+		a.say("%v", err)
+	}
+	a.st = a.st.Restore(saved)
+	a.st.Active = saved.Active
+	return saved.Active != ""
+}
+
+// openFirst opens the room that was asked for, else the last one, else general.
+func (a *app) openFirst() {
+	room, notice := a.opts.Room, a.st.Notice
+	if room == "" {
+		room = a.st.Active
+	}
+	if room == "" {
+		room = "general"
+	}
+	a.st.Active = ""
+	a.open(room)
+	if notice != "" {
+		a.st.Notice = notice
+	}
+}
+
+// save keeps what is to outlive the program, now and then and at the end.
+func (a *app) save(end bool) {
+	if a.profile == nil || !end && time.Since(a.savedAt) < saveEvery {
+		return
+	}
+	a.savedAt = time.Now()
+	saved := a.st.Save()
+	if now := fmt.Sprintf("%+v", saved); now != a.saved {
+		a.saved = now
+		if err := a.profile.Save(saved); err != nil {
+			a.say("%v", err)
+		}
+	}
+	for _, r := range a.st.Rooms {
+		done := a.cachedAt[r.Name]
+		if r.Last == done.last || !end && a.savedAt.Sub(done.at) < cacheEvery {
+			continue
+		}
+		records := r.Records(cached)
+		if len(records) == 0 {
+			continue
+		}
+		a.cachedAt[r.Name] = cachedRoom{r.Last, a.savedAt}
+		if err := a.profile.SaveRoom(r.Name, records, r.Last); err != nil {
+			a.opts.Logger.Warn("save a room", "room", r.Name, "err", err)
+		}
+		if !end {
+			return // one at a time: a keypress waits for no more
+		}
+	}
+}
+
+// loadCache shows what the disk has of a room that has no lines yet.
+func (a *app) loadCache(name string) {
+	r := a.st.Room(name)
+	if a.profile == nil || len(r.Lines) > 0 {
+		return
+	}
+	records, head, err := a.profile.LoadRoom(name)
+	if err != nil {
+		a.say("%v", err)
+	}
+	if len(records) > 0 {
+		a.st = a.st.WithHistory(name, comms.HistoryPage{Room: name, Records: records, Head: head})
+		a.cachedAt[name] = cachedRoom{head, a.opts.Now()}
+	}
+}

@@ -1,0 +1,134 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"positivity-exchange/client/state"
+)
+
+// helpColumn is where the help says what something does, from where on.
+const helpColumn = 19
+
+// helpLines are made from the bindings, so that they cannot be wrong.
+func (a *app) helpLines(width int) (lines []string) {
+	add := func(what, does string) {
+		indent := helpColumn
+		if width < 2*helpColumn+8 {
+			indent = 3 // below it: side by side there is no room
+			lines = append(lines, what)
+			what = ""
+		}
+		for i, line := range wrap(does, max(1, width-indent)) {
+			if i > 0 {
+				what = ""
+			}
+			lines = append(lines, fmt.Sprintf("%-*s%s", indent, what, line))
+		}
+	}
+	for _, act := range actions() {
+		if keys := a.keys.keysOf(act); len(keys) > 0 && act.does != "" {
+			add(strings.Join(keys, " "), act.does)
+		}
+	}
+	add("Alt-1 to Alt-9", "room by its place")
+	lines = append(lines, "")
+	for _, c := range state.Commands {
+		name := "/" + c.Name
+		for _, other := range c.Also {
+			if len(name)+len(other)+3 < helpColumn {
+				name += " /" + other
+			}
+		}
+		add(name, strings.TrimSpace(c.Args+"  "+c.Does))
+	}
+	add("//text", "sends /text")
+	lines = append(lines, "")
+	add("Marks on your own", "· on its way   ✓ stored   ! failed")
+	add("You are", fmt.Sprintf("%s, online for %s; router %s", a.st.User, a.st.Online(), oneLine(a.st.Router.Addr)))
+	return lines
+}
+
+func (a *app) drawHelp(w, h int) {
+	column := min(62, w-2)
+	columns := max(1, (w-2)/max(1, column))
+	lines := a.helpLines(max(1, column-1))
+	rows := max(1, h-3)
+	perColumn := max(rows, (len(lines)+columns-1)/columns)
+	a.helpTop = max(0, min(a.helpTop, perColumn-rows))
+	a.put(2, 0, w-2, a.look.bold, "Help")
+	for i, line := range lines {
+		y := i%perColumn - a.helpTop
+		if y >= 0 && y < rows {
+			a.put(2+i/perColumn*column, 1+y, column-1, a.look.plain, line)
+		}
+	}
+	hint := "any key closes"
+	if perColumn > rows {
+		hint = "Up, Down scroll; other keys close"
+	}
+	a.put(2, h-1, w-2, a.look.dim, hint)
+}
+
+func (a *app) drawPreview(w, h int) {
+	lines := strings.Split(Clean(a.st.Paste), "\n")
+	a.put(1, 0, w-1, a.look.bold, fmt.Sprintf("A paste of %d lines, as one message:", len(lines)))
+	for i, line := range lines {
+		if i == h-4 && len(lines) > h-3 {
+			a.put(1, 1+i, w-1, a.look.dim, fmt.Sprintf("and %d more", len(lines)-i))
+			break
+		}
+		a.put(1, 1+i, w-1, a.look.plain, line)
+	}
+	a.put(1, h-1, w-1, a.look.dim, "Enter writes it into the line · Esc drops it")
+}
+
+// drawBare draws messages alone, so that the terminal's own selection gets them.
+func (a *app) drawBare(w, h int) {
+	r := a.st.Current()
+	if r == nil {
+		return
+	}
+	y := h - 1
+	for i := len(r.Lines) - 1 - r.Scroll; i >= 0 && y >= 0; i-- {
+		l := r.Lines[i]
+		if l.Kind != state.LineMessage {
+			continue
+		}
+		lines := wrap(fmt.Sprintf("%s %s: %s", l.Time.Format("15:04"), oneLine(l.User), Clean(l.Text)), w)
+		for j := len(lines) - 1; j >= 0 && y >= 0; j-- {
+			a.put(0, y, w, a.look.plain, lines[j])
+			y--
+		}
+	}
+}
+
+func (a *app) drawPalette(w, bottom int) {
+	choices := a.st.Choices()
+	rows := min(max(1, len(choices)), max(1, bottom-2))
+	first := max(0, min(a.st.Palette.Chosen-rows+1, len(choices)-rows))
+	a.rule(0, bottom-rows-1, w, a.look.dim, "rooms, people, commands")
+	for y := bottom - rows; y < bottom; y++ {
+		for x := range w {
+			a.canvas.set(x, y, 1, []rune{' '}, a.look.plain)
+		}
+	}
+	for i := range min(rows, len(choices)) {
+		c, y := choices[first+i], bottom-rows+i
+		style := a.look.plain
+		if first+i == a.st.Palette.Chosen {
+			style = a.look.chosen
+		}
+		x := a.put(3, y, min(24, w-3), style, oneLine(c.Name))
+		for _, m := range c.Marks { // why it fits
+			if name := oneLine(c.Name); m < len(name) && name == c.Name && m < 24 {
+				a.put(3+m, y, 1, style.Underline(true), name[m:m+1])
+			}
+		}
+		a.put(max(x+2, 26), y, w-max(x+2, 26)-6, a.look.dim, oneLine(c.About))
+		a.put(w-5, y, 5, a.look.bold, c.Badge)
+	}
+	if len(choices) == 0 {
+		a.put(3, bottom-1, w-3, a.look.dim, "nothing fits; Enter opens the room of this name")
+	}
+}

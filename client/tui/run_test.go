@@ -1,0 +1,120 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+	"go.uber.org/goleak"
+
+	"positivity-exchange/client/profile"
+	"positivity-exchange/client/state"
+	"positivity-exchange/comms"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestRunWithoutAServer starts where the last visit ended, takes a message, and
+// ends with everything it started; what was written is on disk. The server
+// takes connections and says nothing at all.
+func TestRunWithoutAServer(t *testing.T) {
+	dir := t.TempDir()
+	for _, v := range []string{"XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"} {
+		t.Setenv(v, filepath.Join(dir, v))
+	}
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close() //nolint:errcheck // it is over
+	router := silent.Addr().String()
+	p, err := profile.Open("ada@" + router)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := state.Saved{User: "ada", Active: "go", Rooms: map[string]state.SavedRoom{"go": {Joined: true, Place: 1, Draft: "so ", Read: 1}}}
+	if err := errors.Join(p.Save(before), p.SaveRoom("go", []comms.Record{{Kind: comms.KindMessage, Seq: 1, User: "bob", Content: "old"}}, 1), p.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := &opened{tcell.NewSimulationScreen("UTF-8"), make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, Options{Routers: []string{router}, User: "ada", Screen: s}) }()
+	<-s.opened
+	for _, r := range "what" {
+		s.InjectKey(tcell.KeyRune, r, tcell.ModNone)
+	}
+	s.InjectKey(tcell.KeyEnter, 0, tcell.ModNone)
+	files := filepath.Join(dir, "XDG_STATE_HOME", "positivity-exchange", "ada*", "client.json")
+	deadline := time.After(10 * time.Second)
+	for {
+		// Read past the profile's lock, which is the client's.
+		names, _ := filepath.Glob(files)
+		if len(names) == 1 {
+			if b, err := os.ReadFile(names[0]); err == nil && strings.Contains(string(b), "so what") {
+				break
+			}
+		}
+		select {
+		case <-deadline:
+			t.Fatal("what was typed is not on disk")
+		case err := <-ended:
+			t.Fatalf("ended: %v", err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	if p, err = profile.Open("ada@" + router); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close() //nolint:errcheck // only its lock
+	got, err := p.Load()
+	if err != nil || len(got.Outbox) != 1 || got.Outbox[0].Text != "so what" || got.Rooms["go"].Draft != "" || got.Active != "go" {
+		t.Errorf("saved: %+v, %v", got, err)
+	}
+}
+
+// opened tells when its screen is there.
+type opened struct {
+	tcell.SimulationScreen
+	opened chan struct{}
+}
+
+func (o *opened) Init() error {
+	defer close(o.opened)
+	return o.SimulationScreen.Init()
+}
+
+// TestAnotherNameOpensAnotherProfile: what one wrote must not become the next
+// one's.
+func TestAnotherNameOpensAnotherProfile(t *testing.T) {
+	dir := t.TempDir()
+	for _, v := range []string{"XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"} {
+		t.Setenv(v, filepath.Join(dir, v))
+	}
+	a, s := showing(t, 80, 24, state.State{})
+	defer s.Fini()
+	if a.openProfile("r:1", "ada") {
+		t.Error("there was a visit before the first")
+	}
+	a.st = a.st.Open("go").Edit(func(in state.Input) state.Input { return in.Set("ada's secret") })
+	if a.openProfile("r:1", "bob") || len(a.st.Rooms) != 0 || a.st.User != "bob" {
+		t.Errorf("bob has %d rooms, as %s", len(a.st.Rooms), a.st.User)
+	}
+	if !a.openProfile("r:1", "ada") || a.st.Room("go").Draft.String() != "ada's secret" {
+		t.Error("ada's draft is gone")
+	}
+	if err := a.profile.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
