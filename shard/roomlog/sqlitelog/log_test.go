@@ -1,6 +1,8 @@
 package sqlitelog
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -97,5 +99,38 @@ func BenchmarkAppend(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(seq), "us/record")
 		})
+	}
+}
+
+// TestAppendOfADeposedOwnerIsFencedThoughItsFileWasClosed: whoever learns first
+// that it was deposed lets go of the file; an append that had begun before must
+// still hear why it did not enter.
+func TestAppendOfADeposedOwnerIsFencedThoughItsFileWasClosed(t *testing.T) {
+	l, err := Open(t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	own, err := l.Acquire(t.Context(), 7, roomlog.Owner{}, roomlog.Owner{Name: "s1", Boot: "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.part(7, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Acquire(t.Context(), 7, own, roomlog.Owner{Name: "s2", Boot: "2"}); err != nil {
+		t.Fatal(err)
+	}
+	l.CloseIdle(7)
+	known, err := p.transact(func(context.Context, *sql.Conn) error {
+		now, _, err := p.append.owner()
+		if now == own.Epoch {
+			t.Error("the owner has not changed")
+		}
+		return errors.Join(roomlog.ErrFenced, err)
+	})
+	if !known || !errors.Is(err, roomlog.ErrFenced) {
+		t.Errorf("known %t, %v", known, err)
 	}
 }

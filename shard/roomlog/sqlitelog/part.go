@@ -176,18 +176,35 @@ func (p *part) closeLocked(db *sql.DB) error {
 	return errors.Join(errs...)
 }
 
-// use calls f with the file open; it may not be closed meanwhile.
+// errClosed: the file was closed for being idle since the caller opened it.
+var errClosed = fmt.Errorf("%w: the partition is closed", roomlog.ErrRefused)
+
+// use calls f with the file open; it may not be closed meanwhile. One that was
+// closed since the caller opened it is opened again: what becomes of an append
+// is for its epoch to say.
 func (p *part) use(f func(db *sql.DB) error) error {
+	for {
+		err := p.useOpen(f)
+		if err != errClosed { //nolint:errorlint // useOpen's own, not one of f's
+			return err
+		}
+		if _, err := p.open(true); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *part) useOpen(f func(db *sql.DB) error) error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.db == nil {
-		return fmt.Errorf("%w: partition %d is closed", roomlog.ErrRefused, p.partition)
+		return errClosed
 	}
 	return f(p.db)
 }
 
 func (p *part) checkpoint(ctx context.Context) error {
-	return p.use(func(db *sql.DB) error {
+	return p.useOpen(func(db *sql.DB) error {
 		_, err := db.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 		return err
 	})
