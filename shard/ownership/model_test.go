@@ -10,7 +10,7 @@ import (
 const everything = freeze | kill | gossipCut | blackHole | cutLog | stallBeats | drain | join | loseAnswer | freezeInside | appends | duplicate | restart
 
 // TestModelHolds searches all states of the protocol within bounds. PX_MODEL=big
-// goes further: 14 million states, in a minute and a half and 4 GB.
+// goes further: 14 million states, a minute and a half, some gigabytes.
 func TestModelHolds(t *testing.T) {
 	type bound struct {
 		name  string
