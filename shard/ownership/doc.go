@@ -21,6 +21,7 @@
 // answer though deposed, and for partitions that end without an owner whom every
 // client finds. Designs that fell, put back, are caught there.
 //
-// Goroutines: Run's loop (re-reads, wants, cut), the move loop with a bounded
-// number of moves under way, and re-reads after a fenced append; Run waits for all.
+// Goroutines: Run's loop (re-reads, wants), one that tells gossip of a cut, the
+// move loop with a bounded number of moves under way, re-reads after a fenced
+// append and the end of who stands in the way of one; Run waits for all.
 package ownership

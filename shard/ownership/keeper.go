@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,9 +90,10 @@ func (k *Keeper) Run(ctx context.Context) error {
 	defer k.cancel()
 	changed, stop := k.gossip.Watch()
 	defer stop()
-	moves := sync.WaitGroup{}
-	defer moves.Wait()
-	moves.Go(func() { k.moveLoop(ctx) })
+	loops := sync.WaitGroup{}
+	defer loops.Wait()
+	loops.Go(func() { k.moveLoop(ctx) })
+	loops.Go(func() { k.cutLoop(ctx) })
 	tick := time.NewTicker(rereadEvery)
 	defer tick.Stop()
 	for {
@@ -103,7 +103,6 @@ func (k *Keeper) Run(ctx context.Context) error {
 		case <-changed:
 			k.lookAtMoves()
 		case <-tick.C:
-			k.gossip.SetCut(time.Since(k.census.LastBeat()) > cutAfter)
 			for p := range k.slots {
 				if k.slots[p].held.Load() != nil {
 					k.recheck(ctx, p)
@@ -111,6 +110,21 @@ func (k *Keeper) Run(ctx context.Context) error {
 			}
 			k.serveWants(ctx)
 			k.lookAtMoves()
+		}
+	}
+}
+
+// cutLoop tells gossip when the log cannot be reached, and when it can again. It
+// is apart from Run's loop since gossip may take two seconds to be told.
+func (k *Keeper) cutLoop(ctx context.Context) {
+	tick := time.NewTicker(rereadEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			k.gossip.SetCut(time.Since(k.census.LastBeat()) > cutAfter)
 		}
 	}
 }
@@ -262,46 +276,6 @@ func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, e
 	}
 	return *h, nil
 }
-
-// Refused is told the error, if any, of an owner's append: the one in its way
-// may be a shard that lost the race for the partition, stopped inside its
-// transaction before it found that it had.
-func (k *Keeper) Refused(err error) {
-	if err == nil {
-		return
-	}
-	var blocked *roomlog.BlockedError
-	if errors.As(err, &blocked) {
-		k.wg.Go(func() { k.force(k.ctx, blocked) })
-	}
-}
-
-// force ends the process in the way if every condition for it holds.
-func (k *Keeper) force(ctx context.Context, b *roomlog.BlockedError) {
-	forcer, ok := k.log.(roomlog.Forcer)
-	if !ok || k.opts.NoFenceKill || b.For < forceAfter || b.OS.PID == 0 || b.OS.PID == os.Getpid() {
-		return
-	}
-	entries := k.census.entriesOf(ctx, b.OS)
-	if len(entries) == 0 {
-		k.logger.Warn("waiting for a process that is on no roll and holds a partition's lock", "partition", b.Partition, "pid", b.OS.PID)
-		return
-	}
-	for _, e := range entries {
-		if !e.Alone || !k.census.Gone(e.Boot) {
-			k.logger.Warn("waiting for a process that holds a partition's lock", "partition", b.Partition, "pid", b.OS.PID, "member", e.Name)
-			return
-		}
-	}
-	if err := forcer.End(ctx, b); err != nil {
-		k.logger.Warn("end a stopped process", "pid", b.OS.PID, "err", err)
-		return
-	}
-	k.forced.Add(1)
-}
-
-// Forced is how many processes were ended by force.
-func (k *Keeper) Forced() int64 { return k.forced.Load() }
 
 // Recheck reads the owner record again soon: a client knows a later sequence.
 func (k *Keeper) Recheck(partition int) { k.recheck(k.ctx, partition) }

@@ -126,6 +126,7 @@ func TestLostAnswerToAnAcquire(t *testing.T) {
 func TestDeposedOwnerLearnsWithinASecond(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a, b := w.start("a"), w.start("b")
+		a.gossips = 2 * time.Second
 		p := a.partitionOf(a)
 		a.mustHold(p, 0)
 		a.log.Cut(true)

@@ -46,7 +46,8 @@ type node struct {
 	dead     map[string]bool // boots that are not alive in its view
 	deaf     map[string]bool // names its questions do not reach
 	watchers []chan struct{}
-	sessions int // of every partition
+	gossips  time.Duration // how long its gossip takes to tell others something
+	sessions int           // of every partition
 	heard    int
 	told     []string // what the sessions were told
 }
@@ -226,7 +227,13 @@ func (n *node) SetState(s membership.State) {
 	n.world.settle()
 }
 
-func (n *node) SetCut(cut bool) { n.set(func() { n.self.Cut = cut }) }
+func (n *node) SetCut(cut bool) {
+	was := n.Self().Cut
+	n.set(func() { n.self.Cut = cut })
+	if was != cut {
+		time.Sleep(n.gossips) // Cluster.SetCut waits until it was told, up to two seconds
+	}
+}
 
 // Peers
 
