@@ -6,17 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/buraksezer/consistent"
-	"github.com/cespare/xxhash/v2"
 )
-
-type hasher struct{}
-
-func (hasher) Sum64(b []byte) uint64 { return xxhash.Sum64(b) }
-
-type ringMember string
-
-func (m ringMember) String() string { return string(m) }
 
 // named makes n shards with names of one prefix.
 func named(prefix string, n int) []Member {
@@ -27,27 +17,20 @@ func named(prefix string, n int) []Member {
 	return shards(names...)
 }
 
-// TestPlacementIsTheLibrarys compares the builder with consistent v1.0.0, which
-// earlier versions of this program build their tables with: members of both may
-// meet in one cluster during an upgrade, and must agree.
+// TestPlacementIsTheLibrarys compares the two builders: a cluster that grows
+// past libraryShards must not be dealt out anew.
 func TestPlacementIsTheLibrarys(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	sizes := []int{1, 2, 3, 5, 8, 13, 20, 21, 50, 270, 271}
+	sizes := []int{1, 2, 3, 5, 8, 13, 20, 21, libraryShards, libraryShards + 1, 270, 271}
 	if testing.Short() {
 		sizes = sizes[:8]
 	}
 	for _, n := range sizes {
-		list := named(fmt.Sprintf("%x-", rng.Uint32()), n)
-		var members []consistent.Member
-		for _, s := range list {
-			members = append(members, ringMember(s.Name))
-		}
-		ring := consistent.New(members, consistent.Config{Hasher: hasher{}, PartitionCount: Partitions, ReplicationFactor: ReplicationFactor, Load: LoadFactor})
-		table := NewTable(list)
+		list := NewTable(named(fmt.Sprintf("%x-", rng.Uint32()), n)).Shards()
+		library, own := placeByLibrary(list, Partitions), placeAtOnce(list, Partitions)
 		for p := range Partitions {
-			got, _ := table.Owner(p)
-			if want := ring.GetPartitionOwner(p).String(); got.Name != want {
-				t.Fatalf("%d shards: partition %d is %s's, the library's is %s's", n, p, got.Name, want)
+			if library[p] != own[p] {
+				t.Fatalf("%d shards: partition %d is %s's, the library's is %s's", n, p, list[own[p]].Name, list[library[p]].Name)
 			}
 		}
 	}
@@ -77,7 +60,7 @@ func TestPartitionCountsOfAThousandShards(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	list := named("shard-", size+1)
 	for _, partitions := range counts {
-		was, is := place(list[:size], partitions), place(list, partitions)
+		was, is := placeAtOnce(list[:size], partitions), placeAtOnce(list, partitions)
 		load := make([]int, size)
 		for _, s := range was {
 			load[s]++
