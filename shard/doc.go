@@ -2,13 +2,21 @@
 // presence and hand-over. Which partitions it holds is ownership's word, what
 // is stored is the room log's, who is written to is fanout's.
 //
-// A message walked through: the session's reader decodes it and hands it to its
-// partition; the sequencer (under the partition's lock, memory work only)
-// answers a repeat or queues it; the committer, a goroutine that exists while
-// the queue is not empty, numbers a batch, appends it to the room log in one
-// transaction, publishes each record in its room's ring and wakes the writers.
-// The sender's own copy is its acknowledgement.
+// A message walked through: the session's reader decodes it in the connection's
+// buffer and hands it to its partition; the sequencer (under the partition's
+// lock, memory work only) answers a repeat or queues it. The reader that queued
+// a partition's first record is its committer: once it has nothing more to read
+// and all others that can run have queued theirs, it numbers the batch, appends
+// it to the room log in one transaction, publishes each record in its room's
+// ring and walks the members. The sender's own copy is its acknowledgement.
+// Waking a goroutine for that would cost more than the commit; one takes over
+// where the queue does not become empty, so that no reader is kept from its own
+// session for long.
 //
-// Goroutines: one reader per session, a committer per busy partition, the
+// What a reader answers itself waits in its outlet until it has no more to
+// read; it commits and flushes before it does anything that may wait.
+//
+// Goroutines: one reader per session, without a buffer and on a small stack
+// while it is idle, a committer per partition that is busy without a pause, the
 // presence loop, one per watching member; Server.Run waits for all.
 package shard

@@ -35,7 +35,7 @@ func (a alone) SetCut(bool)                      {}
 var keys = comms.NewKeys(bytes.Repeat([]byte{1}, 32))
 
 // serve runs one shard on a store of its own and returns its address.
-func serve(t *testing.T) (addr string, log roomlog.Log) {
+func serve(t testing.TB) (addr string, log roomlog.Log) {
 	t.Helper()
 	store, err := sqlitelog.Open(t.TempDir(), sqlitelog.Options{})
 	if err != nil {

@@ -1,16 +1,30 @@
 // Package fanout delivers one encoded event to many sessions: a ring of recent
-// events per room, a cursor per session and room, a writer per connection that
-// exists only while there is something to write. It knows nothing of what
-// events mean.
+// events per room, a cursor per session and room, and whoever has something to
+// deliver writes it. It knows nothing of what events mean, but that each is one
+// line.
 //
-// An event walked through: the room's owner encodes it once and calls
-// Ring.Append and Wake; each member's writer gathers everything past its
-// cursors into one write. A session that does not read is merely a cursor that
-// falls behind: once the ring has dropped what it needs, its writer reads the
-// rest from the Source, page by page, and comes back to the ring. The room
-// never waits for it and nothing is queued for it.
+// An event walked through: the room's owner encodes it once into the ring
+// (Ring.Append) and, holding no lock, walks the members (Ring.Wake). Each gets
+// the ring's tail from where its cursor stands, one write on its descriptor,
+// from the ring's own memory: nothing is copied, allocated or woken for a
+// recipient. What came while the walk was on its way goes with it or with the
+// next one.
 //
-// Replies to one session alone go out in their order, before what its rings
-// hold. Goroutines: one writer per connection that has something to write;
-// Pool.Run ends them and waits.
+// A peer that takes no more is handed to a goroutine, which waits in the poller
+// without a buffer and goes on when it can; the room never waits. Once the ring
+// has dropped what such a session needs, it reads the rest from the Source, page
+// by page, and comes back to the ring. So a stuck session costs a goroutine and
+// at most the rest of the one event that was begun.
+//
+// Replies to one session alone are queued (Outlet.Queue), written by whoever
+// flushes, in their order and before what the session's rings hold. One at a
+// time writes to a connection; who finds it busy leaves a mark, and the writer
+// looks again before it ends. A session in many rooms is served ring by ring,
+// beginning with another one each time.
+//
+// Connections without a descriptor to write to (TLS, pipes) have a goroutine
+// while there is something to write.
+//
+// Locks: a Source's, then an Outlet's, then a Ring's. No write is done under
+// any. Goroutines: one per peer that is slow; Pool.Run ends them and waits.
 package fanout

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -313,6 +314,33 @@ func TestManySessionsInManyRooms(t *testing.T) {
 	}
 	writers.Wait()
 	readers.Wait()
+}
+
+// TestDeliveryAllocatesNothing: what a message costs must not grow with those
+// who hear it. The ring's own memory is counted out by publishing to one reader.
+func TestDeliveryAllocatesNothing(t *testing.T) {
+	event := []byte(strings.Repeat("x", 119) + "\n")
+	perMessage := func(readers int) float64 {
+		p := pool(t)
+		r := p.NewRing(0, &book{})
+		for range readers {
+			server, client := tcpPair(t)
+			o := p.NewOutlet(server, func(error) {})
+			o.Attach(r, 0, nil)
+			o.Flush()
+			go io.Copy(io.Discard, client) //nolint:errcheck // ends with the connection
+		}
+		var seq uint64
+		return testing.AllocsPerRun(200, func() {
+			seq++
+			r.Append(seq, event)
+			r.Wake()
+		})
+	}
+	one, many := perMessage(1), perMessage(101)
+	if each := (many - one) / 100; each > 0.005 { // the readers' goroutines are counted, too
+		t.Errorf("%g allocations a delivery (%g a message to 1, %g to 101)", each, one, many)
+	}
 }
 
 func BenchmarkFanout1000(b *testing.B) {
