@@ -249,9 +249,35 @@ func TestSnapshotTakesTheRoomsLock(t *testing.T) {
 	}
 }
 
+// turned is a connection whose cipher turns each byte over.
+type turned struct {
+	net.Conn
+	out []byte
+}
+
+func turn(b []byte) {
+	for i := range b {
+		b[i] ^= 0xff
+	}
+}
+
+func (c *turned) Beneath() net.Conn { return c.Conn }
+
+func (c *turned) Seal(b []byte) ([]byte, error) {
+	c.out = append(c.out[:0], b...)
+	turn(c.out)
+	return c.out, nil
+}
+
+func (c *turned) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	turn(b[:n])
+	return n, err
+}
+
 // TestManySessionsInManyRooms lets several rooms talk at once to sessions that
-// are in all of them, some of which read slowly and some of which go and come:
-// each sees every record of a room once and in order.
+// are in all of them, some of which read slowly and some of which are
+// encrypted: each sees every record of a room once and in order.
 func TestManySessionsInManyRooms(t *testing.T) {
 	const rooms, sessions, records = 5, 20, 3000
 	p := pool(t)
@@ -265,6 +291,9 @@ func TestManySessionsInManyRooms(t *testing.T) {
 	var outlets []*Outlet
 	for n := range sessions {
 		server, client := tcpPair(t)
+		if n%3 == 0 {
+			server, client = &turned{Conn: server}, &turned{Conn: client}
+		}
 		o := p.NewOutlet(server, func(error) {})
 		for _, r := range rings {
 			o.Attach(r, 0, nil)

@@ -29,6 +29,7 @@ type Outlet struct {
 	pool   *Pool
 	nc     net.Conn
 	raw    syscall.RawConn // nil: a goroutine writes, and may block
+	sealer Sealer          // nil: bytes go out as they are
 	closed func(error)
 
 	mu        sync.Mutex // below a caller's locks, above a Ring's mu
@@ -44,11 +45,15 @@ type Outlet struct {
 	drained   chan struct{} // closed when few replies wait; nil if nobody waits
 
 	// Of the one that writes.
-	page  page
-	ready func(fd uintptr) bool // o.writeReady, bound once
-	out   []byte                // what it writes
-	n     int                   // how much of it went
-	err   error
+	page     page
+	sealed   []byte // encrypted and not yet gone: before all else
+	how      how
+	fd       uintptr               // inPoller
+	progress uint64                // bytes that went inPoller
+	ready    func(fd uintptr) bool // o.writeReady, bound once
+	out      []byte                // what it writes
+	n        int                   // how much of it went
+	err      error
 }
 
 // attaching is a ring whose turn comes once the replies up to there are written.

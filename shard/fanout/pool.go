@@ -62,6 +62,11 @@ func (p *Pool) Run(ctx context.Context) error {
 // whichever goroutine finds that a write failed, after nc was closed.
 func (p *Pool) NewOutlet(nc net.Conn, closed func(error)) *Outlet {
 	o := &Outlet{pool: p, nc: nc, raw: rawconn.Of(nc), closed: closed}
+	if sealer, ok := nc.(Sealer); ok {
+		if o.raw = rawconn.Of(sealer.Beneath()); o.raw != nil {
+			o.sealer = sealer
+		}
+	}
 	o.ready = o.writeReady
 	p.mu.Lock()
 	stopped := p.stopped

@@ -88,7 +88,7 @@ func (v *view) visit(c *cursor) {
 	if !o.startLocked() {
 		return
 	}
-	usual := o.raw != nil && len(o.rest) == 0 && len(o.direct) == 0 && o.page.c == nil && !c.seek && !c.missed &&
+	usual := o.raw != nil && len(o.rest) == 0 && len(o.sealed) == 0 && len(o.direct) == 0 && o.page.c == nil && !c.seek && !c.missed &&
 		c.place >= v.start && c.place >= c.replay
 	if !usual {
 		o.driveLocked()
@@ -96,9 +96,9 @@ func (v *view) visit(c *cursor) {
 	}
 	p := v.tail
 	p.data, p.place = p.data[c.place-v.start:], c.place
-	o.dirty = false
+	o.dirty, o.how = false, atOnce
 	o.mu.Unlock()
-	n, err := o.writeNow(p.data)
+	n, err := o.write(p.data)
 	o.mu.Lock()
 	o.rest = c.wrote(p, n)
 	switch {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -14,7 +15,18 @@ import (
 const (
 	catchUpSize = 64 << 10 // a page read from the log for a session that is behind
 	sourceTries = 5
+	sealSize    = 16 << 10 // sealed at once: a TLS record's content at most
 )
+
+// Sealer is a connection that encrypts: it can be written to without waiting
+// if what it makes of the bytes is written by the outlet.
+type Sealer interface {
+	// Beneath is the connection that carries what Seal returns.
+	Beneath() net.Conn
+	// Seal returns b as it is to go out, behind whatever else of the
+	// connection's is to go first; valid until the next call.
+	Seal(b []byte) ([]byte, error)
+}
 
 // page is what the Source gave for a cursor that is behind.
 type page struct {
@@ -50,9 +62,12 @@ func (o *Outlet) startLocked() bool {
 // driveLocked writes as far as the peer takes it and hands the rest over. The
 // caller is the one that writes; mu is let go of meanwhile.
 func (o *Outlet) driveLocked() {
-	if o.raw != nil && o.pump(o.writeNow) == done {
-		o.finish()
-		return
+	if o.raw != nil {
+		o.how = atOnce
+		if o.pump() == done {
+			o.finish()
+			return
+		}
 	}
 	o.handOver()
 }
@@ -76,22 +91,26 @@ func (o *Outlet) handOver() {
 
 // pump writes piece after piece. mu is held at the call and the return, not
 // while writing.
-func (o *Outlet) pump(write func([]byte) (int, error)) outcome {
+func (o *Outlet) pump() outcome {
 	for !o.ended {
 		var err error
 		o.dirty = false
 		switch {
+		case len(o.sealed) > 0:
+			o.mu.Unlock()
+			err = o.flushSealed()
+			o.mu.Lock()
 		case len(o.rest) > 0:
 			b := o.rest
 			n := 0
 			o.mu.Unlock()
-			n, err = write(b)
+			n, err = o.write(b)
 			o.mu.Lock()
 			o.rest = b[n:]
 		case len(o.direct)+len(o.attaching) > 0:
-			err = o.pumpDirect(write)
+			err = o.pumpDirect()
 		case o.page.c != nil:
-			err = o.pumpPage(write)
+			err = o.pumpPage()
 		default:
 			c, p, isBehind := o.pick()
 			if isBehind {
@@ -102,7 +121,7 @@ func (o *Outlet) pump(write func([]byte) (int, error)) outcome {
 			}
 			o.mu.Unlock()
 			var n int
-			n, err = write(p.data)
+			n, err = o.write(p.data)
 			o.mu.Lock()
 			o.rest = c.wrote(p, n)
 		}
@@ -119,11 +138,11 @@ func (o *Outlet) pump(write func([]byte) (int, error)) outcome {
 }
 
 // pumpDirect writes replies; rings whose reply went out have their turn.
-func (o *Outlet) pumpDirect(write func([]byte) (int, error)) (err error) {
+func (o *Outlet) pumpDirect() (err error) {
 	b, n := o.direct, 0
 	if len(b) > 0 {
 		o.mu.Unlock()
-		n, err = write(b)
+		n, err = o.write(b)
 		o.mu.Lock()
 	}
 	if o.ended {
@@ -150,7 +169,7 @@ func (o *Outlet) pumpDirect(write func([]byte) (int, error)) (err error) {
 
 // pumpPage writes what the Source gave. A peer that takes no more gets the
 // rest of the event that was begun; the others are read again when it does.
-func (o *Outlet) pumpPage(write func([]byte) (int, error)) error {
+func (o *Outlet) pumpPage() error {
 	p := &o.page
 	if !p.c.attached {
 		*p = page{}
@@ -158,7 +177,7 @@ func (o *Outlet) pumpPage(write func([]byte) (int, error)) error {
 	}
 	b := p.data
 	o.mu.Unlock()
-	n, err := write(b)
+	n, err := o.write(b)
 	o.mu.Lock()
 	p.last += uint64(bytes.Count(b[:n], []byte{'\n'}))
 	if n < len(b) && n > 0 && b[n-1] != '\n' {
@@ -187,23 +206,74 @@ func (o *Outlet) pick() (c *cursor, p piece, isBehind bool) {
 	return nil, piece{}, false
 }
 
-// writeNow writes what the peer takes now.
-func (o *Outlet) writeNow(b []byte) (int, error) {
-	o.out, o.n, o.err = b, 0, nil
-	if err := o.raw.Write(o.ready); err != nil {
+// write writes what the peer takes of b, sealed if need be: what was sealed
+// counts as written, and what of that did not go waits in sealed.
+func (o *Outlet) write(b []byte) (n int, err error) {
+	if o.sealer == nil {
+		return o.put(b)
+	}
+	if err := o.flushSealed(); err != nil {
 		return 0, err
 	}
-	n, err := o.n, o.err
-	o.out, o.err = nil, nil
+	for n < len(b) && err == nil {
+		end := min(n+sealSize, len(b))
+		var out []byte
+		if out, err = o.sealer.Seal(b[n:end]); err != nil {
+			return n, err
+		}
+		n = end
+		var went int
+		went, err = o.put(out)
+		o.sealed = append(o.sealed[:0], out[went:]...)
+	}
 	return n, err
 }
 
-// writeReady never waits: it is the one attempt of writeNow.
+func (o *Outlet) flushSealed() error {
+	if len(o.sealed) == 0 {
+		return nil
+	}
+	n, err := o.put(o.sealed)
+	if o.sealed = o.sealed[n:]; len(o.sealed) == 0 {
+		o.sealed = nil
+	}
+	return err
+}
+
+// How put writes.
+type how int
+
+const (
+	atOnce   how = iota // what the peer takes at once
+	inPoller            // likewise, called by the poller, which has the descriptor
+	blocking            // all of it
+)
+
+// put writes b as it is. An incomplete write is ErrWouldBlock.
+func (o *Outlet) put(b []byte) (n int, err error) {
+	switch o.how {
+	case blocking:
+		return o.putBlocking(b)
+	case inPoller:
+		n, err = rawconn.Write(o.fd, b)
+		o.progress += uint64(n)
+	default:
+		o.out, o.n, o.err = b, 0, nil
+		if err := o.raw.Write(o.ready); err != nil {
+			return 0, err
+		}
+		n, err = o.n, o.err
+		o.out, o.err = nil, nil
+	}
+	if err == nil && n < len(b) {
+		err = rawconn.ErrWouldBlock
+	}
+	return n, err
+}
+
+// writeReady never waits: it is the one attempt of put.
 func (o *Outlet) writeReady(fd uintptr) bool {
 	o.n, o.err = rawconn.Write(fd, o.out)
-	if o.err == nil && o.n < len(o.out) {
-		o.err = rawconn.ErrWouldBlock
-	}
 	return true
 }
 
@@ -217,7 +287,8 @@ func (o *Outlet) writeSlowly() {
 		if o.raw != nil {
 			result = o.pumpWaiting()
 		} else {
-			result = o.pump(o.writeBlocking)
+			o.how = blocking
+			result = o.pump()
 		}
 		switch result {
 		case done:
@@ -246,18 +317,12 @@ func (o *Outlet) pumpWaiting() (result outcome) {
 	}
 	o.mu.Unlock()
 	err := o.raw.Write(func(fd uintptr) bool {
-		progress := false
 		o.mu.Lock()
-		result = o.pump(func(b []byte) (int, error) {
-			n, err := rawconn.Write(fd, b)
-			progress = progress || n > 0
-			if err == nil && n < len(b) {
-				err = rawconn.ErrWouldBlock
-			}
-			return n, err
-		})
-		o.mu.Unlock()
-		return result != blocked || progress
+		defer o.mu.Unlock()
+		o.how, o.fd = inPoller, fd
+		before := o.progress
+		result = o.pump()
+		return result != blocked || o.progress != before
 	})
 	o.mu.Lock()
 	if err != nil {
@@ -267,8 +332,8 @@ func (o *Outlet) pumpWaiting() (result outcome) {
 	return result
 }
 
-// writeBlocking writes all of b; only progress counts, not the time for all of it.
-func (o *Outlet) writeBlocking(b []byte) (n int, err error) {
+// putBlocking writes all of b; only progress counts, not the time for all of it.
+func (o *Outlet) putBlocking(b []byte) (n int, err error) {
 	for n < len(b) {
 		o.mu.Lock()
 		closing := o.closing
