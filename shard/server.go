@@ -77,7 +77,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer s.cancel()
 	wg.Go(func() { s.pool.Run(ctx) })   //nolint:errcheck // ends with ctx
 	wg.Go(func() { s.keeper.Run(ctx) }) //nolint:errcheck // ends with ctx
-	wg.Go(func() { s.presenceLoop(ctx) })
+	s.wg.Go(func() { s.presenceLoop(ctx) })
 	stop := context.AfterFunc(ctx, func() {
 		s.cancel()
 		s.opts.Listener.Close() //nolint:errcheck // ends the accept below

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -176,6 +177,24 @@ func TestCloseWritesWhatIsQueued(t *testing.T) {
 	}
 	if err := <-closed; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSendMeetsTheWriterThatEnds answers each reply with the next one, which so
+// comes while the goroutine that wrote the first is about to end.
+func TestSendMeetsTheWriterThatEnds(t *testing.T) {
+	p := pool(t)
+	server, client := tcpPair(t)
+	o := p.NewOutlet(server, func(error) {})
+	if err := client.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(client)
+	for i := range 20_000 {
+		o.Send([]byte(strconv.Itoa(i) + "\n"))
+		if !lines.Scan() || lines.Text() != strconv.Itoa(i) {
+			t.Fatalf("got %q, want %d: %v", lines.Text(), i, lines.Err())
+		}
 	}
 }
 

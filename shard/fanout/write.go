@@ -292,6 +292,9 @@ func (o *Outlet) writeSlowly() {
 		}
 		switch result {
 		case done:
+			if o.dirty && !o.ended {
+				continue // it came after the poller's call, before mu was ours again
+			}
 			if o.raw != nil && !o.closing && !o.ended {
 				o.nc.SetWriteDeadline(time.Time{}) //nolint:errcheck // fails on what has ended
 			}
