@@ -25,6 +25,7 @@ func TestFoldersImportWhatTheyMay(t *testing.T) {
 		"github.com/cespare/xxhash":        "membership",
 		"github.com/gdamore/tcell":         "client/tui",
 		"modernc.org/sqlite":               "shard/roomlog/sqlitelog",
+		"github.com/nats-io":               "shard/roomlog/jetstreamlog",
 		"github.com/urfave/cli":            "cmd",
 		"github.com/HdrHistogram":          "cmd/internal/stress",
 		"github.com/nats-io/nats-server":   "cmd/yardstick",

@@ -19,6 +19,7 @@ func implementation() roomlogtest.Implementation {
 		Fresh:     func(t *testing.T) string { return t.TempDir() },
 		Open:      func(dir string) (roomlog.Log, error) { return Open(dir, Options{}) },
 		Processes: true,
+		Locks:     true,
 	}
 }
 

@@ -1,0 +1,204 @@
+package jetstreamlog
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/nats-io/nats.go"
+
+	"positivity-exchange/shard/failpoint"
+	"positivity-exchange/shard/roomlog"
+)
+
+// body is what a record's message holds beside its headers.
+type body struct {
+	Kind    roomlog.Kind `json:"kind"`
+	User    string       `json:"user"`
+	ID      string       `json:"id"`
+	Time    int64        `json:"time"`
+	Content string       `json:"content"`
+}
+
+func roomSubject(p *part, room string) string  { return p.filter[:len(p.filter)-1] + room }
+func topicSubject(p *part, room string) string { return roomSubject(p, room) + ".topic" }
+
+// validRoom tells whether a room's name can be one token of a subject, and none
+// of px's own.
+func validRoom(name string) bool { return validToken(name) && name[0] != '_' }
+
+func encode(p *part, epoch uint64, r *roomlog.Record) (*nats.Msg, error) {
+	if !utf8.ValidString(r.User) || !utf8.ValidString(r.ID) || !utf8.ValidString(r.Content) {
+		return nil, fmt.Errorf("%w: a record of %s is not UTF-8", roomlog.ErrRefused, r.Room)
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(body{r.Kind, r.User, r.ID, r.Time, r.Content}); err != nil {
+		return nil, err
+	}
+	m := nats.NewMsg(roomSubject(p, r.Room))
+	m.Data = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	m.Header.Set(headerSeq, strconv.FormatUint(r.Seq, 10))
+	m.Header.Set(headerEpoch, strconv.FormatUint(epoch, 10))
+	return m, nil
+}
+
+func decode(room string, m message) (roomlog.Record, error) {
+	r := roomlog.Record{Room: room}
+	at, err := decodePosition(m)
+	if err != nil {
+		return r, err
+	}
+	var b body
+	if err := json.Unmarshal(m.data, &b); err != nil {
+		return r, fmt.Errorf("%w: %s at %d is damaged: %w", roomlog.ErrRefused, m.subject, m.at, err)
+	}
+	r.Seq, r.Epoch = at.Seq, at.Epoch
+	r.Kind, r.User, r.ID, r.Time, r.Content = b.Kind, b.User, b.ID, b.Time, b.Content
+	return r, nil
+}
+
+func decodePosition(m message) (at roomlog.Position, err error) {
+	at.Seq, err = strconv.ParseUint(m.header.Get(headerSeq), 10, 64)
+	if err == nil {
+		at.Epoch, err = strconv.ParseUint(m.header.Get(headerEpoch), 10, 64)
+	}
+	if err != nil {
+		return at, fmt.Errorf("%w: %s at %d is damaged: %w", roomlog.ErrRefused, m.subject, m.at, err)
+	}
+	return at, nil
+}
+
+// Append stores all records in one batch, or none.
+func (l *Log) Append(ctx context.Context, partition int, epoch uint64, records []roomlog.Record) error {
+	p, err := l.part(partition)
+	if err != nil || len(records) == 0 {
+		return err
+	}
+	ctx, done, err := l.begin(ctx, appendFor)
+	if err != nil {
+		return err
+	}
+	defer done()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	failpoint.Hit("roomlog.append.beforeBegin")
+	for {
+		err := l.append(ctx, p, epoch, records)
+		if errors.Is(err, errStale) && !errors.Is(err, roomlog.ErrUnknown) {
+			p.forget() // deposed, or an earlier write of ours came late
+			continue
+		}
+		if errors.Is(err, roomlog.ErrUnknown) {
+			p.forget()
+		}
+		if err != nil {
+			return fmt.Errorf("append to partition %d: %w", partition, err)
+		}
+		failpoint.Hit("roomlog.append.afterCommit")
+		return nil
+	}
+}
+
+func (l *Log) append(ctx context.Context, p *part, epoch uint64, records []roomlog.Record) error {
+	if err := l.ready(ctx, p, epoch); err != nil {
+		return err
+	}
+	heads, err := l.number(ctx, p, records)
+	if err != nil {
+		return err
+	}
+	msgs := make([]*nats.Msg, 0, len(records)+1)
+	topics := map[string]string{}
+	for i := range records {
+		r := &records[i]
+		if r.Kind == roomlog.KindCreated || r.Kind == roomlog.KindTopic {
+			topics[r.Room] = r.Content
+		}
+	}
+	for room, text := range topics {
+		m := nats.NewMsg(topicSubject(p, room))
+		m.Data = []byte(text)
+		m.Header.Set(headerRollup, "sub")
+		msgs = append(msgs, m)
+	}
+	for i := range records {
+		m, err := encode(p, epoch, &records[i])
+		if err != nil {
+			return err
+		}
+		msgs = append(msgs, m)
+	}
+	last := msgs[len(msgs)-1]
+	expect(msgs[0], p.filter, p.last)
+	expect(last, p.filter, p.last)
+	at, err := l.write(ctx, msgs, "roomlog.append.inTx", func(ctx context.Context) (uint64, bool) {
+		// The epoch is ours alone, so the same words under it are this very write.
+		m, err := l.leader(ctx, p.stream, request{LastFor: p.filter})
+		return m.at, err == nil && m.subject == last.Subject && m.header.Get(headerEpoch) == last.Header.Get(headerEpoch) &&
+			m.header.Get(headerSeq) == last.Header.Get(headerSeq) && bytes.Equal(m.data, last.Data)
+	})
+	if err != nil {
+		return err
+	}
+	p.last = at
+	if len(p.rooms)+len(heads) > maxRooms {
+		p.rooms = map[string]uint64{}
+	}
+	for room, seq := range heads {
+		p.rooms[room] = seq
+	}
+	return nil
+}
+
+// number checks that records follow their rooms' heads, and returns the heads to be.
+func (l *Log) number(ctx context.Context, p *part, records []roomlog.Record) (map[string]uint64, error) {
+	heads := map[string]uint64{}
+	for i := range records {
+		r := &records[i]
+		if !validRoom(r.Room) {
+			return nil, fmt.Errorf("%w: %q cannot name a room", roomlog.ErrRefused, r.Room)
+		}
+		head, known := heads[r.Room]
+		if !known {
+			var err error
+			if head, known, err = l.headForWrite(ctx, p, r.Room); err != nil {
+				return nil, err
+			}
+		}
+		switch {
+		case r.Kind == roomlog.KindCreated && known:
+			return nil, fmt.Errorf("%w: %s", roomlog.ErrRoomExists, r.Room)
+		case r.Kind == roomlog.KindCreated:
+			heads[r.Room] = 0
+		case !known:
+			return nil, fmt.Errorf("%w: %s", roomlog.ErrNoRoom, r.Room)
+		case r.Seq != head+1:
+			return nil, fmt.Errorf("%w: sequence %d of %s, not %d", roomlog.ErrRefused, r.Seq, r.Room, head+1)
+		default:
+			heads[r.Room] = r.Seq
+		}
+	}
+	return heads, nil
+}
+
+// headForWrite is a room's newest sequence as of p.last.
+func (l *Log) headForWrite(ctx context.Context, p *part, room string) (seq uint64, known bool, err error) {
+	if seq, known = p.rooms[room]; known {
+		return seq, true, nil
+	}
+	m, err := l.leader(ctx, p.stream, request{LastFor: roomSubject(p, room)})
+	if errors.Is(err, errNone) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	at, err := decodePosition(m)
+	return at.Seq, err == nil, err
+}
