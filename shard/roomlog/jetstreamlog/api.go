@@ -48,9 +48,13 @@ type request struct {
 // errNone: no message is what was asked for.
 var errNone = errors.New("no such message")
 
+// errNoAnswer: the time of a call was over before the servers said what they
+// ought to. With ErrRefused: nothing entered, and it may be tried again.
+var errNoAnswer = errors.New("no answer from the NATS servers in time")
+
 // unreachable wraps an error of reading.
 func unreachable(stream string, err error) error {
-	return fmt.Errorf("%w: stream %s: %w", roomlog.ErrRefused, stream, err)
+	return fmt.Errorf("%w: %w: stream %s: %w", roomlog.ErrRefused, errNoAnswer, stream, err)
 }
 
 // leader asks the stream's leader for one message; errNone if there is none.

@@ -98,6 +98,7 @@ func TestWritesThatComeLate(t *testing.T) {
 // TestAnswersThatDoNotCome freezes the server for longer than an attempt is
 // waited for: the append is sent again, both arrive, and it is in once.
 func TestAnswersThatDoNotCome(t *testing.T) {
+	t.Parallel()
 	s := natstest.Start(t, natstest.Config{})
 	l, ctx := held(t, s.URL()), t.Context()
 	frozen(t, s, func() {
@@ -141,6 +142,7 @@ func frozen(t *testing.T, s *natstest.Server, f func()) {
 // TestNothingIsThereToAnswer: a server that is gone refuses in bounded time,
 // and what was refused is not in when it is back.
 func TestNothingIsThereToAnswer(t *testing.T) {
+	t.Parallel()
 	s := natstest.Start(t, natstest.Config{})
 	l, ctx := held(t, s.URL()), t.Context()
 	s.Kill()

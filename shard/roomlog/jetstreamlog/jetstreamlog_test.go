@@ -22,7 +22,11 @@ func on(url string) roomlogtest.Implementation {
 		Fresh: func(*testing.T) string { return fmt.Sprintf("%s|t%d-%d", url, os.Getpid(), fresh.Add(1)) },
 		Open: func(spec string) (roomlog.Log, error) {
 			url, cluster, _ := strings.Cut(spec, "|")
-			return Open(Options{URL: url, Cluster: cluster, Partitions: membership.Partitions})
+			l, err := Open(Options{URL: url, Cluster: cluster, Partitions: membership.Partitions})
+			if err != nil {
+				return nil, err
+			}
+			return patient{l}, nil
 		},
 		Processes: true,
 		Share:     10,

@@ -143,7 +143,7 @@ func (l *Log) take(ctx context.Context, p *part, ownerAt uint64, to roomlog.Owne
 		}
 		newest = at // the holder wrote in between: at once again, behind that
 		if ctx.Err() != nil {
-			return 0, fmt.Errorf("%w: %w", roomlog.ErrRefused, ctx.Err())
+			return 0, unreachable(p.stream, ctx.Err())
 		}
 	}
 }

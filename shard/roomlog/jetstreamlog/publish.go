@@ -93,9 +93,9 @@ func (l *Log) write(ctx context.Context, msgs []*nats.Msg, inside string, ours f
 		}
 		if ctx.Err() != nil || pause(ctx, wait) != nil {
 			if unanswered {
-				return 0, fmt.Errorf("%w: %w", roomlog.ErrUnknown, err)
+				return 0, fmt.Errorf("%w: %w: %w", roomlog.ErrUnknown, errNoAnswer, err)
 			}
-			return 0, fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
+			return 0, fmt.Errorf("%w: %w: %w", roomlog.ErrRefused, errNoAnswer, err)
 		}
 	}
 }

@@ -172,28 +172,36 @@ func URLs(servers []*Server) string {
 // Start starts the server's process, the first time or after Kill or Stop.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
+	if err := s.Run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Run is Start for goroutines that may not end a test.
+func (s *Server) Run() error {
 	text, err := json.Marshal(s.Config)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), serverEnv+"="+string(text))
 	if s.stdin, err = cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	s.cmd = cmd
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil || line != "ready\n" {
 		s.Kill()
-		t.Fatalf("NATS server %s: %q, %v", s.Config.Name, line, err)
+		return fmt.Errorf("NATS server %s says %q: %w", s.Config.Name, line, err)
 	}
+	return nil
 }
 
 // Kill ends the process without notice (SIGKILL); what it stored stays.
