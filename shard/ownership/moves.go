@@ -246,9 +246,15 @@ func (k *Keeper) Drain(ctx context.Context, progress func(held int)) error {
 			break
 		}
 	}
+	rest, stop := context.WithTimeout(ctx, restFor)
+	defer stop()
 	for _, h := range k.Held() {
+		if rest.Err() != nil {
+			k.logger.Warn("the log does not answer: what is held ends with the entry on the roll", "held", len(k.Held()))
+			break
+		}
 		to, _ := k.gossip.Table().Owner(h.Partition)
-		if err := k.move(ctx, h.Partition, to, false); err != nil {
+		if err := k.move(rest, h.Partition, to, false); err != nil {
 			k.logger.Warn("release at the end of the drain", "partition", h.Partition, "err", err)
 		}
 		tell()
