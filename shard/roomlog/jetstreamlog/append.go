@@ -90,7 +90,7 @@ func (l *Log) Append(ctx context.Context, partition int, epoch uint64, records [
 	failpoint.Hit("roomlog.append.beforeBegin")
 	for {
 		err := l.append(ctx, p, epoch, records)
-		if errors.Is(err, errStale) && !errors.Is(err, roomlog.ErrUnknown) {
+		if errors.Is(err, errStale) {
 			p.forget() // deposed, or an earlier write of ours came late
 			continue
 		}
@@ -134,17 +134,17 @@ func (l *Log) append(ctx context.Context, p *part, epoch uint64, records []rooml
 		}
 		msgs = append(msgs, m)
 	}
-	last := msgs[len(msgs)-1]
 	expect(msgs[0], p.filter, p.last)
-	expect(last, p.filter, p.last)
-	at, err := l.write(ctx, msgs, "roomlog.append.inTx", func(ctx context.Context) (uint64, bool) {
-		// The epoch is ours alone, so the same words under it are this very write.
-		m, err := l.leader(ctx, p.stream, request{LastFor: p.filter})
-		return m.at, err == nil && m.subject == last.Subject && m.header.Get(headerEpoch) == last.Header.Get(headerEpoch) &&
-			m.header.Get(headerSeq) == last.Header.Get(headerSeq) && bytes.Equal(m.data, last.Data)
+	expect(msgs[len(msgs)-1], p.filter, p.last)
+	at, err := l.write(ctx, msgs, "roomlog.append.inTx", func(ctx context.Context) (uint64, bool, error) {
+		return l.stored(ctx, p, epoch, &records[len(records)-1])
 	})
 	if err != nil {
 		return err
+	}
+	if at == 0 { // in, and others have written since
+		p.forget()
+		return nil
 	}
 	p.last = at
 	if len(p.rooms)+len(heads) > maxRooms {
@@ -154,6 +154,41 @@ func (l *Log) append(ctx context.Context, p *part, epoch uint64, records []rooml
 		p.rooms[room] = seq
 	}
 	return nil
+}
+
+// stored looks whether r is in under epoch, which is ours alone, and where: 0 if
+// it is not the partition's newest message.
+func (l *Log) stored(ctx context.Context, p *part, epoch uint64, r *roomlog.Record) (at uint64, in bool, err error) {
+	head, headAt, err := l.head(ctx, p, r.Room)
+	if errors.Is(err, roomlog.ErrNoRoom) || err == nil && head.Seq < r.Seq {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	from, err := l.find(ctx, p.stream, roomSubject(p, r.Room), r.Seq, place{head.Seq, headAt})
+	for err == nil {
+		var m message
+		if m, err = l.next(ctx, p.stream, roomSubject(p, r.Room), from); err != nil {
+			break
+		}
+		var found roomlog.Record
+		if found, err = decode(r.Room, m); err != nil || found.Seq < r.Seq {
+			from = m.at + 1
+			continue
+		}
+		want := *r
+		want.Epoch = epoch
+		if found != want {
+			return 0, false, nil
+		}
+		newest, err := l.newest(ctx, p)
+		if newest != m.at {
+			return 0, true, err
+		}
+		return m.at, true, err
+	}
+	return 0, false, err
 }
 
 // number checks that records follow their rooms' heads, and returns the heads to be.

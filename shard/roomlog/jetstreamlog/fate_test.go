@@ -123,8 +123,32 @@ func TestAnswersThatDoNotCome(t *testing.T) {
 	if now, err := l.Owner(ctx, 0); err != nil || now.Boot != "b2" || now.Epoch != 2 {
 		t.Errorf("owner %+v, %v", now, err)
 	}
+	// An owner that is frozen with its append on the way, and deposed meanwhile.
+	zombie, err := Open(Options{URL: s.URL(), Cluster: l.cluster, Partitions: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer zombie.Close()
+	var late error
+	frozen(t, s, func() { late = l.Append(ctx, 0, 2, []roomlog.Record{record("go", 4)}) })
+	if late != nil {
+		t.Errorf("the last of an owner: %v", late)
+	}
+	if o, err = zombie.Owner(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := zombie.ready(ctx, zombie.parts[0], 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Acquire(ctx, 0, o, roomlog.Owner{Name: "s3", Boot: "b3"}); err != nil {
+		t.Fatal(err)
+	}
+	frozen(t, s, func() { late = zombie.Append(ctx, 0, 2, []roomlog.Record{record("go", 5)}) })
+	if !errors.Is(late, roomlog.ErrFenced) {
+		t.Errorf("a deposed owner's append without an answer: %v", late)
+	}
 	records, err := l.Read(ctx, 0, "go", 1, 10, 1<<20)
-	if err != nil || len(records) != 3 || records[2].Seq != 3 {
+	if err != nil || len(records) != 4 || records[2].Seq != 3 {
 		t.Errorf("the room has %+v, %v", records, err)
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"positivity-exchange/shard/roomlog"
 )
 
+// errOvertaken: a later owner's record hides whether ours was ever there.
+var errOvertaken = errors.New("the partition has a later owner by now")
+
 // ownerRecord is an owner record as stored.
 type ownerRecord struct {
 	Epoch    uint64 `json:"epoch"`
@@ -131,9 +134,12 @@ func (l *Log) take(ctx context.Context, p *part, ownerAt uint64, to roomlog.Owne
 	taken := nats.NewMsg(p.taken)
 	taken.Header.Set(headerRollup, "sub")
 	expect(taken, p.owner, ownerAt)
-	ours := func(ctx context.Context) (uint64, bool) {
+	ours := func(ctx context.Context) (uint64, bool, error) {
 		now, at, err := l.readOwner(ctx, p)
-		return at, err == nil && now.Epoch == to.Epoch && now.Boot == to.Boot && !now.Released
+		if err == nil && now.Epoch > to.Epoch {
+			err = errOvertaken
+		}
+		return at, err == nil && now.Epoch == to.Epoch && now.Boot == to.Boot, err
 	}
 	for {
 		expect(record, p.filter, newest)
@@ -211,9 +217,12 @@ func (l *Log) release(ctx context.Context, p *part, epoch uint64, r roomlog.Rele
 		return err
 	}
 	expect(m, p.filter, p.last)
-	_, err = l.write(ctx, []*nats.Msg{m}, "roomlog.release.inTx", func(ctx context.Context) (uint64, bool) {
+	_, err = l.write(ctx, []*nats.Msg{m}, "roomlog.release.inTx", func(ctx context.Context) (uint64, bool, error) {
 		now, at, err := l.readOwner(ctx, p)
-		return at, err == nil && now.Epoch == epoch && now.Released
+		if err == nil && now.Epoch > epoch {
+			err = errOvertaken
+		}
+		return at, err == nil && now.Epoch == epoch && now.Released, err
 	})
 	return err
 }

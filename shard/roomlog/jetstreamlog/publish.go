@@ -56,8 +56,10 @@ type ack struct {
 // roomlog.ErrRefused or roomlog.ErrUnknown.
 //
 // An attempt without an answer is made again: under the same expectation it
-// enters once at most. ours looks whether what is in the way is our own write.
-func (l *Log) write(ctx context.Context, msgs []*nats.Msg, inside string, ours func(context.Context) (at uint64, yes bool)) (uint64, error) {
+// enters once at most. When something newer is found in the way then, nothing
+// of ours can enter any more, and ours looks whether it is in: at is where, 0 if
+// others have written since.
+func (l *Log) write(ctx context.Context, msgs []*nats.Msg, inside string, ours func(context.Context) (at uint64, in bool, err error)) (uint64, error) {
 	if len(msgs) > maxBatch {
 		return 0, fmt.Errorf("%w: %d messages at once, at most %d", roomlog.ErrRefused, len(msgs), maxBatch)
 	}
@@ -76,13 +78,16 @@ func (l *Log) write(ctx context.Context, msgs []*nats.Msg, inside string, ours f
 			err = a.Error
 			switch a.Error.ErrorCode {
 			case codeStale:
-				if !unanswered {
-					return staleAt(a.Error), errStale
+				if unanswered {
+					at, in, err := ours(ctx)
+					if err != nil {
+						return 0, fmt.Errorf("%w: %w", roomlog.ErrUnknown, err)
+					}
+					if in {
+						return at, nil
+					}
 				}
-				if at, yes := ours(ctx); yes {
-					return at, nil
-				}
-				return 0, fmt.Errorf("%w: %w", roomlog.ErrUnknown, errStale)
+				return staleAt(a.Error), errStale
 			case codeInFlight:
 				wait = min(wait, 2*time.Millisecond)
 			case codeIncomplete, codeTooManyOpen, codeUnavailable:

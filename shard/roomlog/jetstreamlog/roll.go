@@ -55,9 +55,12 @@ func (l *Log) writeEntry(ctx context.Context, e roomlog.Entry, over *rollEntry) 
 	if over != nil {
 		expect(m, subject, over.at)
 	}
-	_, err = l.write(ctx, []*nats.Msg{m}, "roomlog.beat.inWrite", func(ctx context.Context) (uint64, bool) {
+	_, err = l.write(ctx, []*nats.Msg{m}, "roomlog.beat.inWrite", func(ctx context.Context) (uint64, bool, error) {
 		now, err := l.leader(ctx, rollName(l.cluster), request{LastFor: subject})
-		return now.at, err == nil && string(now.data) == string(m.Data)
+		if errors.Is(err, errNone) { // struck off meanwhile
+			return 0, false, nil
+		}
+		return now.at, string(now.data) == string(m.Data), err
 	})
 	if errors.Is(err, errStale) {
 		return fmt.Errorf("%w: the entry of %s was changed by another", roomlog.ErrNameTaken, e.Boot)

@@ -86,6 +86,21 @@ func write(impl Implementation, spec string) error {
 			fmt.Println("fenced")
 			return errors.Join(l.Strike(ctx, boot), l.Close())
 		}
+		if errors.Is(err, roomlog.ErrUnknown) { // as owners do: acquire again, and read the head
+			from, ownerErr := l.Owner(ctx, partition)
+			if ownerErr == nil && from.Boot != boot {
+				fmt.Println("fenced")
+				return errors.Join(l.Strike(ctx, boot), l.Close())
+			}
+			if own, err = l.Acquire(ctx, partition, from, roomlog.Owner{Name: "writer-" + boot, Boot: boot}); err == nil {
+				head, _, err = l.Head(ctx, partition, "go")
+				seq = head.Seq
+			}
+			if err := errors.Join(ownerErr, err); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
