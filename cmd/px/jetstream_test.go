@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -98,6 +99,38 @@ func TestShardsThatShareNoDirectory(t *testing.T) {
 		if !strings.Contains(line, fmt.Sprintf(`"seq":%d,`, i+1)) || !strings.Contains(line, fmt.Sprintf(`"message %d"`, i+1)) {
 			t.Errorf("line %d: %s", i+1, line)
 		}
+	}
+}
+
+// TestShardEndsThoughItsLogIsGone: what cannot be released must not keep a
+// shard that is told to stop.
+func TestShardEndsThoughItsLogIsGone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 10 s")
+	}
+	server := natstest.Start(t, natstest.Config{})
+	a := newApart(t, server.URL())
+	shard := a.start("shard", "--name", "s1")
+	a.start("shard", "--name", "s2")
+	router := a.router()
+	for _, room := range roomNames(8) {
+		if _, errs, code := px("send", "--router", router, "--room", room, "x"); code != 0 {
+			t.Fatal(errs)
+		}
+	}
+	server.Kill()
+	start := time.Now()
+	shard.signal(syscall.SIGTERM)
+	select {
+	case <-shard.ended:
+		t.Logf("it ended after %s", time.Since(start))
+	case <-time.After(20 * time.Second):
+		t.Errorf("it runs 20 s after it was told to stop:\n%s", shard.log())
+	}
+	// The other one goes on when the log is back.
+	server.Start(t)
+	if _, errs, code := px("send", "--router", router, "--room", "go", "--timeout", "30s", "y"); code != 0 {
+		t.Error(errs)
 	}
 }
 

@@ -160,6 +160,8 @@ func TestConformanceOnThree(t *testing.T) {
 
 // contest is what contenders for one partition did.
 type contest struct {
+	pace time.Duration // between two appends
+
 	mu                                  sync.Mutex
 	acked                               map[uint64]string // sequence -> content
 	never                               map[string]bool   // certainly not in
@@ -191,7 +193,7 @@ func (c *contest) contend(ctx context.Context, l *Log, partition int, name strin
 		if err != nil {
 			continue
 		}
-		for seq := head.Seq; ctx.Err() == nil; {
+		for seq := head.Seq; pause(ctx, c.pace) == nil; {
 			batch := make([]roomlog.Record, 1+rng.IntN(8))
 			for i := range batch {
 				n++
@@ -279,7 +281,8 @@ func (c *contest) check(t *testing.T, l roomlog.Log, partition int) {
 
 // TestLeadersKilledUnderTakeOvers lets two contenders each fight for two
 // partitions while the leader of one's stream is killed, once or PX_NATS_KILLS
-// times, at most every PX_NATS_KILL_EVERY seconds.
+// times, at most every PX_NATS_KILL_EVERY seconds, with an append every
+// PX_NATS_PACE milliseconds.
 func TestLeadersKilledUnderTakeOvers(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -303,7 +306,7 @@ func TestLeadersKilledUnderTakeOvers(t *testing.T) {
 	var writers sync.WaitGroup
 	contests := make([]*contest, 2)
 	for p := range contests {
-		contests[p] = &contest{acked: map[uint64]string{}, never: map[string]bool{}}
+		contests[p] = &contest{pace: time.Duration(setting("PX_NATS_PACE", 4)) * time.Millisecond, acked: map[uint64]string{}, never: map[string]bool{}}
 		writers.Go(func() { contests[p].contend(ctx, l, p, "ada") })
 		writers.Go(func() { contests[p].contend(ctx, other, p, "hopper") })
 	}

@@ -7,7 +7,9 @@ package natstest
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -227,5 +230,18 @@ func (s *Server) Stop() {
 // Signal sends the process a signal, to freeze it and let it go on.
 func (s *Server) Signal(sig syscall.Signal) { s.cmd.Process.Signal(sig) } //nolint:errcheck // it may have ended
 
-// Running tells whether the process was started and not ended by the test.
-func (s *Server) Running() bool { return s.cmd != nil }
+// CPU is the processor time that the process has used, in steps of 10 ms (Linux).
+func (s *Server) CPU(t testing.TB) time.Duration {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	user, err := strconv.Atoi(fields[11])
+	system, err2 := strconv.Atoi(fields[12])
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
