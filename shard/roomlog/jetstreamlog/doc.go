@@ -36,7 +36,8 @@
 // of a room from any replica: a page counts only if it is gap-free and reaches
 // as far as the head that the leader named, otherwise another replica is asked.
 // There is no index by sequence: a record is found by interpolation over
-// next-by-subject, from the places where earlier pages ended.
+// next-by-subject, from the places where earlier pages ended. A leader is
+// believed about owner records only while it hears from a majority.
 //
 // # What is lost when
 //
@@ -45,5 +46,4 @@
 // sync_interval: always, so a power cut of a majority at once can lose an end
 // that was acknowledged; readers are told (history_cut). Options.Sync "full"
 // demands that every server syncs always and looks at their monitoring ports.
-// A leader that is cut off from the majority may answer reads until it notices.
 package jetstreamlog

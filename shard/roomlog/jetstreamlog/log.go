@@ -38,6 +38,9 @@ type Log struct {
 	hintMu sync.Mutex
 	hints  map[string][]place // by subject: where records were seen
 
+	ledMu sync.Mutex
+	ledAt map[string]time.Time // by stream: when its leader had a majority
+
 	ctx    context.Context // ends calls under way
 	cancel context.CancelFunc
 	mu     sync.Mutex
@@ -76,7 +79,7 @@ func Open(opts Options) (*Log, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &Log{nc: nc, cluster: opts.Cluster, logger: opts.Logger, hints: map[string][]place{}, ctx: ctx, cancel: cancel}
+	l := &Log{nc: nc, cluster: opts.Cluster, logger: opts.Logger, hints: map[string][]place{}, ledAt: map[string]time.Time{}, ctx: ctx, cancel: cancel}
 	for p := range opts.Partitions {
 		base := fmt.Sprintf("%s.%d.", opts.Cluster, p)
 		l.parts = append(l.parts, &part{number: p, stream: recordsName(opts.Cluster, p%recordStreams), filter: base + ">", owner: base + "_owner", taken: base + "_taken"})

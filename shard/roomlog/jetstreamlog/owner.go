@@ -38,6 +38,9 @@ func (l *Log) Owner(ctx context.Context, partition int) (roomlog.Owner, error) {
 		return roomlog.Owner{}, err
 	}
 	defer done()
+	if err := l.led(ctx, p.stream); err != nil {
+		return roomlog.Owner{}, err
+	}
 	o, _, err := l.readOwner(ctx, p)
 	return o, err
 }

@@ -235,9 +235,15 @@ type streamInfo struct {
 		LastSeq  uint64            `json:"last_seq"`
 		Subjects map[string]uint64 `json:"subjects"`
 	} `json:"state"`
+	Cluster struct {
+		Replicas []struct {
+			Offline bool          `json:"offline"`
+			Active  time.Duration `json:"active"` // since it was heard
+		} `json:"replicas"`
+	} `json:"cluster"`
 }
 
-// info asks the stream's leader for its subjects that match filter.
+// info asks the stream's leader about it, and for its subjects that match filter.
 func (l *Log) info(ctx context.Context, stream, filter string, offset int) (info streamInfo, err error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptFor)
 	defer cancel()

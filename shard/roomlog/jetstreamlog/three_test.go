@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -279,6 +280,42 @@ func (c *contest) check(t *testing.T, l roomlog.Log, partition int) {
 	}
 }
 
+// aloneIsNotBelieved freezes all servers but the leader of partition 0: soon it
+// may not say any more who owns the partition, since others might know better.
+func aloneIsNotBelieved(t *testing.T, l *Log, servers []*natstest.Server) {
+	t.Helper()
+	var leader *natstest.Server
+	for leader == nil {
+		leader = leaderOf(t.Context(), l, l.parts[0].stream, servers)
+	}
+	near, err := Open(Options{URL: leader.URL(), Cluster: l.cluster, Partitions: len(l.parts), Replicas: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	for _, s := range servers {
+		if s != leader {
+			s.Signal(syscall.SIGSTOP)
+			defer s.Signal(syscall.SIGCONT)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), ownerFor)
+	defer cancel()
+	start := time.Now()
+	for err == nil {
+		attempt, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		_, err = near.Owner(attempt, 0)
+		cancel()
+		if err == nil && pause(ctx, 10*time.Millisecond) != nil {
+			t.Fatalf("alone for %s, the leader is still believed", time.Since(start))
+		}
+	}
+	if !errors.Is(err, errAlone) && !errors.Is(err, errNoAnswer) {
+		t.Errorf("got %v", err)
+	}
+	t.Logf("alone, the leader is not believed any more after %s", time.Since(start))
+}
+
 // TestLeadersKilledUnderTakeOvers lets two contenders each fight for two
 // partitions while the leader of one's stream is killed, once or PX_NATS_KILLS
 // times, at most every PX_NATS_KILL_EVERY seconds, with an append every
@@ -302,6 +339,7 @@ func TestLeadersKilledUnderTakeOvers(t *testing.T) {
 	if err := l.Append(t.Context(), 1, 1, []roomlog.Record{{Room: "go", Kind: roomlog.KindCreated}}); err != nil {
 		t.Fatal(err)
 	}
+	aloneIsNotBelieved(t, l, servers)
 	ctx, cancel := context.WithCancel(t.Context())
 	var writers sync.WaitGroup
 	contests := make([]*contest, 2)
