@@ -1,6 +1,7 @@
 package jetstreamlog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -142,11 +143,18 @@ func connect(urls []string, o Options) (*nats.Conn, error) {
 	if o.Cert != "" || o.Key != "" {
 		opts = append(opts, nats.ClientCert(o.Cert, o.Key))
 	}
-	nc, err := nats.Connect(strings.Join(urls, ","), opts...)
-	if err != nil {
-		return nil, fmt.Errorf("room log at %s: %w", redacted(o.URL), err)
+	// Machines that boot together: the servers may be a moment later than we.
+	deadline := time.Now().Add(connectFor)
+	for {
+		nc, err := nats.Connect(strings.Join(urls, ","), opts...)
+		if err == nil {
+			return nc, nil
+		}
+		if !errors.Is(err, nats.ErrNoServers) || time.Now().After(deadline) {
+			return nil, fmt.Errorf("room log at %s: %w", redacted(o.URL), err)
+		}
+		pause(context.Background(), 100*time.Millisecond) //nolint:errcheck // never ends early
 	}
-	return nc, nil
 }
 
 // redacted is list without passwords, for people's eyes.

@@ -21,6 +21,7 @@ const (
 	ownerFor   = 3 * time.Second
 	readFor    = 2 * time.Second
 	openFor    = 20 * time.Second
+	connectFor = 3 * time.Second
 	attemptFor = time.Second // one request's answer
 	closeFor   = time.Second // calls under way at Close
 )

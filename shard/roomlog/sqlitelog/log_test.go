@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -38,10 +37,6 @@ func open(t *testing.T, dir string) *Log {
 		}
 	})
 	return l
-}
-
-func message(room string, seq uint64) roomlog.Record {
-	return roomlog.Record{Room: room, Seq: seq, Kind: roomlog.KindMessage, User: "ada", ID: fmt.Sprint(seq), Time: 1, Content: fmt.Sprintf("message %d", seq)}
 }
 
 func TestReadingMakesNoFile(t *testing.T) {
