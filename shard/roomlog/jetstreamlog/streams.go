@@ -19,8 +19,8 @@ import (
 const (
 	schema = 1
 	// recordStreams is how many streams the partitions are dealt out to: each
-	// has a leader of its own, and takes 50 batches at a time. Stored: it may
-	// not change for a log that exists.
+	// has a leader of its own, and takes 50 batches at a time, more than it has
+	// partitions. It may not change for a log that exists: subjects differ then.
 	recordStreams = 8
 	// rollAge is how long the entry of a process lives that does not renew it.
 	// Longer than any outage of the log that processes should survive.
