@@ -16,10 +16,6 @@ import (
 // batchSize bounds a commit's records; what arrives meanwhile forms the next.
 const batchSize = 256
 
-// resolveEvery is how often a log that does not answer is asked for the fate of
-// an append.
-const resolveEvery = 100 * time.Millisecond
-
 // inlineBatches is how many batches the reader that queued a partition's first
 // record commits itself before a goroutine of the partition's goes on: waking
 // one costs more than a commit, but a reader must get back to its own session.
@@ -295,60 +291,6 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 	}
 	p.batch, p.records = batch, records
 	return batch, records
-}
-
-// resolve finds out what of a batch with an unknown outcome is in the log. The
-// partition is acquired anew first, so that nothing late can enter. Until the
-// log answers nothing is numbered: what is in memory may be behind the log.
-func (p *part) resolve(records []roomlog.Record, epoch uint64) (stored []bool) {
-	s := p.server
-	for first := true; ; first = false {
-		stored, err := p.lookUp(records, epoch)
-		if err == nil {
-			return stored
-		}
-		if errors.Is(err, roomlog.ErrFenced) || s.ctx.Err() != nil || p.isOver() {
-			s.keeper.Fenced(p.partition, epoch)
-			return nil
-		}
-		if first {
-			s.logger.Warn("the fate of an append is not known and the log does not answer", "partition", p.partition, "err", err)
-		}
-		select {
-		case <-s.ctx.Done():
-		case <-time.After(resolveEvery):
-		}
-	}
-}
-
-// lookUp acquires the partition anew and reads which of the records are in;
-// those take the place of what was to be stored.
-func (p *part) lookUp(records []roomlog.Record, epoch uint64) (stored []bool, err error) {
-	s := p.server
-	p.mu.Lock()
-	anew := p.epoch != epoch // by a lookUp that could not read
-	p.mu.Unlock()
-	if !anew {
-		h, err := s.keeper.Reacquire(s.ctx, p.partition, epoch)
-		if err != nil {
-			return nil, err
-		}
-		p.mu.Lock()
-		p.epoch = h.Epoch
-		p.mu.Unlock()
-	}
-	stored = make([]bool, len(records))
-	for i := range records {
-		found, err := s.opts.Log.Read(s.ctx, p.partition, records[i].Room, records[i].Seq, 1, 1)
-		if err != nil {
-			return nil, err
-		}
-		stored[i] = len(found) == 1 && found[0].ID == records[i].ID && found[0].User == records[i].User
-		if stored[i] {
-			records[i] = found[0]
-		}
-	}
-	return stored, nil
 }
 
 // settle answers a batch and returns the rings that have something new. stored

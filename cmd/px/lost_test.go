@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -47,8 +48,10 @@ func TestServerAndShardKilledAtOnce(t *testing.T) {
 		}
 	}
 	pass(talking, time.Duration(seconds)*time.Second/4)
+	victim := slices.MaxFunc(nats, func(a, b *natstest.Server) int { return a.Leads(t) - b.Leads(t) })
+	leads := victim.Leads(t)
 	lost := time.Now()
-	nats[0].Kill()
+	victim.Kill()
 	shards[0].kill()
 	senders.Wait()
 
@@ -67,6 +70,10 @@ func TestServerAndShardKilledAtOnce(t *testing.T) {
 		h.mu.Unlock()
 	}
 	stopReading()
+	t.Logf("the server led %d streams of 9", leads)
+	if leads == 0 {
+		t.Error("a server that led nothing was killed")
+	}
 	t.Logf("%d rooms: %d sent, %d acknowledged; pauses of the rooms p50 %s, p99 %s", rooms, sent, acked, percentile(pauses, 0.5), percentile(pauses, 0.99))
 	if sent == 0 || acked != sent {
 		t.Errorf("sent %d, acknowledged %d: all sent must be acknowledged", sent, acked)

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -244,4 +245,36 @@ func (s *Server) CPU(t testing.TB) time.Duration {
 		t.Fatal(err)
 	}
 	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// Leads is how many streams the server leads, as it knows itself.
+func (s *Server) Leads(t testing.TB) (n int) {
+	t.Helper()
+	client := http.Client{Timeout: 5 * time.Second}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get(s.MonitorURL() + "/jsz?accounts=true&streams=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read
+	var jsz struct {
+		Accounts []struct {
+			Streams []struct {
+				Cluster struct {
+					Leader string `json:"leader"`
+				} `json:"cluster"`
+			} `json:"stream_detail"`
+		} `json:"account_details"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&jsz); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range jsz.Accounts {
+		for _, stream := range a.Streams {
+			if stream.Cluster.Leader == s.Config.Name {
+				n++
+			}
+		}
+	}
+	return n
 }
