@@ -143,10 +143,18 @@ func setting(name string, otherwise int) int {
 	return otherwise
 }
 
+// shorter is n, or a part of it where the race detector makes all slow.
+func shorter(n int) int {
+	if testing.Short() {
+		return n / 5
+	}
+	return n
+}
+
 // TestSQLiteToJetStreamAndBack: three logs, one hash. PX_TRANSFER_RECORDS and
 // PX_TRANSFER_ROOMS make it larger.
 func TestSQLiteToJetStreamAndBack(t *testing.T) {
-	records, rooms := setting("PX_TRANSFER_RECORDS", 3000), setting("PX_TRANSFER_ROOMS", 12)
+	records, rooms := setting("PX_TRANSFER_RECORDS", shorter(3000)), setting("PX_TRANSFER_ROOMS", 12)
 	url := natstest.Start(t, natstest.Config{}).URL()
 	first, middle, last := openSQLite(t, t.TempDir()), openJetStream(t, url, "px"), openSQLite(t, t.TempDir())
 	fill(t, first, records, rooms)
@@ -196,7 +204,7 @@ func (c *cutShort) Read(b []byte) (int, error) {
 // TestInterruptedTransfersGoOn interrupts an export and imports at many places.
 func TestInterruptedTransfersGoOn(t *testing.T) {
 	from := openSQLite(t, t.TempDir())
-	fill(t, from, 2000, 6)
+	fill(t, from, shorter(2000), 6)
 	var whole bytes.Buffer
 	want, err := Export(t.Context(), from, &whole, options)
 	if err != nil {
