@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
@@ -157,10 +156,13 @@ func TestAnswersThatDoNotCome(t *testing.T) {
 // one attempt is waited for.
 func frozen(t *testing.T, s *natstest.Server, f func()) {
 	t.Helper()
-	s.Signal(syscall.SIGSTOP)
-	thaw := time.AfterFunc(attemptFor+200*time.Millisecond, func() { s.Signal(syscall.SIGCONT) })
-	defer thaw.Stop()
+	s.Freeze(t)
+	thaw := time.AfterFunc(attemptFor+200*time.Millisecond, s.Thaw)
 	f()
+	if thaw.Stop() {
+		s.Thaw()
+		t.Error("it was over before the server could answer")
+	}
 }
 
 // TestNothingIsThereToAnswer: a server that is gone refuses in bounded time,

@@ -29,7 +29,7 @@ func on(url string) roomlogtest.Implementation {
 			return patient{l}, nil
 		},
 		Processes: true,
-		Share:     10,
+		Share:     setting("PX_NATS_SHARE", 20),
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -64,14 +63,13 @@ func killLeaders(ctx context.Context, t *testing.T, l *Log, stream string, serve
 
 // TestConformanceOnThree runs the suite on three servers. PX_NATS_THREE=1 asks
 // for it; PX_NATS_KILL_EVERY=5 has the leader of the suite's first partition
-// killed every 5 s meanwhile.
+// killed every 5 s meanwhile; PX_NATS_SHARE=1 runs all of the suite.
 func TestConformanceOnThree(t *testing.T) {
 	if setting("PX_NATS_THREE", 0) == 0 {
 		t.Skip("takes minutes: PX_NATS_THREE=1 asks for it, PX_NATS_KILL_EVERY=5 kills the leader every 5 s besides")
 	}
 	servers := natstest.StartCluster(t, 3)
 	impl := on(natstest.URLs(servers))
-	impl.Share = setting("PX_NATS_SHARE", impl.Share)
 	if every := setting("PX_NATS_KILL_EVERY", 0); every > 0 {
 		l := held(t, natstest.URLs(servers))
 		ctx, cancel := context.WithCancel(t.Context())
@@ -222,8 +220,8 @@ func aloneIsNotBelieved(t *testing.T, l *Log, servers []*natstest.Server) {
 	defer near.Close()
 	for _, s := range servers {
 		if s != leader {
-			s.Signal(syscall.SIGSTOP)
-			defer s.Signal(syscall.SIGCONT)
+			s.Freeze(t)
+			defer s.Thaw()
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), ownerFor)

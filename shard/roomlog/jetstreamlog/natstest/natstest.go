@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,6 +26,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"positivity-exchange/shard/roomlog"
 )
 
 // serverEnv carries a server's settings to its process.
@@ -228,8 +231,24 @@ func (s *Server) Stop() {
 	s.cmd = nil
 }
 
-// Signal sends the process a signal, to freeze it and let it go on.
-func (s *Server) Signal(sig syscall.Signal) { s.cmd.Process.Signal(sig) } //nolint:errcheck // it may have ended
+// Freeze stops the process and returns once it stands still.
+func (s *Server) Freeze(t testing.TB) {
+	t.Helper()
+	s.signal(syscall.SIGSTOP)
+	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		if state, _, err := roomlog.ProcessStat(s.cmd.Process.Pid); err != nil || state == 'T' {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("NATS server %s does not stop", s.Config.Name)
+		}
+	}
+}
+
+// Thaw lets it go on.
+func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) { s.cmd.Process.Signal(sig) } //nolint:errcheck // it may have ended
 
 // CPU is the processor time that the process has used, in steps of 10 ms (Linux).
 func (s *Server) CPU(t testing.TB) time.Duration {
