@@ -1,13 +1,10 @@
 package jetstreamlog
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"unicode/utf8"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 
@@ -15,64 +12,12 @@ import (
 	"positivity-exchange/shard/roomlog"
 )
 
-// body is what a record's message holds beside its headers.
-type body struct {
-	Kind    roomlog.Kind `json:"kind"`
-	User    string       `json:"user"`
-	ID      string       `json:"id"`
-	Time    int64        `json:"time"`
-	Content string       `json:"content"`
-}
-
 func roomSubject(p *part, room string) string  { return p.filter[:len(p.filter)-1] + room }
 func topicSubject(p *part, room string) string { return roomSubject(p, room) + ".topic" }
 
 // validRoom tells whether a room's name can be one token of a subject, and none
 // of px's own.
 func validRoom(name string) bool { return validToken(name) && name[0] != '_' }
-
-func encode(p *part, epoch uint64, r *roomlog.Record) (*nats.Msg, error) {
-	if !utf8.ValidString(r.User) || !utf8.ValidString(r.ID) || !utf8.ValidString(r.Content) {
-		return nil, fmt.Errorf("%w: a record of %s is not UTF-8", roomlog.ErrRefused, r.Room)
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(body{r.Kind, r.User, r.ID, r.Time, r.Content}); err != nil {
-		return nil, err
-	}
-	m := nats.NewMsg(roomSubject(p, r.Room))
-	m.Data = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	m.Header.Set(headerSeq, strconv.FormatUint(r.Seq, 10))
-	m.Header.Set(headerEpoch, strconv.FormatUint(epoch, 10))
-	return m, nil
-}
-
-func decode(room string, m message) (roomlog.Record, error) {
-	r := roomlog.Record{Room: room}
-	at, err := decodePosition(m)
-	if err != nil {
-		return r, err
-	}
-	var b body
-	if err := json.Unmarshal(m.data, &b); err != nil {
-		return r, fmt.Errorf("%w: %s at %d is damaged: %w", roomlog.ErrRefused, m.subject, m.at, err)
-	}
-	r.Seq, r.Epoch = at.Seq, at.Epoch
-	r.Kind, r.User, r.ID, r.Time, r.Content = b.Kind, b.User, b.ID, b.Time, b.Content
-	return r, nil
-}
-
-func decodePosition(m message) (at roomlog.Position, err error) {
-	at.Seq, err = strconv.ParseUint(m.header.Get(headerSeq), 10, 64)
-	if err == nil {
-		at.Epoch, err = strconv.ParseUint(m.header.Get(headerEpoch), 10, 64)
-	}
-	if err != nil {
-		return at, fmt.Errorf("%w: %s at %d is damaged: %w", roomlog.ErrRefused, m.subject, m.at, err)
-	}
-	return at, nil
-}
 
 // Append stores all records in one batch, or none.
 func (l *Log) Append(ctx context.Context, partition int, epoch uint64, records []roomlog.Record) error {
@@ -127,17 +72,18 @@ func (l *Log) append(ctx context.Context, p *part, epoch uint64, records []rooml
 		m.Header.Set(headerRollup, "sub")
 		msgs = append(msgs, m)
 	}
-	for i := range records {
-		m, err := encode(p, epoch, &records[i])
+	var newest *roomlog.Record // of the message that decides
+	for _, records := range packs(records) {
+		m, err := encode(p, epoch, records)
 		if err != nil {
 			return err
 		}
-		msgs = append(msgs, m)
+		msgs, newest = append(msgs, m), records[len(records)-1]
 	}
 	expect(msgs[0], p.filter, p.last)
 	expect(msgs[len(msgs)-1], p.filter, p.last)
 	at, err := l.write(ctx, msgs, "roomlog.append.inTx", func(ctx context.Context) (uint64, bool, error) {
-		return l.stored(ctx, p, epoch, &records[len(records)-1])
+		return l.stored(ctx, p, epoch, newest)
 	})
 	if err != nil {
 		return err
@@ -172,14 +118,14 @@ func (l *Log) stored(ctx context.Context, p *part, epoch uint64, r *roomlog.Reco
 		if m, err = l.next(ctx, p.stream, roomSubject(p, r.Room), from); err != nil {
 			break
 		}
-		var found roomlog.Record
-		if found, err = decode(r.Room, m); err != nil || found.Seq < r.Seq {
+		var found []roomlog.Record
+		if found, err = decode(r.Room, m); err != nil || found[len(found)-1].Seq < r.Seq {
 			from = m.at + 1
 			continue
 		}
 		want := *r
 		want.Epoch = epoch
-		if found != want {
+		if !slices.Contains(found, want) {
 			return 0, false, nil
 		}
 		newest, err := l.newest(ctx, p)

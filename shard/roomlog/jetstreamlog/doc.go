@@ -13,8 +13,9 @@
 //	px.17.<room>        the room's records, the creation first
 //	px.17.<room>.topic  its description; the newest alone is kept
 //
-// Anybody can read along: nats stream view px-records-1. A record's sequence
-// and epoch are in the headers Px-Seq and Px-Epoch, the rest is JSON.
+// Anybody can read along: nats stream view px-records-1. A message holds the
+// records of one append and room, a line of JSON each; the headers Px-Seq and
+// Px-Last have the first's and last's sequence, Px-Epoch the epoch.
 //
 // # One writer
 //
@@ -23,7 +24,7 @@
 // for the filter px.17.>, always that one string: while one write is in flight
 // the leader refuses the next of the same string). A take-over is such a write,
 // so it makes whatever the deposed owner sends afterwards stale, a copy that
-// arrives late included. More than one record is an atomic batch (ADR-50, NATS
+// arrives late included. More than one message is an atomic batch (ADR-50, NATS
 // 2.12), a single one a plain publish.
 //
 // A write without an answer is sent again under the same expectation: it enters

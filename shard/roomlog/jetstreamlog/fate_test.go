@@ -69,7 +69,7 @@ func TestWritesThatComeLate(t *testing.T) {
 	}
 	for _, m := range sent {
 		if a := again(m); a.Error == nil || a.Error.ErrorCode != codeStale {
-			t.Errorf("a copy of sequence %s: %+v", m.Header.Get(headerSeq), a)
+			t.Errorf("a copy of sequence %s: %+v", m.Header.Get(headerFirst), a)
 		}
 	}
 	// As a zombie would: numbered right, expecting what it saw last.
@@ -78,7 +78,7 @@ func TestWritesThatComeLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	zombie := record("go", 4)
-	m, err := encode(l.parts[0], 1, &zombie)
+	m, err := encode(l.parts[0], 1, []*roomlog.Record{&zombie})
 	if err != nil {
 		t.Fatal(err)
 	}

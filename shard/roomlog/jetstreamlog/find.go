@@ -60,20 +60,20 @@ func (l *Log) find(ctx context.Context, stream, subject string, want uint64, hig
 		guess := low.at + (high.at-low.at)/2
 		if step%2 == 0 {
 			share := float64(want-low.seq-nearEnough/2) / float64(high.seq-low.seq)
-			guess = min(low.at+1+uint64(share*float64(high.at-low.at)), high.at-1)
+			guess = min(low.at+1+uint64(min(share, 1)*float64(high.at-low.at)), high.at-1)
 		}
 		m, err := l.next(ctx, stream, subject, guess)
 		if err != nil {
 			return 0, err
 		}
-		found, err := decodePosition(m)
+		found, err := decodeSpan(m)
 		if err != nil {
 			return 0, err
 		}
-		if found.Seq > want {
-			high = place{found.Seq, guess} // from guess on there is nothing earlier
+		if found.first > want {
+			high = place{found.first, guess} // from guess on there is nothing earlier
 		} else {
-			low = place{found.Seq, m.at}
+			low = place{found.first, m.at}
 		}
 	}
 	return low.at, nil

@@ -24,7 +24,8 @@ var errStale = errors.New("something newer is in the partition")
 
 // Headers of messages; those that begin with Nats are JetStream's.
 const (
-	headerSeq    = "Px-Seq"
+	headerFirst  = "Px-Seq"  // of the message's first record
+	headerLast   = "Px-Last" // of its last
 	headerEpoch  = "Px-Epoch"
 	headerRollup = "Nats-Rollup" // "sub": the message replaces those of its subject
 

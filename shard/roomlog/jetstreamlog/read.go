@@ -132,24 +132,25 @@ func (l *Log) page(ctx context.Context, p *part, room string, from, to uint64, m
 	var last place
 	for wait := time.Millisecond; from <= to && maxBytes > 0; {
 		want := min(to-from+1+nearEnough, pageMessages)
-		found, _, err := l.replica(ctx, p.stream, request{Seq: at, NextFor: subject, Batch: int(want), MaxBytes: min(maxBytes, pageBytes)*3/2 + 1<<10})
+		most := min(min(maxBytes, pageBytes)*3/2+1<<10, int(want)*512+16<<10) // a message may hold many records
+		found, _, err := l.replica(ctx, p.stream, request{Seq: at, NextFor: subject, Batch: int(want), MaxBytes: most})
 		progress := false
 		for _, m := range found {
-			r, err := decode(room, m)
+			pack, err := decode(room, m)
 			if err != nil {
 				return nil, err
 			}
-			if r.Seq < from {
-				at, progress = m.at+1, true
-				continue
+			if pack[0].Seq > from {
+				break // a hole
 			}
-			if r.Seq != from || from > to || maxBytes <= 0 {
-				break
+			for _, r := range pack {
+				if r.Seq == from && from <= to && maxBytes > 0 {
+					records, last = append(records, r), place{r.Seq, m.at}
+					from++
+					maxBytes -= len(r.Content)
+				}
 			}
-			records, last = append(records, r), place{r.Seq, m.at}
 			at, progress = m.at+1, true
-			from++
-			maxBytes -= len(r.Content)
 		}
 		if progress {
 			continue
