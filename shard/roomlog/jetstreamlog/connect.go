@@ -14,7 +14,7 @@ import (
 
 // Options configures a Log. URL, Cluster and Partitions are needed.
 type Options struct {
-	URL        string   // nats://host[:port][,host...]; tls://, ws:// and user:password@ as NATS has them
+	URL        string   // nats://host[:port][,host...], the nearest first; tls://, ws:// and user:password@ as NATS has them
 	Cluster    string   // begins the names of streams and subjects; letters, digits, '-' and '_'
 	Partitions int      // a constant of the cluster
 	Replicas   int      // of each stream; 0: 3 if URL names three hosts or more, else 1
@@ -116,7 +116,9 @@ func connect(urls []string, o Options) (*nats.Conn, error) {
 		// Nothing is kept for later: what was not sent is certainly not in.
 		nats.ReconnectBufSize(-1),
 		// A server that falls silent is left for another one.
-		nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
+		nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2),
+		// The nearest first, as they are named: its machine's fate is ours anyway.
+		nats.DontRandomize(),
 		nats.DisconnectErrHandler(func(c *nats.Conn, err error) {
 			if !c.IsClosed() {
 				o.Logger.Warn("connection to the NATS server lost", "err", err)
