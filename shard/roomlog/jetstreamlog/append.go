@@ -93,6 +93,7 @@ func (l *Log) append(ctx context.Context, p *part, epoch uint64, records []rooml
 		return nil
 	}
 	p.last = at
+	p.seen.Store(at)
 	if len(p.rooms)+len(heads) > maxRooms {
 		p.rooms = map[string]uint64{}
 	}
@@ -173,13 +174,9 @@ func (l *Log) headForWrite(ctx context.Context, p *part, room string) (seq uint6
 	if seq, known = p.rooms[room]; known {
 		return seq, true, nil
 	}
-	m, err := l.leader(ctx, p.stream, request{LastFor: roomSubject(p, room)})
-	if errors.Is(err, errNone) {
+	at, _, err := l.head(ctx, p, room)
+	if errors.Is(err, roomlog.ErrNoRoom) {
 		return 0, false, nil
 	}
-	if err != nil {
-		return 0, false, err
-	}
-	at, err := decodePosition(m)
 	return at.Seq, err == nil, err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -59,6 +60,11 @@ type part struct {
 	owner  string // subject of the owner record
 	taken  string
 
+	// seen is the newest stream sequence of our own writes: what does not have
+	// it yet is not believed, not even a leader (one just elected answers before
+	// it has caught up).
+	seen atomic.Uint64
+
 	mu    sync.Mutex        // one write in flight; guards what follows
 	epoch uint64            // of the ownership that last and rooms belong to; 0: nothing is known
 	last  uint64            // stream sequence of the partition's newest message
@@ -107,6 +113,7 @@ func (l *Log) CloseIdle(partition int) {
 	}
 	p.mu.Lock()
 	p.forget()
+	p.seen.Store(0)
 	p.mu.Unlock()
 }
 

@@ -119,6 +119,7 @@ func (l *Log) Acquire(ctx context.Context, partition int, from, to roomlog.Owner
 		}
 		failpoint.Hit("roomlog.acquire.afterCommit")
 		p.epoch, p.last, p.rooms = to.Epoch, at, map[string]uint64{}
+		p.seen.Store(at)
 		return to, nil
 	}
 }
@@ -175,6 +176,7 @@ func (l *Log) ready(ctx context.Context, p *part, epoch uint64) error {
 		return fmt.Errorf("%w: epoch %d, not %d", roomlog.ErrFenced, now.Epoch, epoch)
 	}
 	p.epoch, p.last, p.rooms = epoch, newest, map[string]uint64{}
+	p.seen.Store(newest)
 	return nil
 }
 

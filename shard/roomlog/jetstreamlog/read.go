@@ -38,7 +38,7 @@ func (l *Log) Head(ctx context.Context, partition int, room string) (at roomlog.
 	if at, _, err = l.head(ctx, p, room); err != nil {
 		return at, info, err
 	}
-	m, err := l.leader(ctx, p.stream, request{LastFor: topicSubject(p, room)})
+	m, err := l.newestOf(ctx, p, topicSubject(p, room))
 	if err != nil && !errors.Is(err, errNone) {
 		return at, info, err
 	}
@@ -50,7 +50,7 @@ func (l *Log) head(ctx context.Context, p *part, room string) (roomlog.Position,
 	if !validRoom(room) {
 		return roomlog.Position{}, 0, fmt.Errorf("%w: %q", roomlog.ErrNoRoom, room)
 	}
-	m, err := l.leader(ctx, p.stream, request{LastFor: roomSubject(p, room)})
+	m, err := l.newestOf(ctx, p, roomSubject(p, room))
 	if errors.Is(err, errNone) {
 		return roomlog.Position{}, 0, fmt.Errorf("%w: %s", roomlog.ErrNoRoom, room)
 	}
@@ -59,6 +59,33 @@ func (l *Log) head(ctx context.Context, p *part, room string) (roomlog.Position,
 	}
 	at, err := decodePosition(m)
 	return at, m.at, err
+}
+
+// newestOf is the newest message of a subject: from whoever has our own writes,
+// from the leader if there are none.
+func (l *Log) newestOf(ctx context.Context, p *part, subject string) (message, error) {
+	seen := p.seen.Load()
+	if seen == 0 {
+		return l.leader(ctx, p.stream, request{LastFor: subject})
+	}
+	for {
+		// The owner record is always there, and makes the answer tell how far it is.
+		found, upTo, err := l.replica(ctx, p.stream, request{MultiLast: []string{subject, p.owner}})
+		if err == nil && upTo >= seen {
+			for _, m := range found {
+				if m.subject == subject {
+					return m, nil
+				}
+			}
+			return message{}, errNone
+		}
+		if err == nil {
+			err = errLagging
+		}
+		if ctx.Err() != nil || pause(ctx, 5*time.Millisecond) != nil {
+			return message{}, unreachable(p.stream, err)
+		}
+	}
 }
 
 // Read returns records from from on, ascending.

@@ -88,12 +88,12 @@ func TestConformanceOnThree(t *testing.T) {
 type contest struct {
 	pace time.Duration // between two appends
 
-	mu                                  sync.Mutex
-	acked                               map[uint64]string // sequence -> content
-	never                               map[string]bool   // certainly not in
-	takeOvers, fenced, refused, unknown int
-	worst                               time.Duration // between two acknowledgements
-	latest                              time.Time
+	mu                                          sync.Mutex
+	acked                                       map[uint64]string // sequence -> content
+	never                                       map[string]bool   // certainly not in
+	takeOvers, fenced, refused, unknown, misled int
+	worst                                       time.Duration // between two acknowledgements
+	latest                                      time.Time
 }
 
 func (c *contest) note(f func()) {
@@ -157,6 +157,8 @@ func (c *contest) settle(batch []roomlog.Record, err error) {
 		return
 	case errors.Is(err, roomlog.ErrFenced):
 		c.fenced++
+	case !errors.Is(err, errNoAnswer):
+		c.misled++ // numbered from a head that was not the newest
 	default:
 		c.refused++
 	}
@@ -200,6 +202,9 @@ func (c *contest) check(t *testing.T, l roomlog.Log, partition int) {
 	lost += len(c.acked)
 	t.Logf("partition %d: %d records, %d take-overs, %d appends fenced, %d refused, %d unknown, %d lost, %d doubled; the longest pause is %s",
 		partition, next-1, c.takeOvers, c.fenced, c.refused, c.unknown, lost, doubled, c.worst.Round(time.Millisecond))
+	if c.misled > 0 {
+		t.Errorf("partition %d: %d appends were numbered from a head that was not the newest", partition, c.misled)
+	}
 	if lost > 0 || doubled > 0 || next == 1 || c.takeOvers < 2 || c.fenced == 0 {
 		t.Errorf("partition %d is not as it should be", partition)
 	}
