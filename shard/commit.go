@@ -255,7 +255,7 @@ func (p *part) commitBatch() bool {
 		err = p.server.opts.Log.Append(context.Background(), p.partition, epoch, records)
 		p.server.keeper.Refused(err)
 		if errors.Is(err, roomlog.ErrUnknown) {
-			stored = p.resolve(batch, records, epoch)
+			stored = p.resolve(records, epoch)
 		}
 	}
 	p.mu.Lock()
@@ -291,29 +291,6 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 	}
 	p.batch, p.records = batch, records
 	return batch, records
-}
-
-// resolve finds out what of a batch with an unknown outcome is in the log. The
-// partition is acquired anew first, so that nothing late can enter.
-func (p *part) resolve(batch []pending, records []roomlog.Record, epoch uint64) (stored []bool) {
-	s := p.server
-	h, err := s.keeper.Reacquire(s.ctx, p.partition, epoch)
-	if err != nil {
-		s.keeper.Fenced(p.partition, epoch)
-		return nil
-	}
-	stored = make([]bool, len(batch))
-	for i := range records {
-		found, err := s.opts.Log.Read(s.ctx, p.partition, records[i].Room, records[i].Seq, 1, 1)
-		stored[i] = err == nil && len(found) == 1 && found[0].ID == records[i].ID && found[0].User == records[i].User
-		if stored[i] {
-			records[i] = found[0]
-		}
-	}
-	p.mu.Lock()
-	p.epoch = h.Epoch
-	p.mu.Unlock()
-	return stored
 }
 
 // settle answers a batch and returns the rings that have something new. stored

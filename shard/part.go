@@ -217,8 +217,18 @@ func (r *rooms) Stop(ctx context.Context, partition int) ([]byte, error) {
 	if p.gate == nil {
 		p.gate = make(chan struct{})
 	}
-	for p.committing {
+	// A log that does not answer must not hold up a drain without bound.
+	unblock := context.AfterFunc(ctx, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.idle.Broadcast()
+	})
+	defer unblock()
+	for p.committing && ctx.Err() == nil {
 		p.idle.Wait()
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	now := time.Now()
 	was := handover{Deadline: now.Add(graceFor).UnixMilli(), Rooms: map[string][]string{}}

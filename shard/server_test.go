@@ -41,6 +41,12 @@ func serve(t testing.TB) (addr string, log roomlog.Log) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, store), store
+}
+
+// serveOn runs one shard on store, which ends with the test.
+func serveOn(t testing.TB, store roomlog.Log) (addr string) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +70,7 @@ func serve(t testing.TB) (addr string, log roomlog.Log) {
 			t.Error(err)
 		}
 	})
-	return self.Client, store
+	return self.Client
 }
 
 // talker is a client that speaks the wire itself.

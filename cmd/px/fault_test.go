@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"positivity-exchange/shard/roomlog/jetstreamlog/natstest"
 )
 
 func roomNames(n int) []string {
@@ -31,13 +33,17 @@ type fault struct {
 // one order for all, every sender's own order, pauses within their maxima. The
 // shard that freezes does so by failpoint, between reading its owner record and
 // the append: when it wakes that append must be refused. PX_FAULT_ROOMS and
-// PX_FAULT_SECONDS make the run larger and longer.
+// PX_FAULT_SECONDS make the run larger and longer; PX_FAULT_NATS puts the room
+// log on so many NATS servers.
 func TestConversationGoesOnThroughFaults(t *testing.T) {
 	rooms, seconds := setting("PX_FAULT_ROOMS", 8), setting("PX_FAULT_SECONDS", 20)
 	if testing.Short() {
 		rooms, seconds = 4, 14
 	}
 	dir := t.TempDir()
+	if n := setting("PX_FAULT_NATS", 0); n > 0 {
+		t.Setenv("PX_LOG", natstest.URLs(natstest.StartCluster(t, n)))
+	}
 	freeze := filepath.Join(dir, "freeze")
 	shards := map[string]*process{}
 	for _, name := range []string{"s1", "s2"} {

@@ -63,7 +63,7 @@ func newApp() *cli.App {
 		Commands: []*cli.Command{
 			upCommand(), shardCommand(), routerCommand(), clientCommand(),
 			sendCommand(), tailCommand(), roomsCommand(), createCommand(), whereCommand(),
-			statusCommand(), drainCommand(), stressCommand(),
+			statusCommand(), drainCommand(), exportCommand(), importCommand(), stressCommand(),
 		},
 		HideVersion:    true,
 		ExitErrHandler: func(*cli.Context, error) {}, // main decides on the exit code

@@ -19,6 +19,7 @@ import (
 
 	"positivity-exchange/client"
 	"positivity-exchange/shard/roomlog"
+	"positivity-exchange/shard/roomlog/jetstreamlog/natstest"
 )
 
 // binary is px, built once without the race detector.
@@ -35,6 +36,7 @@ var withFailpoints = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	natstest.Main()
 	dir, err := os.MkdirTemp("", "px-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

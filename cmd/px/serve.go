@@ -34,20 +34,49 @@ func env(name string) string {
 	return string(b)
 }
 
+// logFlags say where rooms are stored and how that is reached. The files are
+// found in the variables of the nats command, too.
+func logFlags() []cli.Flag {
+	file := func(name, theirs, usage string) cli.Flag {
+		return &cli.StringFlag{Name: name, Usage: usage, EnvVars: []string{env(name), theirs}}
+	}
+	return []cli.Flag{
+		flag("log", "", "where rooms are stored: nats://host[,host...] `URL` (default: SQLite files below DIR)"),
+		flag("cluster", "px", "`NAME` of the cluster"),
+		flag("sync", "normal", "normal: what is acknowledged survives a killed process; full: a power cut too"),
+		file("nats-creds", "NATS_CREDS", "credentials `FILE` for the NATS servers"),
+		file("nats-nkey", "NATS_NKEY", "nkey seed `FILE`"),
+		file("nats-ca", "NATS_CA", "`FILE` of the authorities that vouch for the NATS servers"),
+		file("nats-cert", "NATS_CERT", "client certificate `FILE`"),
+		file("nats-key", "NATS_KEY", "client key `FILE`"),
+		&cli.IntFlag{Name: "nats-replicas", Usage: "`N` replicas of each stream (default: 3 if --log names three hosts, else 1)", EnvVars: []string{env("nats-replicas")}},
+		&cli.StringSliceFlag{Name: "nats-monitor", Usage: "monitoring `URL` of each NATS server (http://host:8222), for --sync full; may be repeated", EnvVars: []string{env("nats-monitor")}},
+	}
+}
+
+// logConfig is what logFlags said.
+func logConfig(c *cli.Context) app.Config {
+	return app.Config{
+		Log: c.String("log"), Cluster: c.String("cluster"), Data: c.String("data"), Sync: c.String("sync"),
+		NATS: app.NATS{
+			Creds: c.String("nats-creds"), NKey: c.String("nats-nkey"), CA: c.String("nats-ca"), Cert: c.String("nats-cert"), Key: c.String("nats-key"),
+			Replicas: c.Int("nats-replicas"), Monitor: c.StringSlice("nats-monitor"),
+		},
+	}
+}
+
 // memberFlags are what every process of a cluster takes.
 func memberFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		flag("data", app.DefaultData(), "shared data `DIR`ectory; processes with the same one find each other"),
-		flag("cluster", "px", "`NAME` of the cluster"),
 		flag("secret-file", "", "`FILE` with the cluster's secret (default: DIR/secret, made at the first start; or PX_SECRET)"),
 		flag("advertise", "", "`ADDR` others reach this process at, if not the one it listens on"),
 		flag("gossip", "", "`ADDR` for gossip (default: 127.0.0.1:7946 or the next free port)"),
 		&cli.StringSliceFlag{Name: "join", Usage: "gossip `ADDR` of a member to start from; may be repeated", EnvVars: []string{env("join")}},
 		flag("rooms", "", "`FILE` with the rooms that exist from the first start (default: 24 rooms that come with px)"),
-		flag("sync", "normal", "normal: what is acknowledged survives a killed process; full: a power cut too"),
 		flag("log-level", "info", "debug, info, warn or error; logs go to standard error"),
 		&cli.BoolFlag{Name: "no-fence-kill", Usage: "never end a frozen shard that blocks its successor", EnvVars: []string{env("no-fence-kill")}},
-	}
+	}, logFlags()...)
 }
 
 func config(c *cli.Context, logTo *os.File) (app.Config, error) {
@@ -55,12 +84,12 @@ func config(c *cli.Context, logTo *os.File) (app.Config, error) {
 	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 		return app.Config{}, usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
 	}
-	return app.Config{
-		Cluster: c.String("cluster"), Data: c.String("data"), SecretFile: c.String("secret-file"), Secret: os.Getenv("PX_SECRET"),
-		Advertise: c.String("advertise"), Gossip: c.String("gossip"), Join: c.StringSlice("join"), RoomsFile: c.String("rooms"),
-		Sync: c.String("sync"), NoFenceKill: c.Bool("no-fence-kill"),
-		Logger: slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: level})),
-	}, nil
+	cfg := logConfig(c)
+	cfg.SecretFile, cfg.Secret = c.String("secret-file"), os.Getenv("PX_SECRET")
+	cfg.Advertise, cfg.Gossip, cfg.Join, cfg.RoomsFile = c.String("advertise"), c.String("gossip"), c.StringSlice("join"), c.String("rooms")
+	cfg.NoFenceKill = c.Bool("no-fence-kill")
+	cfg.Logger = slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: level}))
+	return cfg, nil
 }
 
 func noArgs(c *cli.Context) error {

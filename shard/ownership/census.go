@@ -167,7 +167,8 @@ func (c *Census) read(ctx context.Context) ([]roomlog.Entry, error) {
 
 // silent is rule (b): the process is known not to exist, or its heartbeat did
 // not change between two reads, with one of our own successful in between (so
-// that a log nobody can write does not depose everybody).
+// that a log nobody can write does not depose everybody). Time in which our own
+// heartbeats failed does not count: others' may have failed with them.
 func (c *Census) silent(e roomlog.Entry, ownBeat bool) bool {
 	if known, gone := roomlog.ProcessGone(e.OS); known && gone {
 		return true
@@ -178,8 +179,14 @@ func (c *Census) silent(e roomlog.Entry, ownBeat bool) bool {
 	if !ok || s.beat != e.Beat || s.latest.Sub(s.changed) < silentFor {
 		return false
 	}
-	last := time.Unix(0, c.last.Load())
-	return !ownBeat || last.After(s.changed) && last.Before(s.latest)
+	if !ownBeat {
+		return true
+	}
+	last, since := time.Unix(0, c.last.Load()), s.changed
+	if unbroken := time.Unix(0, c.unbroken.Load()); unbroken.After(since) {
+		since = unbroken
+	}
+	return s.latest.Sub(since) >= silentFor && last.After(since) && last.Before(s.latest)
 }
 
 // Gone reports whether boot is gone: (a) not alive for gossip, and (b) silent

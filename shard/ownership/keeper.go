@@ -24,6 +24,8 @@ const (
 	// one needs a commit at most; who is asked again answers again.
 	answerWithin = 300 * time.Millisecond
 
+	// restFor bounds what is released without pacing at the end of a drain.
+	restFor = 5 * time.Second
 	// settledFor is how long a partition stays with whom it came to by a want:
 	// it must not go to and fro between two who cannot reach each other.
 	settledFor = time.Minute

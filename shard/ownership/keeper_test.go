@@ -148,6 +148,36 @@ func TestDeposedOwnerLearnsWithinASecond(t *testing.T) {
 	})
 }
 
+// TestOutageOfTheLogDeposesNobody: the log is away for all (an election among
+// its servers) for so long that all call themselves cut, and comes back for one
+// before it does for the other. That the other's heartbeat stood still while
+// nobody's could move says nothing.
+func TestOutageOfTheLogDeposesNobody(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.start("a"), w.start("b")
+		p := a.partitionOf(a)
+		a.mustHold(p, 0)
+		a.log.Cut(true)
+		b.log.Cut(true)
+		until(t, "both say they are cut", 4*time.Second, func() bool { return a.Self().Cut && b.Self().Cut })
+		b.lose(a) // as the flag makes all others see it
+		b.setTable(b.Self())
+		b.log.Cut(false)
+		until(t, "b's next heartbeat", time.Second, func() bool { return time.Since(b.census.LastBeat()) < freshFor })
+		for start := time.Now(); time.Since(start) < 700*time.Millisecond; time.Sleep(10 * time.Millisecond) {
+			if h, err := b.keeper.Hold(t.Context(), p); err == nil {
+				t.Fatalf("b took it %s after its log came back: %+v", time.Since(start), h)
+			}
+			if time.Since(start) > 400*time.Millisecond {
+				a.log.Cut(false)
+			}
+		}
+		if h, err := a.hold(p, time.Second); err != nil || h.Epoch != 1 {
+			t.Errorf("a holds %+v, %v", h, err)
+		}
+	})
+}
+
 // TestNobodyTakesFromTheLiving parts gossip and the member connections of two
 // shards that reach one log, each with a table of its own: clients of both
 // sides use the partition all the time, and its owner must not change.

@@ -222,6 +222,13 @@ func (k *Keeper) serveWants(ctx context.Context) {
 	}
 }
 
+// logAway tells that heartbeats have failed for so long that nothing can be
+// released now.
+func (k *Keeper) logAway() bool {
+	last := k.census.LastBeat()
+	return !last.IsZero() && time.Since(last) > cutAfter
+}
+
 // Drain gives everything up, announced and paced until the deadline, then at
 // once. progress is called with the number still held after each change.
 func (k *Keeper) Drain(ctx context.Context, progress func(held int)) error {
@@ -237,7 +244,7 @@ func (k *Keeper) Drain(ctx context.Context, progress func(held int)) error {
 	paced, cancel := context.WithTimeout(ctx, k.opts.DrainTimeout)
 	defer cancel()
 	tell()
-	for len(k.Held()) > 0 && paced.Err() == nil {
+	for len(k.Held()) > 0 && paced.Err() == nil && !k.logAway() {
 		if len(k.gossip.Table().Shards()) == 0 {
 			break // nobody to give to
 		}
@@ -246,9 +253,15 @@ func (k *Keeper) Drain(ctx context.Context, progress func(held int)) error {
 			break
 		}
 	}
+	rest, stop := context.WithTimeout(ctx, restFor)
+	defer stop()
 	for _, h := range k.Held() {
+		if rest.Err() != nil || k.logAway() {
+			k.logger.Warn("the log does not answer: what is held ends with the entry on the roll", "held", len(k.Held()))
+			break
+		}
 		to, _ := k.gossip.Table().Owner(h.Partition)
-		if err := k.move(ctx, h.Partition, to, false); err != nil {
+		if err := k.move(rest, h.Partition, to, false); err != nil {
 			k.logger.Warn("release at the end of the drain", "partition", h.Partition, "err", err)
 		}
 		tell()

@@ -30,12 +30,23 @@ type Config struct {
 	Join       []string // gossip addresses of members to start from
 	RoomsFile  string   // rooms file; empty: the embedded one
 
+	Log  string // where rooms are stored: empty for SQLite below Data, or nats://host[,host...]
+	NATS NATS   // for a Log on NATS
+
 	Sync         string        // "normal" or "full"
 	NoFenceKill  bool          // never end a frozen process by force
 	DrainTimeout time.Duration // 0: 8 s
 	Alone        bool          // this process runs shards and nothing else
 	Logger       *slog.Logger
 	Network      Network // nil: this machine's
+}
+
+// NATS is how the NATS servers of Config.Log are reached, and what is asked of them.
+type NATS struct {
+	Creds, NKey   string   // files of credentials
+	CA, Cert, Key string   // files for TLS
+	Replicas      int      // of each stream; 0: 3 with three hosts or more, else 1
+	Monitor       []string // monitoring URLs, for Sync "full"
 }
 
 // Network is what members reach each other over. Tests have one in memory.

@@ -25,10 +25,12 @@ func TestFoldersImportWhatTheyMay(t *testing.T) {
 		"github.com/cespare/xxhash":        "membership",
 		"github.com/gdamore/tcell":         "client/tui",
 		"modernc.org/sqlite":               "shard/roomlog/sqlitelog",
+		"github.com/nats-io/nats.go":       "shard/roomlog/jetstreamlog",
 		"github.com/urfave/cli":            "cmd",
 		"github.com/HdrHistogram":          "cmd/internal/stress",
-		"github.com/nats-io/nats-server":   "cmd/yardstick",
 	}
+	// The server is run by the yardstick and for tests, never by px.
+	server := []string{"cmd/yardstick", "shard/roomlog/jetstreamlog/natstest"}
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, module+"...").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +48,9 @@ func TestFoldersImportWhatTheyMay(t *testing.T) {
 				if folder, _, _ := strings.Cut(own, "/"); !slices.Contains(may[top], folder) {
 					t.Errorf("%s may not import %s", pkg, own)
 				}
+			}
+			if strings.HasPrefix(imported, "github.com/nats-io/nats-server") && !slices.Contains(server, pkg) {
+				t.Errorf("%s imports %s", pkg, imported)
 			}
 			for library, folder := range owner {
 				if strings.HasPrefix(imported, library) && pkg != folder && !strings.HasPrefix(pkg, folder+"/") {

@@ -8,13 +8,7 @@ import (
 
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/roomlog"
-	"positivity-exchange/shard/roomlog/sqlitelog"
 )
-
-// OpenLog opens the embedded room log below cfg.Data.
-func OpenLog(cfg Config) (roomlog.Log, error) {
-	return sqlitelog.Open(cfg.Data, sqlitelog.Options{Sync: cfg.Sync, Logger: cfg.Logger})
-}
 
 // Up is a router and several shards in one process.
 type Up struct {

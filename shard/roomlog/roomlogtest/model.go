@@ -2,9 +2,11 @@ package roomlogtest
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -25,6 +27,7 @@ type model struct {
 // againstModel does random calls, right and wrong ones, and compares.
 func againstModel(t *testing.T, impl Implementation) {
 	l := open(t, impl, impl.Fresh(t))
+	fewerChecks(t, impl.Share)
 	partition := 0
 	rapid.Check(t, func(t *rapid.T) {
 		p := partition
@@ -43,6 +46,20 @@ func againstModel(t *testing.T, impl Implementation) {
 			"":             func(t *rapid.T) { m.check(t, p) },
 		})
 	})
+}
+
+// fewerChecks divides rapid's number of runs, for logs where each costs much.
+func fewerChecks(t *testing.T, share int) {
+	checks := flag.Lookup("rapid.checks")
+	was := checks.Value.String()
+	n, err := strconv.Atoi(was)
+	if err != nil || share < 2 {
+		return
+	}
+	if err := checks.Value.Set(strconv.Itoa(max(1, n/share))); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { checks.Value.Set(was) }) //nolint:errcheck // it was its value
 }
 
 func (m *model) acquire(t *rapid.T, p int) {

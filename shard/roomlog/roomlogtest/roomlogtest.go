@@ -24,6 +24,12 @@ type Implementation struct {
 	Fresh func(t *testing.T) (spec string)
 	// Processes tells that several processes can open one spec.
 	Processes bool
+	// Locks tells that a process stopped inside a transaction blocks its
+	// successor, which must end it by force (roomlog.Forcer).
+	Locks bool
+	// Share divides the numbers of take-overs and of random runs, for logs
+	// where each costs much; 0 means 1.
+	Share int
 }
 
 // writerEnv carries the spec to a process that is to write.

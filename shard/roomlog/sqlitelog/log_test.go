@@ -4,9 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -19,6 +17,7 @@ func implementation() roomlogtest.Implementation {
 		Fresh:     func(t *testing.T) string { return t.TempDir() },
 		Open:      func(dir string) (roomlog.Log, error) { return Open(dir, Options{}) },
 		Processes: true,
+		Locks:     true,
 	}
 }
 
@@ -38,10 +37,6 @@ func open(t *testing.T, dir string) *Log {
 		}
 	})
 	return l
-}
-
-func message(room string, seq uint64) roomlog.Record {
-	return roomlog.Record{Room: room, Seq: seq, Kind: roomlog.KindMessage, User: "ada", ID: fmt.Sprint(seq), Time: 1, Content: fmt.Sprintf("message %d", seq)}
 }
 
 func TestReadingMakesNoFile(t *testing.T) {
@@ -73,33 +68,13 @@ func TestDirectoriesThatAreRefused(t *testing.T) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	for _, size := range []int{1, 16, 64} {
-		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			l, err := Open(b.TempDir(), Options{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer l.Close()
-			if _, err := l.Acquire(b.Context(), 0, roomlog.Owner{}, roomlog.Owner{Boot: "b"}); err != nil {
-				b.Fatal(err)
-			}
-			if err := l.Append(b.Context(), 0, 1, []roomlog.Record{{Room: "go", Kind: roomlog.KindCreated}}); err != nil {
-				b.Fatal(err)
-			}
-			var seq uint64
-			batch := make([]roomlog.Record, size)
-			for b.Loop() {
-				for i := range batch {
-					seq++
-					batch[i] = message("go", seq)
-				}
-				if err := l.Append(b.Context(), 0, 1, batch); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(seq), "us/record")
-		})
-	}
+	roomlogtest.BenchmarkAppend(b, func(b *testing.B) roomlog.Log {
+		l, err := Open(b.TempDir(), Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return l
+	}, nil)
 }
 
 // TestAppendOfADeposedOwnerIsFencedThoughItsFileWasClosed: whoever learns first

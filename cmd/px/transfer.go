@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"positivity-exchange/cmd/internal/app"
+	"positivity-exchange/membership"
+	"positivity-exchange/shard/roomlog"
+	"positivity-exchange/shard/roomlog/transfer"
+)
+
+func transferFlags() []cli.Flag {
+	return append([]cli.Flag{
+		flag("data", app.DefaultData(), "data `DIR`ectory of the SQLite files"),
+		flag("log-level", "warn", "debug, info, warn or error; logs go to standard error"),
+	}, logFlags()...)
+}
+
+func exportCommand() *cli.Command {
+	return &cli.Command{
+		Name: "export", Usage: "write all rooms to a file of JSON lines", UsageText: "px export [--log nats://host] rooms.jsonl",
+		Description: "Reads the room log itself, whether a cluster runs on it or not. FILE may be - for standard output.\n" +
+			"Interrupted, it goes on where it was when it is started again with the same FILE.",
+		ArgsUsage: "FILE",
+		Flags:     transferFlags(),
+		Action: func(c *cli.Context) error {
+			return carry(c, "exported", func(ctx context.Context, log roomlog.Log, path string, opts transfer.Options) (transfer.Summary, error) {
+				if path == "-" {
+					return transfer.Export(ctx, log, os.Stdout, opts)
+				}
+				return transfer.ExportFile(ctx, log, path, opts)
+			})
+		},
+	}
+}
+
+func importCommand() *cli.Command {
+	return &cli.Command{
+		Name: "import", Usage: "store all rooms of an export in an empty room log", UsageText: "px import [--log nats://host] rooms.jsonl",
+		Description: "No shard may use the log meanwhile. FILE may be - for standard input. What is stored is read back and\n" +
+			"compared. Interrupted, it goes on where it was when it is started again with the same FILE.",
+		ArgsUsage: "FILE",
+		Flags:     transferFlags(),
+		Action: func(c *cli.Context) error {
+			return carry(c, "imported", func(ctx context.Context, log roomlog.Log, path string, opts transfer.Options) (transfer.Summary, error) {
+				in := io.Reader(os.Stdin)
+				if path != "-" {
+					f, err := os.Open(path)
+					if err != nil {
+						return transfer.Summary{}, err
+					}
+					defer f.Close() //nolint:errcheck // only read
+					in = f
+				}
+				return transfer.Import(ctx, log, in, opts)
+			})
+		},
+	}
+}
+
+// carry opens the room log and runs an export or import with its progress shown.
+func carry(c *cli.Context, done string, run func(context.Context, roomlog.Log, string, transfer.Options) (transfer.Summary, error)) error {
+	if err := oneArg(c); err != nil {
+		return err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
+	}
+	cfg := logConfig(c)
+	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	log, err := app.OpenLog(cfg)
+	if err != nil {
+		return err
+	}
+	defer log.Close() //nolint:errcheck // all that was acknowledged is in
+	p := &progress{w: os.Stderr, start: time.Now(), on: term.IsTerminal(int(os.Stderr.Fd()))}
+	sum, err := run(c.Context, log, c.Args().First(), transfer.Options{
+		Partitions: membership.Partitions, Progress: p.show,
+		Note: func(format string, args ...any) { fmt.Fprintf(os.Stderr, "px: "+format+"\n", args...) },
+	})
+	p.clear()
+	if err != nil && c.Context.Err() != nil {
+		fmt.Fprintln(os.Stderr, "px: interrupted: the same command goes on from here")
+		return errInterrupted
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%s %s\n", done, sum)
+	return nil
+}
+
+// progress is a line at the bottom of a terminal that is written over again.
+type progress struct {
+	w     io.Writer
+	on    bool // w is a terminal
+	start time.Time
+	last  time.Time
+	first uint64 // done when it was first shown: of an earlier run
+}
+
+const (
+	showEvery = 100 * time.Millisecond
+	barWidth  = 24
+)
+
+func (p *progress) show(done, of uint64) {
+	now := time.Now()
+	if !p.on || now.Sub(p.last) < showEvery {
+		return
+	}
+	if p.last.IsZero() {
+		p.start, p.first = now, done
+	}
+	p.last = now
+	fmt.Fprintf(p.w, "\r%s\x1b[K", transferLine(done, of, done-min(p.first, done), now.Sub(p.start)))
+}
+
+// clear takes the line away.
+func (p *progress) clear() {
+	if p.on && !p.last.IsZero() {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
+
+// transferLine draws done of `of` records, lately of them within took.
+func transferLine(done, of, lately uint64, took time.Duration) string {
+	of = max(of, done, 1)
+	filled := int(done * barWidth / of)
+	bar := make([]rune, barWidth)
+	for i := range bar {
+		bar[i] = '░'
+		if i < filled {
+			bar[i] = '█'
+		}
+	}
+	line := fmt.Sprintf("%s %3d %%  %d of %d", string(bar), done*100/of, done, of)
+	if rate := float64(lately) / took.Seconds(); took > time.Second && rate >= 1 {
+		left := time.Duration(float64(of-done) / rate * float64(time.Second))
+		line += fmt.Sprintf("  %.0f/s  %s left", rate, left.Round(time.Second))
+	}
+	return line
+}

@@ -1,0 +1,66 @@
+package shard
+
+import (
+	"errors"
+	"time"
+
+	"positivity-exchange/shard/roomlog"
+)
+
+// resolveEvery is how often a log that does not answer is asked for the fate of
+// an append.
+const resolveEvery = 100 * time.Millisecond
+
+// resolve finds out what of a batch with an unknown outcome is in the log. The
+// partition is acquired anew first, so that nothing late can enter. Until the
+// log answers nothing is numbered: what is in memory may be behind the log.
+func (p *part) resolve(records []roomlog.Record, epoch uint64) (stored []bool) {
+	s := p.server
+	for first := true; ; first = false {
+		stored, err := p.lookUp(records, epoch)
+		if err == nil {
+			return stored
+		}
+		if errors.Is(err, roomlog.ErrFenced) || s.ctx.Err() != nil || p.isOver() {
+			s.keeper.Fenced(p.partition, epoch)
+			return nil
+		}
+		if first {
+			s.logger.Warn("the fate of an append is not known and the log does not answer", "partition", p.partition, "err", err)
+		}
+		select {
+		case <-s.ctx.Done():
+		case <-time.After(resolveEvery):
+		}
+	}
+}
+
+// lookUp acquires the partition anew and reads which of the records are in;
+// those take the place of what was to be stored.
+func (p *part) lookUp(records []roomlog.Record, epoch uint64) (stored []bool, err error) {
+	s := p.server
+	p.mu.Lock()
+	anew := p.epoch != epoch // by a lookUp that could not read
+	p.mu.Unlock()
+	if !anew {
+		h, err := s.keeper.Reacquire(s.ctx, p.partition, epoch)
+		if err != nil {
+			return nil, err
+		}
+		p.mu.Lock()
+		p.epoch = h.Epoch
+		p.mu.Unlock()
+	}
+	stored = make([]bool, len(records))
+	for i := range records {
+		found, err := s.opts.Log.Read(s.ctx, p.partition, records[i].Room, records[i].Seq, 1, 1)
+		if err != nil {
+			return nil, err
+		}
+		stored[i] = len(found) == 1 && found[0].ID == records[i].ID && found[0].User == records[i].User
+		if stored[i] {
+			records[i] = found[0]
+		}
+	}
+	return stored, nil
+}

@@ -1,0 +1,317 @@
+package jetstreamlog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"positivity-exchange/shard/roomlog"
+)
+
+// Bounds of one request for messages.
+const (
+	pageMessages = 500
+	pageBytes    = 4 << 20
+)
+
+// errLagging: a replica does not have yet what the leader has.
+var errLagging = errors.New("no replica has caught up")
+
+// Head returns the newest position of a room and its description.
+func (l *Log) Head(ctx context.Context, partition int, room string) (at roomlog.Position, info roomlog.RoomInfo, err error) {
+	p, err := l.part(partition)
+	if err != nil {
+		return at, info, err
+	}
+	ctx, done, err := l.begin(ctx, readFor)
+	if err != nil {
+		return at, info, err
+	}
+	defer done()
+	if at, _, err = l.head(ctx, p, room); err != nil {
+		return at, info, err
+	}
+	m, err := l.newestOf(ctx, p, topicSubject(p, room))
+	if err != nil && !errors.Is(err, errNone) {
+		return at, info, err
+	}
+	return at, roomlog.RoomInfo{Name: room, Description: string(m.data)}, nil
+}
+
+// head is a room's newest position, and its place in the stream.
+func (l *Log) head(ctx context.Context, p *part, room string) (roomlog.Position, uint64, error) {
+	if !validRoom(room) {
+		return roomlog.Position{}, 0, fmt.Errorf("%w: %q", roomlog.ErrNoRoom, room)
+	}
+	m, err := l.newestOf(ctx, p, roomSubject(p, room))
+	if errors.Is(err, errNone) {
+		return roomlog.Position{}, 0, fmt.Errorf("%w: %s", roomlog.ErrNoRoom, room)
+	}
+	if err != nil {
+		return roomlog.Position{}, 0, err
+	}
+	at, err := decodePosition(m)
+	return at, m.at, err
+}
+
+// newestOf is the newest message of a subject: from whoever has our own writes,
+// from the leader if there are none.
+func (l *Log) newestOf(ctx context.Context, p *part, subject string) (message, error) {
+	seen := p.seen.Load()
+	if seen == 0 {
+		return l.leader(ctx, p.stream, request{LastFor: subject})
+	}
+	for {
+		// The owner record is always there, and makes the answer tell how far it is.
+		found, upTo, err := l.replica(ctx, p.stream, request{MultiLast: []string{subject, p.owner}})
+		if err == nil && upTo >= seen {
+			for _, m := range found {
+				if m.subject == subject {
+					return m, nil
+				}
+			}
+			return message{}, errNone
+		}
+		if err == nil {
+			err = errLagging
+		}
+		if ctx.Err() != nil || pause(ctx, 5*time.Millisecond) != nil {
+			return message{}, unreachable(p.stream, err)
+		}
+	}
+}
+
+// Read returns records from from on, ascending.
+func (l *Log) Read(ctx context.Context, partition int, room string, from uint64, limit, maxBytes int) ([]roomlog.Record, error) {
+	p, err := l.part(partition)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done, err := l.begin(ctx, readFor)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	head, headAt, err := l.head(ctx, p, room)
+	from = max(from, 1) // the creation is no record of the conversation
+	if err != nil || from > head.Seq || limit < 1 {
+		return nil, err
+	}
+	to := head.Seq
+	if span := uint64(limit); span <= to-from {
+		to = from + span - 1
+	}
+	return l.page(ctx, p, room, from, to, maxBytes, place{head.Seq, headAt})
+}
+
+// ReadBack returns the newest records below before, ascending.
+func (l *Log) ReadBack(ctx context.Context, partition int, room string, before uint64, limit, maxBytes int) ([]roomlog.Record, error) {
+	p, err := l.part(partition)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done, err := l.begin(ctx, readFor)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	head, headAt, err := l.head(ctx, p, room)
+	if err != nil {
+		return nil, err
+	}
+	var records []roomlog.Record // descending
+	for to := min(max(before, 1)-1, head.Seq); to > 0 && len(records) < limit && maxBytes > 0; {
+		n := min(uint64(limit-len(records)), pageMessages, to)
+		page, err := l.page(ctx, p, room, to-n+1, to, math.MaxInt, place{head.Seq, headAt})
+		if err != nil {
+			return nil, err
+		}
+		to -= n
+		for _, r := range slices.Backward(page) {
+			if maxBytes <= 0 {
+				break
+			}
+			records = append(records, r)
+			maxBytes -= len(r.Content)
+		}
+	}
+	slices.Reverse(records)
+	return records, nil
+}
+
+// page returns the records from..to (all there: to is at most head's), fewer
+// once maxBytes of content are reached. A replica's answer is believed only as
+// far as it is gap-free; where it ends too early another one is asked.
+func (l *Log) page(ctx context.Context, p *part, room string, from, to uint64, maxBytes int, head place) ([]roomlog.Record, error) {
+	subject := roomSubject(p, room)
+	at, err := l.find(ctx, p.stream, subject, from, head)
+	if err != nil {
+		return nil, err
+	}
+	var records []roomlog.Record
+	var last place
+	for wait := time.Millisecond; from <= to && maxBytes > 0; {
+		want := min(to-from+1+nearEnough, pageMessages)
+		most := min(min(maxBytes, pageBytes)*3/2+1<<10, int(want)*512+16<<10) // a message may hold many records
+		found, _, err := l.replica(ctx, p.stream, request{Seq: at, NextFor: subject, Batch: int(want), MaxBytes: most})
+		progress := false
+		for _, m := range found {
+			pack, err := decode(room, m)
+			if err != nil {
+				return nil, err
+			}
+			if pack[0].Seq > from {
+				break // a hole
+			}
+			for _, r := range pack {
+				if r.Seq == from && from <= to && maxBytes > 0 {
+					records, last = append(records, r), place{r.Seq, m.at}
+					from++
+					maxBytes -= len(r.Content)
+				}
+			}
+			at, progress = m.at+1, true
+		}
+		if progress {
+			continue
+		}
+		if err == nil {
+			err = errLagging
+		}
+		if ctx.Err() != nil || pause(ctx, wait) != nil {
+			return nil, unreachable(p.stream, err)
+		}
+		wait = min(2*wait, 50*time.Millisecond)
+		if len(records) == 0 { // a stream that lost its end makes remembered places wrong
+			l.forgetHints(subject)
+			if at, err = l.find(ctx, p.stream, subject, from, head); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(records) > 0 {
+		l.remember(subject, last)
+	}
+	return records, nil
+}
+
+// Rooms lists rooms by name.
+func (l *Log) Rooms(ctx context.Context, partition int, after string, limit int) ([]roomlog.RoomInfo, error) {
+	p, err := l.part(partition)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done, err := l.begin(ctx, readFor)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	names, upTo, err := l.roomNames(ctx, p)
+	if err != nil {
+		return nil, unreachable(p.stream, err)
+	}
+	first, found := slices.BinarySearch(names, after)
+	if found {
+		first++
+	}
+	names = names[first:]
+	names = names[:min(limit, len(names))]
+	var rooms []roomlog.RoomInfo
+	for chunk := range slices.Chunk(names, pageMessages) {
+		described, err := l.describe(ctx, p, chunk, upTo)
+		if err != nil {
+			return nil, unreachable(p.stream, err)
+		}
+		rooms = append(rooms, described...)
+	}
+	return rooms, nil
+}
+
+// roomNames lists all rooms of a partition, and how far the stream is.
+func (l *Log) roomNames(ctx context.Context, p *part) (names []string, upTo uint64, err error) {
+	prefix := strings.TrimSuffix(p.filter, ">")
+	for {
+		var info streamInfo
+		if info, err = l.info(ctx, p.stream, prefix+"*.topic", len(names)); err == nil {
+			for subject := range info.State.Subjects {
+				names = append(names, strings.TrimSuffix(strings.TrimPrefix(subject, prefix), ".topic"))
+			}
+			if len(info.State.Subjects) > 0 && len(names) < info.Total {
+				continue
+			}
+			slices.Sort(names)
+			return slices.Compact(names), info.State.LastSeq, nil
+		}
+		if ctx.Err() != nil || pause(ctx, 20*time.Millisecond) != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+// streamInfo is the part of a stream's information that is read here.
+type streamInfo struct {
+	Error *jetstream.APIError `json:"error"`
+	Total int                 `json:"total"` // of subjects; a page of them is in State
+	State struct {
+		LastSeq  uint64            `json:"last_seq"`
+		Subjects map[string]uint64 `json:"subjects"`
+	} `json:"state"`
+	Cluster struct {
+		Replicas []struct {
+			Offline bool          `json:"offline"`
+			Active  time.Duration `json:"active"` // since it was heard
+		} `json:"replicas"`
+	} `json:"cluster"`
+}
+
+// info asks the stream's leader about it, and for its subjects that match filter.
+func (l *Log) info(ctx context.Context, stream, filter string, offset int) (info streamInfo, err error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptFor)
+	defer cancel()
+	reply, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+stream, fmt.Appendf(nil, `{"subjects_filter":%q,"offset":%d}`, filter, offset))
+	if err != nil {
+		return info, err
+	}
+	if err := json.Unmarshal(reply.Data, &info); err != nil {
+		return info, err
+	}
+	if info.Error != nil {
+		return info, info.Error
+	}
+	return info, nil
+}
+
+// describe fetches descriptions from a replica that has got to upTo.
+func (l *Log) describe(ctx context.Context, p *part, names []string, upTo uint64) ([]roomlog.RoomInfo, error) {
+	subjects := make([]string, len(names))
+	for i, name := range names {
+		subjects[i] = topicSubject(p, name)
+	}
+	for {
+		found, reached, err := l.replica(ctx, p.stream, request{MultiLast: subjects})
+		if err == nil && len(found) == len(names) && reached >= upTo {
+			texts := map[string]string{}
+			for _, m := range found {
+				texts[m.subject] = string(m.data)
+			}
+			rooms := make([]roomlog.RoomInfo, len(names))
+			for i, name := range names {
+				rooms[i] = roomlog.RoomInfo{Name: name, Description: texts[subjects[i]]}
+			}
+			return rooms, nil
+		}
+		if err == nil {
+			err = errLagging
+		}
+		if ctx.Err() != nil || pause(ctx, 5*time.Millisecond) != nil {
+			return nil, err
+		}
+	}
+}

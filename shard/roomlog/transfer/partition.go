@@ -1,0 +1,182 @@
+package transfer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"positivity-exchange/shard/roomlog"
+)
+
+// How long a log that refuses is asked again: longer than an election takes.
+const (
+	retryFor   = 30 * time.Second
+	retryEvery = 100 * time.Millisecond
+)
+
+// A page of a room; a partition's rooms have one in memory each.
+const (
+	pageRecords = 128
+	pageBytes   = 64 << 10
+)
+
+// retry calls f again while the log refuses to answer.
+func retry(ctx context.Context, f func() error) error {
+	deadline := time.Now().Add(retryFor)
+	for {
+		err := f()
+		if !errors.Is(err, roomlog.ErrRefused) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(retryEvery):
+		}
+	}
+}
+
+// end closes the sums of a partition.
+func (s *sums) end(partition int) endLine {
+	slices.Sort(s.order)
+	e := endLine{End: partition, Rooms: uint64(len(s.order))}
+	h := sha256.New()
+	for _, name := range s.order {
+		room := s.rooms[name]
+		b := appendString(nil, name)
+		b = appendString(b, room.description)
+		b = binary.AppendUvarint(b, room.records)
+		h.Write(room.hash.Sum(b)) //nolint:errcheck // never fails
+		e.Records += room.records
+	}
+	e.Hash = hex.EncodeToString(h.Sum(nil))
+	return e
+}
+
+// cursor reads one room.
+type cursor struct {
+	info roomlog.RoomInfo
+	head roomlog.Position
+	next uint64 // sequence after those in page
+	page []roomlog.Record
+	made bool // its room line is written
+}
+
+// fill makes page hold something if there is something left.
+func (c *cursor) fill(ctx context.Context, log roomlog.Log, partition int) error {
+	if len(c.page) > 0 || c.next > c.head.Seq {
+		return nil
+	}
+	err := retry(ctx, func() (err error) {
+		c.page, err = log.Read(ctx, partition, c.info.Name, c.next, int(min(pageRecords, c.head.Seq-c.next+1)), pageBytes)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("room %s: %w", c.info.Name, err)
+	}
+	if len(c.page) == 0 {
+		return fmt.Errorf("room %s ends at %d, not at %d: the log has lost its end", c.info.Name, c.next-1, c.head.Seq)
+	}
+	for i, r := range c.page {
+		if r.Seq != c.next+uint64(i) {
+			return fmt.Errorf("room %s has a hole at %d", c.info.Name, c.next+uint64(i))
+		}
+		if !utf8.ValidString(r.User) || !utf8.ValidString(r.ID) || !utf8.ValidString(r.Content) {
+			return fmt.Errorf("room %s: record %d is not UTF-8", c.info.Name, r.Seq)
+		}
+	}
+	c.next += uint64(len(c.page))
+	return nil
+}
+
+// epoch is that of the next line of the room.
+func (c *cursor) epoch() uint64 {
+	if len(c.page) > 0 {
+		return c.page[0].Epoch
+	}
+	return c.head.Epoch // of its creation: it has no records
+}
+
+func (c *cursor) done() bool { return c.made && len(c.page) == 0 && c.next > c.head.Seq }
+
+// cursors lists a partition's rooms by name, each up to its head of now.
+func cursors(ctx context.Context, log roomlog.Log, partition int) (all []*cursor, err error) {
+	for after := ""; ; {
+		var rooms []roomlog.RoomInfo
+		err := retry(ctx, func() (err error) { rooms, err = log.Rooms(ctx, partition, after, 1000); return err })
+		if err != nil {
+			return nil, fmt.Errorf("partition %d: %w", partition, err)
+		}
+		for _, info := range rooms {
+			c := &cursor{info: info, next: 1}
+			err := retry(ctx, func() (err error) { c.head, _, err = log.Head(ctx, partition, info.Name); return err })
+			if err != nil {
+				return nil, fmt.Errorf("room %s: %w", info.Name, err)
+			}
+			all = append(all, c)
+		}
+		if len(rooms) < 1000 {
+			return all, nil
+		}
+		after = rooms[len(rooms)-1].Name
+	}
+}
+
+// walk calls room and record for everything of a partition, ordered by epoch,
+// room and sequence.
+func walk(ctx context.Context, log roomlog.Log, partition int, all []*cursor, room func(roomLine) error, record func(*roomlog.Record) error) error {
+	for {
+		var epoch uint64
+		left := false
+		for _, c := range all {
+			if err := c.fill(ctx, log, partition); err != nil {
+				return err
+			}
+			if !c.done() && (!left || c.epoch() < epoch) {
+				epoch, left = c.epoch(), true
+			}
+		}
+		if !left {
+			return nil
+		}
+		for _, c := range all {
+			if c.done() || c.epoch() != epoch {
+				continue
+			}
+			if !c.made {
+				if err := room(roomLine{c.info.Name, partition, epoch, c.info.Description}); err != nil {
+					return err
+				}
+				c.made = true
+			}
+			for len(c.page) > 0 && c.page[0].Epoch == epoch {
+				if err := record(&c.page[0]); err != nil {
+					return err
+				}
+				c.page = c.page[1:]
+				if err := c.fill(ctx, log, partition); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// sum reads a partition and hashes it.
+func sum(ctx context.Context, log roomlog.Log, partition int) (endLine, error) {
+	all, err := cursors(ctx, log, partition)
+	if err != nil {
+		return endLine{}, err
+	}
+	s := newSums()
+	err = walk(ctx, log, partition, all,
+		func(r roomLine) error { s.room(r.Room, r.Description); return nil },
+		func(r *roomlog.Record) error { s.record(r); return nil })
+	return s.end(partition), err
+}
