@@ -23,9 +23,9 @@ import (
 type Options struct {
 	Routers []string
 	TLS     *tls.Config // nil: plain
-	User    string // empty: asked for
-	Room    string // room to open; empty: the one of the last visit, or general
-	Ask     bool   // show the connect page first
+	User    string      // empty: asked for
+	Room    string      // room to open; empty: the one of the last visit, or general
+	Ask     bool        // show the connect page first
 	Config  profile.Config
 	Warning string // shown at first: what is wrong with the configuration
 	Screen  tcell.Screen

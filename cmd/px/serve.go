@@ -55,7 +55,12 @@ func config(c *cli.Context, logTo *os.File) (app.Config, error) {
 	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 		return app.Config{}, usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
 	}
+	secure, err := memberTLS(c)
+	if err != nil {
+		return app.Config{}, err
+	}
 	return app.Config{
+		TLS:     secure,
 		Cluster: c.String("cluster"), Data: c.String("data"), SecretFile: c.String("secret-file"), Secret: os.Getenv("PX_SECRET"),
 		Advertise: c.String("advertise"), Gossip: c.String("gossip"), Join: c.StringSlice("join"), RoomsFile: c.String("rooms"),
 		Sync: c.String("sync"), NoFenceKill: c.Bool("no-fence-kill"),
@@ -242,7 +247,10 @@ func runUp(c *cli.Context) error {
 		printRouter(up.Router)
 		return ended(c.Context, <-done)
 	}
-	err = tui.Run(ctx, clientOptions(c, up.Router.Self().Client))
+	opts := clientOptions(c, up.Router.Self().Client)
+	if opts.TLS, err = clientTLS(c); err == nil {
+		err = tui.Run(ctx, opts)
+	}
 	cancel()
 	return errors.Join(ended(ctx, err), ended(ctx, <-done))
 }

@@ -30,6 +30,8 @@ type Config struct {
 	Join       []string // gossip addresses of members to start from
 	RoomsFile  string   // rooms file; empty: the embedded one
 
+	TLS TLS // of clients and of members that ask each other; zero: plain
+
 	Sync         string        // "normal" or "full"
 	NoFenceKill  bool          // never end a frozen process by force
 	DrainTimeout time.Duration // 0: 8 s
