@@ -9,7 +9,7 @@ import (
 
 // closeGrace is how long Close may take to say that the connection ends. Who
 // closes often holds others up meanwhile, so it only covers the call itself.
-const closeGrace = 10 * time.Millisecond
+const closeGrace = 50 * time.Millisecond
 
 // Conn is a connection under TLS. Unlike that of *tls.Conn, its Close does not
 // wait for a peer that reads nothing.
