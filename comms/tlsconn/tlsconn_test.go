@@ -374,3 +374,50 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		t.Errorf("wrong authority: %v", err)
 	}
 }
+
+// TestSealed: what is sealed and written beneath arrives, large and small, and
+// so does the end.
+func TestSealed(t *testing.T) {
+	server, client := configs(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	want := strings.Repeat("small", 3) + strings.Repeat("large", 30_000) + "small"
+	done := make(chan error, 1)
+	go func() {
+		done <- func() error {
+			nc, err := ln.Accept()
+			if err != nil {
+				return err
+			}
+			secure, err := Accept(t.Context(), nc, server, "shard")
+			if err != nil {
+				return err
+			}
+			c := secure.(*Conn)
+			for _, piece := range []string{want[:5], want[5:10], want[10:15], want[15 : len(want)-5], want[len(want)-5:]} {
+				b, err := c.Seal([]byte(piece))
+				if err != nil {
+					return err
+				}
+				if _, err := c.Beneath().Write(b); err != nil {
+					return err
+				}
+			}
+			return c.Close()
+		}()
+	}()
+	nc, err := Dial(t.Context(), ln.Addr().String(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if got, err := io.ReadAll(nc); err != nil || string(got) != want {
+		t.Errorf("got %d bytes of %d, %v", len(got), len(want), err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
