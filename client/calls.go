@@ -203,6 +203,8 @@ func (s *Session) askOwner(ctx context.Context, name string, cmd comms.Command, 
 			addr = e.(comms.Located).Addr
 		}
 		at := addr
+		tried := false
+		var disagree error
 		limited, cancel := context.WithTimeout(ctx, answerIn)
 		e, err := s.ask(limited, func(e comms.Event) bool {
 			switch e := e.(type) {
@@ -213,6 +215,11 @@ func (s *Session) askOwner(ctx context.Context, name string, cmd comms.Command, 
 			}
 			return matches(e)
 		}, func() *link {
+			if disagree = s.trouble[at]; disagree != nil && tried {
+				cancel()
+				return nil
+			}
+			tried = true
 			l := s.shardAt(at)
 			if !l.up {
 				return nil
@@ -223,6 +230,8 @@ func (s *Session) askOwner(ctx context.Context, name string, cmd comms.Command, 
 		var refused *Refused
 		redirect, moved := e.(comms.Redirect)
 		switch {
+		case tried && err != nil && disagree != nil:
+			return nil, disagree
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("ask the owner of #%s: %w", name, ctx.Err())
 		case errors.As(err, &refused), errors.Is(err, ErrClosed):

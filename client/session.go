@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/tlsconn"
 )
 
 const (
@@ -57,11 +58,13 @@ type Session struct {
 	login   chan error // answered once
 	rooms   map[string]*room
 	shards  map[string]*link
-	known   []string // addresses of shards, newest first: whom to ask while no router is there
+	known   []string         // addresses of shards, newest first: whom to ask while no router is there
+	trouble map[string]error // of shards with which there is no agreement on TLS
 }
 
 // Connect logs in at the first router that answers. It fails when none does
-// before ctx ends, or when the login is refused for good (*Refused).
+// before ctx ends, when the login is refused for good (*Refused), or when there
+// is no agreement on TLS with any of them (tlsconn.Trouble).
 func Connect(ctx context.Context, opts Options) (*Session, error) {
 	if len(opts.Routers) == 0 {
 		return nil, errors.New("no router to connect to")
@@ -76,8 +79,7 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 	}
 	if opts.Dial == nil {
 		opts.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
-			d := net.Dialer{Timeout: comms.DialTimeout}
-			return d.DialContext(ctx, "tcp", addr)
+			return tlsconn.Dial(ctx, addr, opts.TLS)
 		}
 	}
 	if opts.EventBuffer == 0 {
@@ -86,11 +88,12 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 	s := &Session{
 		opts: opts, logger: opts.Logger, user: opts.User, calls: make(chan func()), inbox: make(chan func()),
 		events: make(chan Event, opts.EventBuffer), ids: comms.NewIDSource(), login: make(chan error, 1),
-		rooms: map[string]*room{}, shards: map[string]*link{},
+		rooms: map[string]*room{}, shards: map[string]*link{}, trouble: map[string]error{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.loop)
 	var last error
+	disagree := 0 // routers in a row, which are tried in turn
 	for {
 		select {
 		case err := <-s.login:
@@ -99,7 +102,10 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 				return s, nil
 			}
 			last = err
-			if errors.As(err, &refused) {
+			if disagree++; !tlsconn.Trouble(err) {
+				disagree = 0
+			}
+			if errors.As(err, &refused) || disagree >= len(opts.Routers) {
 				return nil, errors.Join(err, s.Close())
 			}
 		case <-ctx.Done():
@@ -249,6 +255,9 @@ func (s *Session) open(l *link, hello comms.Hello, handle func(comms.Event), los
 		})
 		for {
 			e, err := conn.ReadEvent()
+			if told, ok := e.(comms.Error); ok && told.Code == comms.CodeTLS {
+				err = &told
+			}
 			if err != nil {
 				conn.Close() //nolint:errcheck // the first error counts
 				s.post(func() { lost(err) })
@@ -396,6 +405,7 @@ func (s *Session) shardAt(addr string) *link {
 	}
 	l := &link{session: s, addr: addr}
 	s.shards[addr] = l
+	delete(s.trouble, addr)
 	s.known = slices.DeleteFunc(s.known, func(known string) bool { return known == addr })
 	s.known = slices.Insert(s.known, 0, addr)
 	s.known = s.known[:min(len(s.known), maxKnown)]
@@ -404,8 +414,15 @@ func (s *Session) shardAt(addr string) *link {
 		if s.shards[addr] == l {
 			delete(s.shards, addr)
 		}
+		if tlsconn.Trouble(err) {
+			s.trouble[addr] = err
+		}
 		for _, r := range s.rooms {
-			if r.shard == l {
+			switch {
+			case r.shard != l:
+			case r.waiter != nil && tlsconn.Trouble(err):
+				s.gone(r, err) // the first join: somebody waits, and can do something
+			default:
 				s.lost(r, err)
 			}
 		}

@@ -32,6 +32,7 @@ type Reader struct {
 	start   int                // of what was read and not yet returned
 	end     int
 	scanned int       // up to here no line end was found
+	spoken  bool      // the peer has sent something
 	begun   time.Time // when the unfinished frame's first byte came
 	expires time.Time // read deadline as last set
 
@@ -59,8 +60,8 @@ func (r *Reader) Ready() bool { return bytes.IndexByte(r.buf[r.scanned:r.end], '
 
 // Next returns the next frame without its line end, valid until the next call.
 // Errors: io.EOF between frames, io.ErrUnexpectedEOF within one,
-// os.ErrDeadlineExceeded when idle, a *Error with CodeFrameTooLong or
-// CodeFrameTimeout, or the network's.
+// os.ErrDeadlineExceeded when idle, a *Error with CodeFrameTooLong,
+// CodeFrameTimeout or CodeTLS, or the network's.
 func (r *Reader) Next() ([]byte, error) {
 	for {
 		if i := bytes.IndexByte(r.buf[r.scanned:r.end], '\n'); i >= 0 {
@@ -103,7 +104,11 @@ func (r *Reader) fill() error {
 	r.setDeadline(partial)
 	n, err := r.readOnce()
 	r.end += n
+	first := n > 0 && !r.spoken
+	r.spoken = r.spoken || first
 	switch {
+	case first && isTLS(r.buf[r.start]):
+		return errorf(CodeTLS, "the other end speaks TLS and this one does not: use --tls or --tls-ca at a client, --tls-cert at a server")
 	case n > 0:
 		return nil // an error beside it comes again with the next read
 	case err == nil:
@@ -115,6 +120,10 @@ func (r *Reader) fill() error {
 	}
 	return err
 }
+
+// isTLS tells a TLS record, of a handshake or an alert, by its first byte; no
+// line of JSON begins so.
+func isTLS(first byte) bool { return first == 0x15 || first == 0x16 }
 
 // setDeadline sets the read deadline if it is not near enough to what it
 // should be: a busy connection need not move a timer at every read.

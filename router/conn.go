@@ -125,7 +125,7 @@ func (c *conn) read(mayRelay bool) (reason string) {
 		switch {
 		case errors.As(err, &e):
 			c.send(*e)
-			if e.Code == comms.CodeFrameTooLong || e.Code == comms.CodeFrameTimeout {
+			if e.Code == comms.CodeFrameTooLong || e.Code == comms.CodeFrameTimeout || e.Code == comms.CodeTLS {
 				return e.Code
 			}
 			continue

@@ -28,8 +28,7 @@ func newRelay(c *conn) *relay {
 		Routers: []string{self}, User: c.user, Logger: r.logger,
 		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
 			if addr != self {
-				d := net.Dialer{Timeout: comms.DialTimeout}
-				return d.DialContext(ctx, "tcp", addr)
+				return r.opts.Dial(ctx, addr)
 			}
 			ours, theirs := net.Pipe()
 			r.wg.Go(func() { r.serve(theirs, false) })

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"positivity-exchange/comms"
 	"positivity-exchange/comms/peer"
+	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
 )
 
@@ -26,13 +28,15 @@ type Gossip interface {
 	Watch() (changed <-chan struct{}, stop func())
 }
 
-// Options configures a Router; all but Rooms and Logger are needed.
+// Options configures a Router; all but TLS, Dial, Rooms and Logger are needed.
 type Options struct {
 	Name, Boot, Cluster string
 	Listener, HTTP      net.Listener // the Router closes them
+	TLS                 *tls.Config  // of Listener; nil: plain
 	Gossip              Gossip
 	Gone                func(boot string) bool // whether a shard is gone for good
 	Peers               *peer.Pool
+	Dial                peer.Dial // to shards, for ancestors; nil: TCP
 	Keys                comms.Keys
 	Rooms               []comms.Room // of the rooms file, listed first
 	Logger              *slog.Logger
@@ -58,6 +62,9 @@ type Router struct {
 func New(opts Options) *Router {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Dial == nil {
+		opts.Dial = func(ctx context.Context, addr string) (net.Conn, error) { return tlsconn.Dial(ctx, addr, nil) }
 	}
 	r := &Router{
 		opts: opts, logger: opts.Logger, ready: make(chan struct{}), conns: map[*conn]struct{}{},
@@ -98,7 +105,14 @@ func (r *Router) Run(ctx context.Context) error {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		r.wg.Go(func() { r.serve(nc, true) })
+		r.wg.Go(func() {
+			nc, err := tlsconn.Accept(r.ctx, nc, r.opts.TLS, "router")
+			if err != nil {
+				r.logger.Debug("a connection was not taken", "err", err)
+				return
+			}
+			r.serve(nc, true)
+		})
 	}
 }
 

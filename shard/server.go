@@ -2,6 +2,7 @@ package shard
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,10 +18,11 @@ import (
 	"positivity-exchange/shard/roomlog"
 )
 
-// Options configures a Server; all but Rooms, Logger and OnDrained are needed.
+// Options configures a Server; all but TLS, Rooms, Logger and OnDrained are needed.
 type Options struct {
 	Name, Boot, Cluster string
 	Listener            net.Listener // the Server closes it
+	TLS                 *tls.Config  // of the listener; nil: plain
 	Log                 roomlog.Log
 	Gossip              ownership.Gossip
 	Census              *ownership.Census

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/fanout"
 	"positivity-exchange/shard/ownership"
@@ -90,10 +91,16 @@ func (s *session) refuse(err error, room, id string) {
 	s.send(e)
 }
 
-// serve reads one connection until it ends.
+// serve reads one connection until it ends. The handshake, if there is one, is
+// here, where nobody waits for it but those who hear nothing yet.
 func (s *Server) serve(nc net.Conn) {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		tcp.SetNoDelay(true) //nolint:errcheck // a hint
+	}
+	nc, err := tlsconn.Accept(s.ctx, nc, s.opts.TLS, "shard")
+	if err != nil {
+		s.logger.Debug("a connection was not taken", "err", err)
+		return
 	}
 	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}}
 	sess.out = s.pool.NewOutlet(nc, func(error) {}) // closes nc, which ends the reader

@@ -57,7 +57,7 @@ func (a *app) login(router, name string, failed func(error)) {
 	a.effects.Go(func() {
 		for {
 			ctx, cancel := context.WithTimeout(a.ctx, connectFor)
-			s, err := client.Connect(ctx, client.Options{Routers: strings.Split(router, ","), User: name, Logger: a.opts.Logger})
+			s, err := client.Connect(ctx, client.Options{Routers: strings.Split(router, ","), User: name, TLS: a.opts.TLS, Logger: a.opts.Logger})
 			cancel()
 			if err == nil {
 				select {

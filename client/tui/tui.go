@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -21,9 +22,10 @@ import (
 // Options configures Run.
 type Options struct {
 	Routers []string
-	User    string // empty: asked for
-	Room    string // room to open; empty: the one of the last visit, or general
-	Ask     bool   // show the connect page first
+	TLS     *tls.Config // nil: plain
+	User    string      // empty: asked for
+	Room    string      // room to open; empty: the one of the last visit, or general
+	Ask     bool        // show the connect page first
 	Config  profile.Config
 	Warning string // shown at first: what is wrong with the configuration
 	Screen  tcell.Screen

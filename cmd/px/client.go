@@ -89,6 +89,9 @@ func runClient(c *cli.Context) error {
 		}
 		return runPlain(c, config)
 	}
+	if opts.TLS, err = clientTLS(c); err != nil {
+		return err
+	}
 	opts.Config, opts.Routers, opts.User = config, splitAddrs(config.Router), config.User
 	if c.IsSet("room") || config.Room != "general" {
 		opts.Room = config.Room
@@ -121,7 +124,7 @@ func clientOptions(c *cli.Context, router string) tui.Options {
 }
 
 func runPlain(c *cli.Context, config profile.Config) (err error) {
-	s, err := dial(c.Context, splitAddrs(config.Router), config.User)
+	s, err := dial(c, splitAddrs(config.Router), config.User)
 	if err != nil {
 		return err
 	}

@@ -60,11 +60,11 @@ func newApp() *cli.App {
 		Usage: "chat in rooms from a terminal, on a cluster of your own",
 		Description: "px up starts a cluster on this machine and opens the client. For more processes or machines:\n" +
 			"px shard, px router, px client.",
-		Commands: []*cli.Command{
+		Commands: withTLS([]*cli.Command{
 			upCommand(), shardCommand(), routerCommand(), clientCommand(),
 			sendCommand(), tailCommand(), roomsCommand(), createCommand(), whereCommand(),
 			statusCommand(), drainCommand(), exportCommand(), importCommand(), stressCommand(),
-		},
+		}),
 		HideVersion:    true,
 		ExitErrHandler: func(*cli.Context, error) {}, // main decides on the exit code
 		Action: func(c *cli.Context) error {

@@ -81,7 +81,11 @@ func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
 	}) {
 		fmt.Fprintln(os.Stderr, "px: no other shard is active: the rooms wait until one comes")
 	}
-	return app.Drain(ctx, report.Members[i].Client, name, secret, func(p comms.DrainProgress) {
+	secure, err := clientTLS(c)
+	if err != nil {
+		return err
+	}
+	return app.Drain(ctx, secure, report.Members[i].Client, name, secret, func(p comms.DrainProgress) {
 		switch {
 		case p.Left:
 			fmt.Printf("%s holds nothing and has left\n", name)

@@ -84,10 +84,14 @@ func config(c *cli.Context, logTo *os.File) (app.Config, error) {
 	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 		return app.Config{}, usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
 	}
+	secure, err := memberTLS(c)
+	if err != nil {
+		return app.Config{}, err
+	}
 	cfg := logConfig(c)
 	cfg.SecretFile, cfg.Secret = c.String("secret-file"), os.Getenv("PX_SECRET")
 	cfg.Advertise, cfg.Gossip, cfg.Join, cfg.RoomsFile = c.String("advertise"), c.String("gossip"), c.StringSlice("join"), c.String("rooms")
-	cfg.NoFenceKill = c.Bool("no-fence-kill")
+	cfg.TLS, cfg.NoFenceKill = secure, c.Bool("no-fence-kill")
 	cfg.Logger = slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: level}))
 	return cfg, nil
 }
@@ -271,7 +275,10 @@ func runUp(c *cli.Context) error {
 		printRouter(up.Router)
 		return ended(c.Context, <-done)
 	}
-	err = tui.Run(ctx, clientOptions(c, up.Router.Self().Client))
+	opts := clientOptions(c, up.Router.Self().Client)
+	if opts.TLS, err = clientTLS(c); err == nil {
+		err = tui.Run(ctx, opts)
+	}
 	cancel()
 	return errors.Join(ended(ctx, err), ended(ctx, <-done))
 }

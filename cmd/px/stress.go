@@ -110,7 +110,11 @@ func runStress(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	px := stress.NewPx(splitAddrs(c.String("router")), nil)
+	secure, err := clientTLS(c)
+	if err != nil {
+		return err
+	}
+	px := stress.NewPx(splitAddrs(c.String("router")), secure)
 	opts := stress.Options{Pids: c.IntSlice("pid"), Progress: progressLine()}
 	if len(opts.Pids) == 0 {
 		opts.Find = func() []int { return stress.Listeners(px.Addrs()) }

@@ -16,6 +16,7 @@ import (
 	"positivity-exchange/client"
 	"positivity-exchange/client/tui"
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/tlsconn"
 )
 
 func routerFlag() cli.Flag {
@@ -28,16 +29,23 @@ func splitAddrs(list string) []string { return strings.Split(list, ",") }
 const dialTimeout = 10 * time.Second
 
 func connect(c *cli.Context, user string) (*client.Session, error) {
-	return dial(c.Context, splitAddrs(c.String("router")), user)
+	return dial(c, splitAddrs(c.String("router")), user)
 }
 
 // dial logs in at the first router that answers within dialTimeout.
-func dial(ctx context.Context, routers []string, user string) (*client.Session, error) {
-	limited, cancel := context.WithTimeout(ctx, dialTimeout)
+func dial(c *cli.Context, routers []string, user string) (*client.Session, error) {
+	secure, err := clientTLS(c)
+	if err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(c.Context, dialTimeout)
 	defer cancel()
-	s, err := client.Connect(limited, client.Options{Routers: routers, User: user})
-	if err != nil && ctx.Err() != nil {
+	s, err := client.Connect(limited, client.Options{Routers: routers, User: user, TLS: secure})
+	if err != nil && c.Context.Err() != nil {
 		return nil, errInterrupted
+	}
+	if tlsconn.Trouble(err) {
+		return nil, fmt.Errorf("router %s: %w", strings.Join(routers, ","), err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("no router answers at %s: %w (px up starts a cluster on this machine)", strings.Join(routers, ","), err)

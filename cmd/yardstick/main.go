@@ -8,7 +8,7 @@
 // Without a command it compares profiles of px stress (compare.go, report.go).
 // The commands are what needs more than that (scenarios.go): a busy neighbour,
 // several shards, a long history, the start on a full store, the traffic
-// between shards.
+// between shards, TLS.
 //
 // The servers are processes of their own, started anew for every run
 // (target.go, process.go): px shards and a router with their room log in a

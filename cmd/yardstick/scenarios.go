@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"positivity-exchange/cmd/internal/stress"
+	"positivity-exchange/comms/tlsconn/testcert"
 )
 
 // scenario is a comparison that is more than the same profile on two servers.
@@ -27,6 +28,7 @@ type bench struct {
 	px    string
 	logTo *os.File
 	turn  int
+	files testcert.Files // for TLS, once made
 }
 
 func scenarios() []scenario {
@@ -49,6 +51,10 @@ func scenarios() []scenario {
 			&cli.IntFlag{Name: "shards", Value: 4, Usage: "`N` shards"},
 			&cli.Float64Flag{Name: "rate", Value: 500, Usage: "`N` messages a second in all"},
 		}, between},
+		{"tls", "the same profiles under TLS, with a certificate made for it, and without", []cli.Flag{
+			&cli.StringSliceFlag{Name: "profile", Usage: "`NAME` of a profile; may be repeated", Value: cli.NewStringSlice("fanout", "rooms", "small", "latency")},
+			&cli.IntFlag{Name: "shards", Value: 1, Usage: "`N` shards"},
+		}, secure},
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 
 	"positivity-exchange/cmd/internal/stress"
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/tlsconn"
+	"positivity-exchange/comms/tlsconn/testcert"
 )
 
 // target is a server to be measured: started anew for every run.
@@ -47,9 +50,10 @@ type pxTarget struct {
 	label  string
 	path   string
 	shards int
-	args   []string // of the shards
-	env    []string // of the shards
-	store  string   // copied before the start; empty: begins with nothing
+	args   []string       // of the shards
+	env    []string       // of the shards
+	store  string         // copied before the start; empty: begins with nothing
+	files  testcert.Files // for TLS; zero: plain
 	logTo  *os.File
 }
 
@@ -74,6 +78,13 @@ func (t pxTarget) start(ctx context.Context) (r running, err error) {
 		}
 	}()
 	common := []string{"--data", filepath.Join(dir, "data"), "--gossip", "127.0.0.1:0", "--log-level", "warn"}
+	var config *tls.Config
+	if t.files != (testcert.Files{}) {
+		common = append(common, "--tls-cert", t.files.Cert, "--tls-key", t.files.Key, "--tls-ca", t.files.CA)
+		if config, err = tlsconn.Roots(t.files.CA); err != nil {
+			return r, err
+		}
+	}
 	if err := copyStore(t.store, filepath.Join(dir, "data")); err != nil {
 		return r, err
 	}
@@ -97,7 +108,7 @@ func (t pxTarget) start(ctx context.Context) (r running, err error) {
 	}
 	list = append(list, router)
 	r.others = []int{router.pid()}
-	r.dialect = stress.NewPx([]string{router.addr("client")}, nil)
+	r.dialect = stress.NewPx([]string{router.addr("client")}, config)
 	return r, agree(ctx, r.dialect, append(addrs, router.addr("client")), t.shards)
 }
 

@@ -2,19 +2,20 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/tlsconn"
 )
 
 // Drain tells the shard at addr to give everything up, as an operator who has
-// the cluster's secret, and returns once it has left.
-func Drain(ctx context.Context, addr, name string, secret []byte, progress func(comms.DrainProgress)) error {
-	d := net.Dialer{Timeout: comms.DialTimeout}
-	nc, err := d.DialContext(ctx, "tcp", addr)
+// the cluster's secret, and returns once it has left. secure is nil where the
+// cluster speaks no TLS.
+func Drain(ctx context.Context, secure *tls.Config, addr, name string, secret []byte, progress func(comms.DrainProgress)) error {
+	nc, err := tlsconn.Dial(ctx, addr, secure)
 	if err != nil {
 		return fmt.Errorf("shard %s: %w", name, err)
 	}

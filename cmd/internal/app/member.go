@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,8 @@ type member struct {
 	boot    string
 	client  string // advertised client address
 	keys    comms.Keys
+	secure  *tls.Config // of the client listener; nil: plain
+	dial    peer.Dial   // to shards
 	peers   *peer.Pool
 	cluster *membership.Cluster
 	census  *ownership.Census
@@ -46,19 +49,20 @@ func newMember(cfg Config, role membership.Role, client string, log roomlog.Log)
 		logger.Info("made the cluster's secret", "dir", cfg.Data)
 	}
 	m := &member{cfg: cfg, log: log, boot: membership.NewBoot(), client: client, keys: comms.NewKeys(secret), logger: logger}
-	var dial peer.Dial
+	if m.secure, m.dial, err = cfg.secure(role, client); err != nil {
+		return nil, err
+	}
 	var gossip membership.Transport
 	if cfg.Network != nil {
-		dial = cfg.Network.Dial
 		if gossip, err = cfg.Network.Gossip(); err != nil {
 			return nil, err
 		}
 	}
-	m.peers = peer.NewPool(m.keys, cfg.Name, m.boot, dial)
+	m.peers = peer.NewPool(m.keys, cfg.Name, m.boot, m.dial)
 	m.cluster, err = membership.New(membership.Options{
 		Cluster: cfg.Cluster, Name: cfg.Name, Role: role, Client: client, Boot: m.boot,
 		Bind: cfg.Gossip, Advertise: advertiseHost(cfg.Advertise), Join: cfg.Join, Dir: cfg.Data,
-		Secret: secret, LogID: log.Identity(), Linker: linker{m.peers}, Transport: gossip, Logger: logger,
+		Secret: secret, LogID: log.Identity(), Linker: newLinker(m.peers, logger), Transport: gossip, Logger: logger,
 	})
 	if err != nil {
 		return nil, errors.Join(err, m.peers.Close())
@@ -102,18 +106,4 @@ func (m *member) close() {
 	if err := m.peers.Close(); err != nil {
 		m.logger.Debug("close member connections", "err", err)
 	}
-}
-
-// linker gives membership its standing connections.
-type linker struct{ pool *peer.Pool }
-
-func (l linker) Link(ctx context.Context, addr, boot string) (membership.Link, error) {
-	conn, err := l.pool.Link(ctx, addr, boot)
-	if errors.Is(err, peer.ErrOtherBoot) {
-		return nil, fmt.Errorf("%w: %w", membership.ErrOtherBoot, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return conn, nil
 }

@@ -40,8 +40,8 @@ func NewRouter(cfg Config, log roomlog.Log) (*Router, error) {
 	}
 	r := &Router{member: m, listener: ln, http: web, ready: make(chan struct{})}
 	r.router = router.New(router.Options{
-		Name: cfg.Name, Boot: m.boot, Cluster: cfg.Cluster, Listener: ln, HTTP: web, Gossip: m.cluster,
-		Gone: m.census.Gone, Peers: m.peers, Keys: m.keys, Rooms: rooms, Logger: m.logger,
+		Name: cfg.Name, Boot: m.boot, Cluster: cfg.Cluster, Listener: ln, TLS: m.secure, HTTP: web, Gossip: m.cluster,
+		Gone: m.census.Gone, Peers: m.peers, Dial: m.dial, Keys: m.keys, Rooms: rooms, Logger: m.logger,
 	})
 	return r, nil
 }

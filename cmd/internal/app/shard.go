@@ -38,7 +38,7 @@ func NewShard(cfg Config, log roomlog.Log) (*Shard, error) {
 	}
 	s := &Shard{member: m, listener: ln, drained: make(chan struct{}), ready: make(chan struct{})}
 	s.server = shard.New(shard.Options{
-		Name: cfg.Name, Boot: m.boot, Cluster: cfg.Cluster, Listener: ln, Log: log, Gossip: m.cluster,
+		Name: cfg.Name, Boot: m.boot, Cluster: cfg.Cluster, Listener: ln, TLS: m.secure, Log: log, Gossip: m.cluster,
 		Census: m.census, Peers: shard.NewPeers(m.peers, m.cfg.Name, m.boot), Keys: m.keys, Rooms: rooms, Logger: m.logger,
 		Keeper:    ownership.Options{NoFenceKill: cfg.NoFenceKill, DrainTimeout: cfg.DrainTimeout, Logger: m.logger},
 		OnDrained: sync.OnceFunc(func() { close(s.drained) }),

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/tlsconn"
 )
 
 // Timeouts of the parts of a run that wait for one answer.
@@ -57,22 +58,7 @@ func (p *Px) Addrs() []string {
 }
 
 func (p *Px) dial(ctx context.Context, addr string) (net.Conn, error) {
-	d := net.Dialer{Timeout: comms.DialTimeout}
-	nc, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil || p.tls == nil {
-		return nc, err
-	}
-	config := p.tls
-	if config.ServerName == "" {
-		host, _, _ := net.SplitHostPort(addr)
-		config = config.Clone()
-		config.ServerName = host
-	}
-	secure := tls.Client(nc, config)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(err, nc.Close())
-	}
-	return secure, nil
+	return tlsconn.Dial(ctx, addr, p.tls)
 }
 
 // expect reads events until one of type E comes.
