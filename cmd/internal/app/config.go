@@ -32,7 +32,7 @@ type Config struct {
 
 	Log  string // where rooms are stored: empty for SQLite below Data, or nats://host[,host...]
 	NATS NATS   // for a Log on NATS
-	TLS TLS // of clients and of members that ask each other; zero: plain
+	TLS  TLS    // of clients and of members that ask each other; zero: plain
 
 	Sync         string        // "normal" or "full"
 	NoFenceKill  bool          // never end a frozen process by force
