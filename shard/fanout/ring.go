@@ -114,13 +114,6 @@ func (r *Ring) last() *chunk {
 	return r.chunks[len(r.chunks)-1]
 }
 
-// Head is the newest sequence appended.
-func (r *Ring) Head() uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.head
-}
-
 // Members is the number of attached outlets.
 func (r *Ring) Members() int {
 	r.mu.Lock()

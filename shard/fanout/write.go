@@ -1,10 +1,7 @@
 package fanout
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"time"
@@ -12,11 +9,8 @@ import (
 	"positivity-exchange/comms/rawconn"
 )
 
-const (
-	catchUpSize = 64 << 10 // a page read from the log for a session that is behind
-	sourceTries = 5
-	sealSize    = 16 << 10 // sealed at once: a TLS record's content at most
-)
+// sealSize is what is sealed at once: a TLS record's content at most.
+const sealSize = 16 << 10
 
 // Sealer is a connection that encrypts: it can be written to without waiting
 // if what it makes of the bytes is written by the outlet.
@@ -26,13 +20,6 @@ type Sealer interface {
 	// Seal returns b as it is to go out, behind whatever else of the
 	// connection's is to go first; valid until the next call.
 	Seal(b []byte) ([]byte, error)
-}
-
-// page is what the Source gave for a cursor that is behind.
-type page struct {
-	c    *cursor // nil: none
-	data []byte
-	last uint64 // sequence before data[0]'s record
 }
 
 // outcome of writing as far as the peer takes it.
@@ -164,28 +151,6 @@ func (o *Outlet) pumpDirect() (err error) {
 	if o.attaching = o.attaching[taken:]; len(o.attaching) == 0 {
 		o.attaching = nil
 	}
-	return err
-}
-
-// pumpPage writes what the Source gave. A peer that takes no more gets the
-// rest of the event that was begun; the others are read again when it does.
-func (o *Outlet) pumpPage() error {
-	p := &o.page
-	if !p.c.attached {
-		*p = page{}
-		return nil
-	}
-	b := p.data
-	o.mu.Unlock()
-	n, err := o.write(b)
-	o.mu.Lock()
-	p.last += uint64(bytes.Count(b[:n], []byte{'\n'}))
-	if n < len(b) && n > 0 && b[n-1] != '\n' {
-		o.rest = append([]byte(nil), b[n:lineEnd(b, n)]...)
-		p.last++
-	}
-	p.c.last, p.c.seek, p.c.missed = p.last, true, true
-	*p = page{}
 	return err
 }
 
@@ -364,52 +329,3 @@ func (o *Outlet) end(err error) {
 	o.fail(err)
 	o.mu.Lock()
 }
-
-// catchUp asks the Source for what a ring dropped. mu is let go of meanwhile.
-func (o *Outlet) catchUp() error {
-	c, _, isBehind := o.pick()
-	if !isBehind {
-		return nil // detached meanwhile
-	}
-	src, last := c.ring.src, c.last
-	if _, dropped := c.ring.next(c); !dropped {
-		o.mu.Unlock()
-		snapshot := src.Snapshot() // takes the caller's locks, which stand above mu
-		o.mu.Lock()
-		if c.attached {
-			c.missed = false
-			o.push(snapshot)
-		}
-		return nil
-	}
-	o.mu.Unlock()
-	events, to, err := readSource(o.pool.ctx, src, last)
-	o.mu.Lock()
-	if err != nil || !c.attached {
-		return err
-	}
-	if len(events) == 0 || to <= last {
-		return fmt.Errorf("catch up from the log: no record behind %d", last)
-	}
-	o.page = page{c: c, data: events, last: last}
-	return nil
-}
-
-// readSource reads a page, more than once if need be: the log may be busy.
-func readSource(ctx context.Context, src Source, after uint64) (events []byte, last uint64, err error) {
-	pause := 50 * time.Millisecond
-	for range sourceTries {
-		if events, last, err = src.Records(ctx, after, catchUpSize); err == nil && last > after {
-			return events, last, nil
-		}
-		select {
-		case <-time.After(pause):
-			pause *= 2
-		case <-ctx.Done():
-			return nil, 0, ctx.Err()
-		}
-	}
-	return nil, 0, fmt.Errorf("catch up from the log behind %d: %w", after, errors.Join(err, errNoRecord))
-}
-
-var errNoRecord = errors.New("no record there")
