@@ -28,6 +28,7 @@ type Report struct {
 	Delivered, Moves, Redirects, Disconnects           int
 	Events                                             []Occurrence // faults and moves of rooms
 	samples                                            map[string][]sample
+	served                                             map[string][]Occurrence // each room's owners, the first included
 }
 
 // Occurrence is a fault, or a room's move to another owner.
@@ -76,6 +77,7 @@ type room struct {
 	epoch   uint64 // highest ownership seen
 	owner   string // of that epoch
 	samples []sample
+	served  []Occurrence
 }
 
 type message struct{ author, id string }
@@ -87,6 +89,7 @@ type send struct {
 	floor     uint64 // sequence somebody had seen when it was first sent
 	floorLine int
 	due       int64
+	again     bool // the driver repeated it before it was acknowledged: its pause is the driver's
 	ackLine   int
 	ack       uint64
 	failed    int // line
@@ -193,6 +196,7 @@ func (c *Checker) send(r *room, e Event) {
 	key := message{e.Who, e.ID}
 	if s := r.sends[key]; s != nil {
 		c.report.Repeated++
+		s.again = s.again || s.ackLine == 0
 		return
 	}
 	c.report.Sent++
@@ -221,7 +225,9 @@ func (c *Checker) ack(r *room, e Event) {
 	if s.ackLine == 0 {
 		c.report.Acked++
 		s.ackLine, s.ack = c.line, e.Seq
-		r.samples = append(r.samples, sample{due: s.due, took: e.Time - s.due, line: c.line})
+		if !s.again {
+			r.samples = append(r.samples, sample{due: s.due, took: e.Time - s.due, line: c.line})
+		}
 	}
 	e.Hash = s.hash
 	c.observe(r, e)
@@ -288,9 +294,13 @@ func (c *Checker) joined(r *room, e Event) {
 		c.breach(I6, r.name, []int{was.line, c.line}, "epoch %d is %s's and %s's", e.Epoch, was.who, e.Owner)
 	}
 	if e.Epoch > r.epoch {
+		now := Occurrence{Room: r.name, Code: e.Owner, Line: c.line, At: e.Time, Over: e.Time}
 		if r.owner != "" && r.owner != e.Owner {
 			c.report.Moves++
-			c.report.Events = append(c.report.Events, Occurrence{Room: r.name, Code: e.Owner, Line: c.line, At: e.Time, Over: e.Time})
+			c.report.Events = append(c.report.Events, now)
+		}
+		if r.owner != e.Owner {
+			r.served = append(r.served, now)
 		}
 		r.epoch, r.owner = e.Epoch, e.Owner
 	}

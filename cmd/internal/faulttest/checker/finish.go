@@ -11,10 +11,11 @@ import (
 // Finish checks what only the whole history can show and returns the report.
 // The Checker is of no use afterwards.
 func (c *Checker) Finish() *Report {
-	c.report.Lines, c.report.Rooms, c.report.samples = c.line, len(c.rooms), map[string][]sample{}
+	c.report.Lines, c.report.Rooms = c.line, len(c.rooms)
+	c.report.samples, c.report.served = map[string][]sample{}, map[string][]Occurrence{}
 	for _, name := range slices.Sorted(maps.Keys(c.rooms)) {
 		r := c.rooms[name]
-		c.report.samples[name] = r.samples
+		c.report.samples[name], c.report.served[name] = r.samples, r.served
 		if r.read == 0 {
 			c.breach(Run, name, nil, "nobody read its history in the end")
 			continue

@@ -13,7 +13,7 @@ const Window = time.Second
 
 // settle is how long a fault is given to be over before a window counts as
 // free of events.
-const settle = 4 * time.Second
+const settle = 2 * time.Second
 
 type sample struct {
 	due, took int64
@@ -24,6 +24,7 @@ type sample struct {
 type Pause struct {
 	Event Occurrence
 	Room  string
+	Owner string        // that served the room at the event
 	Took  time.Duration // the pause, without the base line; never below 0
 	Base  time.Duration
 	Line  int  // of the acknowledgement that came last
@@ -47,7 +48,7 @@ func (r *Report) Pauses(causes func(fault string) bool) []Pause {
 			if line == 0 {
 				return
 			}
-			p := Pause{Event: e, Room: room, Took: max(0, took-base), Base: base, Line: line, Moved: e.Name == ""}
+			p := Pause{Event: e, Room: room, Owner: r.ownerAt(room, e.At), Took: max(0, took-base), Base: base, Line: line, Moved: e.Name == ""}
 			for _, m := range r.Events {
 				p.Moved = p.Moved || m.Name == "" && m.Room == room && m.At >= e.At && m.At <= e.Over+int64(settle)
 			}
@@ -69,6 +70,27 @@ func (r *Report) explained(move Occurrence, causes func(string) bool) bool {
 	})
 }
 
+func (r *Report) ownerAt(room string, at int64) (owner string) {
+	for _, o := range r.served[room] {
+		if o.At < at {
+			owner = o.Code
+		}
+	}
+	return owner
+}
+
+// Noise is the worst that a window without an event saw in any room, less that
+// room's base line: what the machine adds, whatever happens to the cluster.
+func (r *Report) Noise() (noise time.Duration) {
+	for room, samples := range r.samples {
+		free, _ := windows(samples, r.Events, room)
+		if len(free) > 0 {
+			noise = max(noise, slices.Max(free)-Percentile(free, 0.5))
+		}
+	}
+	return noise
+}
+
 func worst(samples []sample, at int64) (took time.Duration, line int) {
 	for _, s := range samples {
 		if d := s.due - at; d > -int64(Window) && d < int64(Window) && (line == 0 || time.Duration(s.took) > took) {
@@ -81,9 +103,20 @@ func worst(samples []sample, at int64) (took time.Duration, line int) {
 // baseline is the median of worst over windows without an event; over all of
 // them where no window is free.
 func baseline(samples []sample, events []Occurrence, room string) time.Duration {
-	var free, all []time.Duration
+	free, all := windows(samples, events, room)
+	if len(free) == 0 {
+		free = all
+	}
+	return Percentile(free, 0.5)
+}
+
+// windows has worst of every window of a room, and of those without an event.
+func windows(samples []sample, events []Occurrence, room string) (free, all []time.Duration) {
+	if len(samples) == 0 {
+		return nil, nil
+	}
 	end := samples[len(samples)-1].due
-	for at := samples[0].due + int64(Window); at < end; at += 2 * int64(Window) {
+	for at := samples[0].due + int64(Window); at < end; at += int64(Window / 2) {
 		took, line := worst(samples, at)
 		if line == 0 {
 			continue
@@ -95,10 +128,7 @@ func baseline(samples []sample, events []Occurrence, room string) time.Duration 
 			free = append(free, took)
 		}
 	}
-	if len(free) == 0 {
-		free = all
-	}
-	return Percentile(free, 0.5)
+	return free, all
 }
 
 // Percentile sorts figures and returns the p-th of them; 0 of none.
