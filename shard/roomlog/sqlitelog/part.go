@@ -152,6 +152,11 @@ func isBusy(err error) bool {
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
+func isFull(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL
+}
+
 func (p *part) close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -236,8 +241,10 @@ func (p *part) transact(f func(ctx context.Context, c *sql.Conn) error) (known b
 			return err
 		}
 		if err := exec(p.append.commit, nil); err != nil {
-			// Still open: rolled back now, certainly not in. Otherwise nobody knows.
-			known = p.rollback()
+			// Still open: rolled back now, certainly not in. Where there was no room
+			// for its frames SQLite has done so itself, and a transaction whose last
+			// frame is not whole is none. Otherwise nobody knows.
+			known = p.rollback() || isFull(err)
 			return fmt.Errorf("commit: %w", err)
 		}
 		p.changed.Store(true)
