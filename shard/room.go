@@ -26,7 +26,8 @@ type room struct {
 	roster  []string  // who is present, sorted; nil: not known
 	quiet   time.Time // the members are told of changes no sooner
 	window  map[dedupKey]*seen
-	order   []dedupKey // of the window, oldest first
+	order   []dedupKey // of the window, as they came; a circle once it is full
+	oldest  int        // in order
 	low     uint64     // every record above is in the window
 	used    time.Time
 }
@@ -108,15 +109,17 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 
 // remember keeps a stored record's entry in the window, and forgets the oldest.
 func (r *room) remember(key dedupKey) {
-	r.order = append(r.order, key)
-	for len(r.order) > windowSize {
-		old := r.window[r.order[0]]
-		if old != nil && old.record.Seq != 0 {
-			r.low = max(r.low, old.record.Seq)
-			delete(r.window, r.order[0])
-		}
-		r.order = r.order[1:]
+	if len(r.order) < windowSize {
+		r.order = append(r.order, key)
+		return
 	}
+	forgotten := r.order[r.oldest]
+	if old := r.window[forgotten]; old != nil && old.record.Seq != 0 {
+		r.low = max(r.low, old.record.Seq)
+		delete(r.window, forgotten)
+	}
+	r.order[r.oldest] = key
+	r.oldest = (r.oldest + 1) % windowSize
 }
 
 // present lists who is there, sorted: by a session, or by the grace after a

@@ -37,10 +37,7 @@ func (l *Log) Owner(ctx context.Context, partition int) (o roomlog.Owner, err er
 
 // Acquire makes to the holder under the next epoch, synced.
 func (l *Log) Acquire(_ context.Context, partition int, from, to roomlog.Owner) (roomlog.Owner, error) {
-	p, err := l.part(partition, true)
-	if err != nil {
-		return roomlog.Owner{}, err
-	}
+	p := l.file(partition)
 	to.Epoch, to.Released, to.NextName, to.NextAddr, to.Handover = from.Epoch+1, false, "", "", nil
 	known, err := p.owning(true, func(ctx context.Context, c *sql.Conn) error {
 		now, err := readOwner(ctx, c)
@@ -68,10 +65,7 @@ func (l *Log) Acquire(_ context.Context, partition int, from, to roomlog.Owner) 
 
 // Release gives the partition up if it is still held under epoch.
 func (l *Log) Release(_ context.Context, partition int, epoch uint64, r roomlog.Release) error {
-	p, err := l.part(partition, true)
-	if err != nil {
-		return err
-	}
+	p := l.file(partition)
 	known, err := p.owning(false, func(ctx context.Context, c *sql.Conn) error {
 		now, err := readOwner(ctx, c)
 		if err != nil {

@@ -47,7 +47,8 @@ type part struct {
 	log       *Log
 	partition int
 	path      string
-	changed   atomic.Bool // since the last checkpoint
+	commits   atomic.Int64 // since the last checkpoint
+	cleaned   time.Time    // when that was; the checkpointer's alone
 
 	mu     sync.RWMutex // guards what follows against open and close
 	db     *sql.DB      // reads, checkpoints and ownership
@@ -136,14 +137,14 @@ func (p *part) prepare(db *sql.DB) (err error) {
 
 // retryBusy polls while another process holds the lock, within lockWait.
 func retryBusy(f func() error) error {
-	deadline := time.Now().Add(lockWait)
-	for {
-		err := f()
-		if !isBusy(err) || time.Now().After(deadline) {
-			return err
-		}
+	err := f()
+	if !isBusy(err) {
+		return err // nearly always
+	}
+	for deadline := time.Now().Add(lockWait); isBusy(err) && time.Now().Before(deadline); err = f() {
 		time.Sleep(lockPoll)
 	}
+	return err
 }
 
 func (p *part) close() error {
@@ -191,6 +192,17 @@ func (p *part) useOpen(f func(db *sql.DB) error) error {
 		return errClosed
 	}
 	return f(p.db)
+}
+
+// due tells whether a checkpoint is, and counts anew if so.
+func (p *part) due(now time.Time) bool {
+	n := p.commits.Load()
+	if n == 0 || n < checkpointCommits && now.Sub(p.cleaned) < checkpointEvery {
+		return false
+	}
+	p.commits.Store(0)
+	p.cleaned = now
+	return true
 }
 
 func (p *part) checkpoint(ctx context.Context) error {

@@ -23,10 +23,7 @@ func isAnswer(err error) bool {
 
 // Append stores all records in one transaction, or none.
 func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []roomlog.Record) error {
-	p, err := l.part(partition, true)
-	if err != nil {
-		return err
-	}
+	p := l.file(partition)
 	var created map[string]int64 // ids learnt here, known once the transaction is in
 	failpoint.Hit("roomlog.append.beforeBegin")
 	known, err := p.appending(func(w *writer) error {

@@ -93,7 +93,7 @@ func (p *part) transact(t transaction, f func() error) (known bool, err error) {
 		// Still open: rolled back now, certainly not in. Otherwise nobody knows.
 		return t.undo(), fmt.Errorf("commit: %w", err)
 	}
-	p.changed.Store(true)
+	p.commits.Add(1)
 	return true, nil
 }
 
