@@ -98,7 +98,7 @@ func TestAppendOfADeposedOwnerIsFencedThoughItsFileWasClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.CloseIdle(7)
-	known, err := p.transact(func(context.Context, *sql.Conn) error {
+	known, err := p.transact(false, func(context.Context, *sql.Conn) error {
 		now, _, err := p.append.owner()
 		if now == own.Epoch {
 			t.Error("the owner has not changed")

@@ -216,14 +216,23 @@ func (p *part) rollback() bool {
 }
 
 // transact runs f between BEGIN IMMEDIATE and COMMIT. known tells, with an
-// error of COMMIT, whether the transaction is certainly not in.
-func (p *part) transact(f func(ctx context.Context, c *sql.Conn) error) (known bool, err error) {
+// error of COMMIT, whether the transaction is certainly not in. synced: the
+// commit, and all before it, is on the disk when transact returns.
+func (p *part) transact(synced bool, f func(ctx context.Context, c *sql.Conn) error) (known bool, err error) {
 	known = true
 	err = p.use(func(*sql.DB) error {
 		p.write.Lock()
 		defer p.write.Unlock()
 		// Never cancelled half way: it would leave open what the state is.
 		ctx := context.Background()
+		if synced && p.log.sync != "full" {
+			// On the connection that commits, and before its file can be closed and
+			// opened again: a new one does not sync.
+			if err := p.setSync(ctx, "full"); err != nil {
+				return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
+			}
+			defer p.setSync(ctx, p.log.sync) //nolint:errcheck // it syncs too much then
+		}
 		if err := retryBusy(func() error { return exec(p.append.begin, nil) }); err != nil {
 			if isBusy(err) {
 				return p.blocked()
@@ -244,6 +253,12 @@ func (p *part) transact(f func(ctx context.Context, c *sql.Conn) error) (known b
 		return nil
 	})
 	return known, err
+}
+
+// setSync sets when p.writer syncs. The caller has p.write.
+func (p *part) setSync(ctx context.Context, mode string) error {
+	_, err := p.writer.ExecContext(ctx, "PRAGMA synchronous = "+mode)
+	return err
 }
 
 // blocked names the process in the way and since when it has been there.

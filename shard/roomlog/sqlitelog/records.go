@@ -29,7 +29,10 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 	}
 	var created map[string]int64 // ids learnt here, known once the transaction is in
 	failpoint.Hit("roomlog.append.beforeBegin")
-	known, err := p.transact(func(ctx context.Context, c *sql.Conn) error {
+	// A room that was made must not be gone after a power cut: who was in it could
+	// not be told where its history ends.
+	creates := slices.ContainsFunc(records, func(r roomlog.Record) bool { return r.Kind == roomlog.KindCreated })
+	known, err := p.transact(creates, func(ctx context.Context, c *sql.Conn) error {
 		now, released, err := p.append.owner()
 		if err != nil {
 			return err
