@@ -375,6 +375,27 @@ func TestPowerCutWithoutSync(t *testing.T) {
 	}
 }
 
+// TestPowerCutAfterAnExport: what px said is exported is there, under its name.
+func TestPowerCutAfterAnExport(t *testing.T) {
+	c := newPowered(t, "full")
+	if _, errs, code := px("send", "--router", c.router, "--room", "general", "kept"); code != 0 {
+		t.Fatal(errs)
+	}
+	file := filepath.Join(c.disk.dir, "rooms.jsonl")
+	_, errs, code := px("export", "--data", filepath.Join(c.disk.dir, "data"), file)
+	if code != 0 {
+		t.Fatal(errs)
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.lose()
+	if got, err := os.ReadFile(file); err != nil || string(got) != string(want) {
+		t.Errorf("of %d exported bytes the power cut left %d, %v", len(want), len(got), err)
+	}
+}
+
 // TestPowerCutSeenInATerminal shows messages to two people that are then lost.
 // One client is there all the time; the other is ended in the dark, so that it
 // has them on its disk, and comes back when the room has gone on. Both must draw
