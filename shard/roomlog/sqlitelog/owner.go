@@ -84,8 +84,12 @@ func (l *Log) Release(_ context.Context, partition int, epoch uint64, r roomlog.
 		if _, err = c.ExecContext(ctx, "UPDATE owner SET released = 1, next_name = ?, next_addr = ?, handover = ? WHERE id = 1", r.NextName, r.NextAddr, r.Handover); err != nil {
 			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 		}
+		failpoint.Hit("roomlog.release.inTx")
 		return nil
 	})
+	if err == nil {
+		failpoint.Hit("roomlog.release.afterCommit")
+	}
 	return l.outcome("release", partition, known, err)
 }
 
