@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"positivity-exchange/shard/roomlog"
@@ -82,6 +83,9 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := syncDirs(dir); err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
 	l := &Log{dir: dir, identity: identity, sync: opts.Sync, logger: opts.Logger, stop: make(chan struct{})}
 	l.stopped.Go(l.checkpoint)
 	return l, nil
@@ -99,7 +103,7 @@ func identify(dir string) (string, error) {
 			return "", err
 		}
 		tmp := fmt.Sprintf("%s.%x", path, random)
-		if err := writeFile(tmp, b); err != nil {
+		if err := writeFile(tmp, b, true); err != nil {
 			return "", fmt.Errorf("data directory %s is not writable: %w (name another with --data)", dir, err)
 		}
 		// Several may start at once: the first link counts for all.
@@ -127,12 +131,40 @@ func identify(dir string) (string, error) {
 	return f.Identity, errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-func writeFile(path string, b []byte) error {
+// syncDirs lets the directory and what was made in it survive a power cut.
+// Everybody does it: whoever made it may not have come so far yet, and nothing
+// may be acknowledged in a file whose name can be lost.
+func syncDirs(dir string) error {
+	for _, path := range []string{filepath.Dir(dir), dir} {
+		d, err := os.Open(path)
+		if errors.Is(err, fs.ErrPermission) {
+			continue // not ours: then we did not make what is in it
+		}
+		if err != nil {
+			return err
+		}
+		err = d.Sync()
+		if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+			err = nil // a file system that syncs no directories
+		}
+		if err := errors.Join(err, d.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFile writes a file that nobody uses before it has its final name.
+// synced: that name must not come to stand for half of it, not even by a power cut.
+func writeFile(path string, b []byte, synced bool) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(b)
+	if err == nil && synced {
+		err = f.Sync()
+	}
 	return errors.Join(err, f.Close())
 }
 

@@ -96,7 +96,7 @@ func TestAppendOfADeposedOwnerIsFencedThoughItsFileWasClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.CloseIdle(7)
-	known, err := p.appending(func(w *writer) error {
+	known, err := p.appending(false, func(w *writer) error {
 		now, _, err := w.owner()
 		if now == own.Epoch {
 			t.Error("the owner has not changed")

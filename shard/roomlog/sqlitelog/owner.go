@@ -35,7 +35,8 @@ func (l *Log) Owner(ctx context.Context, partition int) (o roomlog.Owner, err er
 	return o, nil
 }
 
-// Acquire makes to the holder under the next epoch, synced.
+// Acquire makes to the holder under the next epoch, synced: an epoch must never
+// be issued twice, not even after a power cut.
 func (l *Log) Acquire(_ context.Context, partition int, from, to roomlog.Owner) (roomlog.Owner, error) {
 	p := l.file(partition)
 	to.Epoch, to.Released, to.NextName, to.NextAddr, to.Handover = from.Epoch+1, false, "", "", nil
@@ -77,8 +78,12 @@ func (l *Log) Release(_ context.Context, partition int, epoch uint64, r roomlog.
 		if _, err = c.ExecContext(ctx, "UPDATE owner SET released = 1, next_name = ?, next_addr = ?, handover = ? WHERE id = 1", r.NextName, r.NextAddr, r.Handover); err != nil {
 			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 		}
+		failpoint.Hit("roomlog.release.inTx")
 		return nil
 	})
+	if err == nil {
+		failpoint.Hit("roomlog.release.afterCommit")
+	}
 	return l.outcome("release", partition, known, err)
 }
 

@@ -26,7 +26,10 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 	p := l.file(partition)
 	var created map[string]int64 // ids learnt here, known once the transaction is in
 	failpoint.Hit("roomlog.append.beforeBegin")
-	known, err := p.appending(func(w *writer) error {
+	// A room that was made must not be gone after a power cut: who was in it could
+	// not be told where its history ends.
+	creates := slices.ContainsFunc(records, func(r roomlog.Record) bool { return r.Kind == roomlog.KindCreated })
+	known, err := p.appending(creates, func(w *writer) error {
 		now, released, err := w.owner()
 		if err != nil {
 			return err

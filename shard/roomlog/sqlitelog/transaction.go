@@ -14,6 +14,7 @@ import (
 // transaction changes a partition: of its writer for records, of a connection
 // of the pool for ownership.
 type transaction interface {
+	setSync(mode string) error
 	begin() error // takes the write lock, or fails at once
 	end() error
 	undo() bool // false: there was nothing to undo, or nobody knows
@@ -30,25 +31,27 @@ func (o ownership) exec(query string) error {
 	return err
 }
 
+func (o ownership) setSync(mode string) error { return o.exec("PRAGMA synchronous=" + mode) }
+
 func (o ownership) begin() error { return o.exec("BEGIN IMMEDIATE") }
 func (o ownership) end() error   { return o.exec("COMMIT") }
 func (o ownership) undo() bool   { return o.exec("ROLLBACK") == nil }
 
 // appending runs f in a transaction of the partition's writer. known tells,
-// with an error, whether the transaction is certainly not in.
-func (p *part) appending(f func(w *writer) error) (known bool, err error) {
+// with an error, whether the transaction is certainly not in. synced: the
+// commit, and all before it, is on the disk when appending returns.
+func (p *part) appending(synced bool, f func(w *writer) error) (known bool, err error) {
 	known = true
 	err = p.use(func(*sql.DB) error {
 		p.write.Lock()
 		defer p.write.Unlock()
-		known, err = p.transact(p.append, func() error { return f(p.append) })
+		known, err = p.transact(p.append, synced, func() error { return f(p.append) })
 		return err
 	})
 	return known, err
 }
 
-// owning runs f in a transaction that changes the owner record; known is as in
-// appending. With synced it is on the disk when it ends.
+// owning is appending for a transaction that changes the owner record.
 func (p *part) owning(synced bool, f func(ctx context.Context, c *sql.Conn) error) (known bool, err error) {
 	known = true
 	err = p.use(func(db *sql.DB) error {
@@ -60,24 +63,22 @@ func (p *part) owning(synced bool, f func(ctx context.Context, c *sql.Conn) erro
 			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 		}
 		defer o.conn.Close() //nolint:errcheck // goes back to the pool
-		if synced {
-			if err := o.exec("PRAGMA synchronous=full"); err != nil {
-				return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
-			}
-			defer func() {
-				if err := o.exec("PRAGMA synchronous=" + p.log.sync); err != nil {
-					p.log.logger.Debug("set synchronous", "partition", p.partition, "err", err)
-				}
-			}()
-		}
-		known, err = p.transact(o, func() error { return f(o.ctx, o.conn) })
+		known, err = p.transact(o, synced, func() error { return f(o.ctx, o.conn) })
 		return err
 	})
 	return known, err
 }
 
 // transact runs f between the begin and the end of t. The caller holds p.write.
-func (p *part) transact(t transaction, f func() error) (known bool, err error) {
+func (p *part) transact(t transaction, synced bool, f func() error) (known bool, err error) {
+	if synced && p.log.sync != "full" {
+		// On the connection that commits, and before its file can be closed and
+		// opened again: a new one does not sync.
+		if err := t.setSync("full"); err != nil {
+			return true, fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
+		}
+		defer t.setSync(p.log.sync) //nolint:errcheck // it syncs too much then
+	}
 	if err := retryBusy(t.begin); err != nil {
 		if isBusy(err) {
 			return true, p.blocked()

@@ -53,6 +53,8 @@ func (w *writer) close() error {
 	return errors.Join(append(errs, w.conn.Close())...)
 }
 
+func (w *writer) setSync(mode string) error { return w.conn.Exec("PRAGMA synchronous=" + mode) }
+
 func (w *writer) begin() error { return w.beginning.Run() }
 func (w *writer) end() error   { return w.commit.Run() }
 func (w *writer) undo() bool   { return w.rollback.Run() == nil }

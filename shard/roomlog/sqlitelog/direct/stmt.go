@@ -47,7 +47,7 @@ func (s *Stmt) Close() error {
 // text in the next, before any of them is bound.
 func (s *Stmt) Reserve(n int) error {
 	s.used = 0
-	if n <= s.size {
+	if n <= s.size && s.text != 0 {
 		return nil
 	}
 	size := max(n, 2*s.size, 512)
