@@ -38,10 +38,13 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 		return
 	}
 	s.commitQueued() // what follows may wait; the partition must not
+	if s.behindRefused(rec) {
+		return
+	}
 	for {
 		p, err := s.server.part(s.ctx, rec.Room)
 		if err != nil {
-			s.refuse(err, rec.Room, rec.ID)
+			s.notTaken(err, rec)
 			return
 		}
 		r, over, err := p.load(s.ctx, rec.Room)
@@ -52,7 +55,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			continue
 		}
 		if err != nil {
-			s.refuse(storeError(err, rec.Room), rec.Room, rec.ID)
+			s.notTaken(storeError(err, rec.Room), rec)
 			return
 		}
 		if p.sequence(s, r, rec, again, known) {
@@ -67,7 +70,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 		p.mu.Unlock()
 		switch {
 		case err != nil:
-			s.refuse(storeError(err, rec.Room), rec.Room, rec.ID)
+			s.notTaken(storeError(err, rec.Room), rec)
 			return
 		case found != nil && (found.Content != rec.Content || found.Kind != rec.Kind):
 			s.refuse(conflict(), rec.Room, rec.ID)
@@ -144,14 +147,15 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 		s.refuse(&comms.Error{Code: comms.CodeNotJoined, Message: "join the room before you speak in it"}, rec.Room, rec.ID)
 		return true
 	}
-	if seat.refused != "" && seat.refused != rec.ID {
-		s.refuse(&comms.Error{Code: comms.CodeOutOfOrder, Message: "an earlier message was refused and must come again first", Retry: 1}, rec.Room, rec.ID)
+	if seat.waitsFor(rec.ID) {
+		s.refuse(outOfOrder(), rec.Room, rec.ID)
 		return true
 	}
 	key := dedupKey{rec.User, rec.ID}
 	if old := r.window[key]; old != nil {
 		switch {
 		case old.looking:
+			seat.mustRepeat(rec.ID)
 			s.refuse(&comms.Error{Code: comms.CodePending, Message: "this message is being looked for; ask again", Retry: 200}, rec.Room, rec.ID)
 			return true
 		case old.record.Content != rec.Content || old.record.Kind != rec.Kind:
@@ -278,9 +282,9 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 	now := time.Now().UnixMilli()
 	for _, q := range queued {
 		rec := &q.entry.record
-		if seat := q.room.members[q.session]; seat != nil && seat.refused != "" && seat.refused != rec.ID {
+		if seat := q.room.members[q.session]; seat != nil && seat.waitsFor(rec.ID) {
 			delete(q.room.window, q.key())
-			q.session.refuse(&comms.Error{Code: comms.CodeOutOfOrder, Message: "an earlier message was refused and must come again first", Retry: 1}, rec.Room, rec.ID)
+			q.session.refuse(outOfOrder(), rec.Room, rec.ID)
 			continue
 		}
 		q.room.next = max(q.room.next, q.room.head.Seq) + 1
@@ -334,8 +338,8 @@ func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, 
 func (p *part) unsettled(q pending, err error) {
 	rec := q.entry.record
 	delete(q.room.window, q.key())
-	if seat := q.room.members[q.session]; seat != nil && seat.refused == "" {
-		seat.refused = rec.ID
+	if seat := q.room.members[q.session]; seat != nil {
+		seat.mustRepeat(rec.ID)
 	}
 	if errors.Is(err, roomlog.ErrFenced) {
 		q.session.send(comms.Redirect{Room: rec.Room, Partition: p.partition, ID: rec.ID, Retry: 50})

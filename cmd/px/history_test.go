@@ -218,7 +218,7 @@ func check(t testing.TB, room string, h *history, final []comms.Record) {
 		}
 		seen[who] = true
 		if ids := h.sent[r.User]; next[r.User] >= len(ids) || ids[next[r.User]] != r.ID {
-			t.Errorf("#%s: %s's message %s is out of its sender's order", room, r.User, r.ID)
+			t.Errorf("#%s: %s's message %s is out of its sender's order, at %d of epoch %d", room, r.User, r.ID, r.Seq, r.Epoch)
 		}
 		next[r.User]++
 		if ack, ok := h.acked[r.Seq]; ok && ack != who {
