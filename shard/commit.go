@@ -147,10 +147,6 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 		s.refuse(&comms.Error{Code: comms.CodeNotJoined, Message: "join the room before you speak in it"}, rec.Room, rec.ID)
 		return true
 	}
-	if seat.waitsFor(rec.ID) {
-		s.refuse(outOfOrder(), rec.Room, rec.ID)
-		return true
-	}
 	key := dedupKey{rec.User, rec.ID}
 	if old := r.window[key]; old != nil {
 		switch {
@@ -162,15 +158,21 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 			s.refuse(conflict(), rec.Room, rec.ID)
 		case old.record.Seq != 0:
 			s.out.Queue(appendRecord(nil, &old.record))
+		default:
+			p.answerTo(s, old) // by the commit under way
 		}
-		seat.refused = "" // otherwise the commit under way answers
+		seat.repeated(rec.ID)
+		return true
+	}
+	if seat.waitsFor(rec.ID) {
+		s.refuse(outOfOrder(), rec.Room, rec.ID)
 		return true
 	}
 	if again && known < r.low {
 		r.window[key] = &seen{looking: true}
 		return false
 	}
-	seat.refused = ""
+	seat.repeated(rec.ID)
 	entry := &seen{record: rec}
 	r.window[key] = entry
 	p.queue = append(p.queue, pending{s, r, entry})
@@ -282,7 +284,7 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 	now := time.Now().UnixMilli()
 	for _, q := range queued {
 		rec := &q.entry.record
-		if seat := q.room.members[q.session]; seat != nil && seat.waitsFor(rec.ID) {
+		if seat := q.room.members[q.session]; seat != nil && !seat.late && seat.waitsFor(rec.ID) {
 			delete(q.room.window, q.key())
 			q.session.refuse(outOfOrder(), rec.Room, rec.ID)
 			continue
@@ -302,6 +304,9 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, err error) (rings []*fanout.Ring) {
 	now := time.Now()
 	rings = p.rings[:0]
+	if err != nil {
+		p.mustRepeat(batch, stored)
+	}
 	for i, q := range batch {
 		q.room.next = 0
 		rec := &records[i]
@@ -333,14 +338,10 @@ func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, 
 	return rings
 }
 
-// unsettled answers a record that is not in the log: it must come again before
-// anything else of its session's in that room.
+// unsettled answers a record that is not in the log.
 func (p *part) unsettled(q pending, err error) {
 	rec := q.entry.record
 	delete(q.room.window, q.key())
-	if seat := q.room.members[q.session]; seat != nil {
-		seat.mustRepeat(rec.ID)
-	}
 	if errors.Is(err, roomlog.ErrFenced) {
 		q.session.send(comms.Redirect{Room: rec.Room, Partition: p.partition, ID: rec.ID, Retry: 50})
 		return

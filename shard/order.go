@@ -2,6 +2,7 @@ package shard
 
 import (
 	"errors"
+	"slices"
 
 	"positivity-exchange/comms"
 	"positivity-exchange/shard/ownership"
@@ -15,15 +16,59 @@ import (
 // seat is one session's place in a room.
 type seat struct {
 	refused string // id that must come again before any other
+	late    bool   // it was refused without having been queued: what is queued comes before it
 }
 
 // waitsFor tells whether another message than this one must come first.
 func (s *seat) waitsFor(id string) bool { return s.refused != "" && s.refused != id }
 
-// mustRepeat follows a refusal of id that its sender is to repeat.
+// mustRepeat follows a refusal of the newest message, which its sender is to repeat.
 func (s *seat) mustRepeat(id string) {
 	if s.refused == "" {
-		s.refused = id
+		s.refused, s.late = id, true
+	}
+}
+
+// repeated follows a message that was taken, or answered.
+func (s *seat) repeated(id string) {
+	if s.refused == id {
+		s.refused = ""
+	}
+}
+
+// mustRepeat follows a failed commit: the first of what each session had in it
+// must come again before anything else of that session's in that room. It comes
+// before whatever was refused meanwhile without having been queued.
+func (p *part) mustRepeat(batch []pending, stored []bool) {
+	for i := len(batch) - 1; i >= 0; i-- {
+		q := batch[i]
+		if stored != nil && stored[i] {
+			continue
+		}
+		if seat := q.room.members[q.session]; seat != nil {
+			seat.refused, seat.late = q.entry.record.ID, false
+			continue
+		}
+		// It has gone, and has nobody who would be told to wait.
+		p.queue = slices.DeleteFunc(p.queue, func(w pending) bool {
+			behind := w.session == q.session && w.room == q.room
+			if behind {
+				delete(w.room.window, w.key())
+			}
+			return behind
+		})
+	}
+}
+
+// answerTo makes s the one who hears what becomes of a message that waits for
+// its commit: its sender has sent it again over another connection.
+func (p *part) answerTo(s *session, entry *seen) {
+	for _, waiting := range [][]pending{p.batch, p.queue} {
+		for i := range waiting {
+			if waiting[i].entry == entry {
+				waiting[i].session = s
+			}
+		}
 	}
 }
 
