@@ -134,6 +134,9 @@ func readAll(ctx context.Context, t testing.TB, s *client.Session, room, who str
 				for _, u := range e.Left {
 					gone[u] = true
 				}
+				for _, u := range e.Joined {
+					delete(gone, u) // kept away for longer than the grace
+				}
 			case client.Message:
 				if gone[e.User] {
 					t.Errorf("#%s: %s was shown as having left and speaks", room, e.User)
