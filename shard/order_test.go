@@ -177,8 +177,8 @@ func TestRepeatOverAnotherConnectionHearsOfTheFailure(t *testing.T) {
 	}
 	log.verdict <- nil // bob's
 	<-log.begun
-	log.settle(roomlog.ErrRefused)
 	ada.awaitMessages("b1")
+	log.settle(roomlog.ErrRefused)
 	ada.awaitRefusals("i1", "i2")
 	ada.say(say("i2"))
 	ada.awaitRefusals("i2")
