@@ -32,11 +32,6 @@ type room struct {
 	used    time.Time
 }
 
-// seat is one session's place in a room.
-type seat struct {
-	refused string // id that must come again before any other
-}
-
 type dedupKey struct{ user, id string }
 
 // seen is a message known by its client id.

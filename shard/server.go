@@ -146,8 +146,11 @@ func (s *Server) part(ctx context.Context, room string) (*part, error) {
 		h, err := s.keeper.Hold(ctx, partition)
 		if err == nil {
 			p, err := s.opened(ctx, h)
-			if err == nil {
+			switch {
+			case err == nil:
 				return p, nil
+			case errors.Is(err, errOver) && ctx.Err() == nil && time.Now().Before(deadline):
+				continue
 			}
 			s.logger.Warn("open partition", "partition", partition, "err", err)
 			return nil, &comms.Error{Code: comms.CodeStorage, Message: "the room's store cannot be read just now; try again", Retry: 500}
@@ -172,11 +175,21 @@ func (s *Server) part(ctx context.Context, room string) (*part, error) {
 	}
 }
 
-// opened returns the serving side of a holding, made at its first use.
+// errOver tells that a holding ended before its serving side was opened.
+var errOver = errors.New("the holding is over")
+
+// opened returns the serving side of a holding, made at its first use. Whoever
+// asks may have been told of the holding long ago: made for one that is over, a
+// part would be found by those who hold the partition later. A holding that is
+// not over here ends in drop, which finds what is made.
 func (s *Server) opened(ctx context.Context, h ownership.Holding) (*part, error) {
 	s.mu.Lock()
 	p := s.parts[h.Partition]
 	if p == nil || p.first > h.Epoch || p.isOver() {
+		if !s.keeper.Holds(h.Partition, h.Epoch) {
+			s.mu.Unlock()
+			return nil, errOver
+		}
 		p = newPart(s, h)
 		s.parts[h.Partition] = p
 	}

@@ -47,6 +47,11 @@ func serve(t testing.TB) (addr string, log roomlog.Log) {
 // serveOn runs one shard on store, which ends with the test.
 func serveOn(t testing.TB, store roomlog.Log) (addr string) {
 	t.Helper()
+	return serverOn(t, store).opts.Listener.Addr().String()
+}
+
+func serverOn(t testing.TB, store roomlog.Log) *Server {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +75,7 @@ func serveOn(t testing.TB, store roomlog.Log) (addr string) {
 			t.Error(err)
 		}
 	})
-	return self.Client
+	return server
 }
 
 // talker is a client that speaks the wire itself.

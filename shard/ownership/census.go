@@ -35,6 +35,9 @@ type Census struct {
 	logger *slog.Logger
 	last   atomic.Int64 // start of the last successful heartbeat, Unix nanoseconds
 
+	turn   chan struct{} // one slot, held by a heartbeat or a strike under way
+	struck atomic.Bool
+
 	// unbroken is the start of the first heartbeat since when no two lay so far
 	// apart that others could see us silent, and depose us. Stored before last.
 	unbroken atomic.Int64
@@ -57,7 +60,7 @@ func NewCensus(log roomlog.Log, p roomlog.Process, opts CensusOptions) *Census {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Census{log: log, self: p, alive: opts.Alive, logger: opts.Logger, seen: map[string]sighting{}, wants: map[int]time.Time{}}
+	return &Census{log: log, self: p, alive: opts.Alive, logger: opts.Logger, turn: make(chan struct{}, 1), seen: map[string]sighting{}, wants: map[int]time.Time{}}
 }
 
 // Enroll puts this process on the roll once no other living boot has its name;
@@ -104,9 +107,14 @@ func (c *Census) Run(ctx context.Context) error {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	for {
-		if err := c.beat(ctx); errors.Is(err, roomlog.ErrNameTaken) {
+		err := c.beat(ctx)
+		switch {
+		case c.struck.Load():
+			<-ctx.Done() // that the entry is not there any more is our own doing
+			return ctx.Err()
+		case errors.Is(err, roomlog.ErrNameTaken):
 			return err
-		} else if err != nil {
+		case err != nil:
 			c.logger.Warn("heartbeat", "err", err)
 		}
 		if _, err := c.read(ctx); err != nil {
@@ -121,6 +129,15 @@ func (c *Census) Run(ctx context.Context) error {
 }
 
 func (c *Census) beat(ctx context.Context) error {
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if c.struck.Load() {
+		return nil
+	}
 	start := time.Now()
 	c.mu.Lock()
 	var wants []int
@@ -267,8 +284,17 @@ func (c *Census) mayAnswer(checked int64) bool {
 	return mayAnswer(time.Now().UnixNano(), last, c.unbroken.Load(), checked)
 }
 
-// Strike removes the entry; call it last.
-func (c *Census) Strike(ctx context.Context) error { return c.log.Strike(ctx, c.self.Boot) }
+// Strike removes the entry; call it last. No heartbeat follows: it would find
+// the name lost, or, having read the roll before, put the entry back for ever.
+func (c *Census) Strike(ctx context.Context) error {
+	c.struck.Store(true)
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done(): // the log hangs in a heartbeat, and will in this too
+	}
+	return c.log.Strike(ctx, c.self.Boot)
+}
 
 func pause(ctx context.Context, d time.Duration) error {
 	select {

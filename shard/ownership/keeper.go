@@ -355,6 +355,12 @@ func (k *Keeper) Where(ctx context.Context, partition int) (Where, error) {
 	return Where{Name: v.table.Name, Addr: v.table.Client}, nil
 }
 
+// Holds tells whether partition is held under epoch now. No I/O.
+func (k *Keeper) Holds(partition int, epoch uint64) bool {
+	h := k.slots[partition].held.Load()
+	return h != nil && h.Epoch == epoch
+}
+
 // Held lists what is held now.
 func (k *Keeper) Held() []Holding {
 	var held []Holding

@@ -130,13 +130,22 @@ func TestWantsOfTheDeadDoNotCount(t *testing.T) {
 // whose reads of the roll end long after they read.
 type stalled struct {
 	roomlog.Log
-	stall  atomic.Bool
-	frozen atomic.Pointer[chan struct{}]
+	process roomlog.Process
+	stall   atomic.Bool
+	slow    atomic.Pointer[chan struct{}] // a heartbeat, having read the roll, writes its entry when this is closed
+	frozen  atomic.Pointer[chan struct{}]
 }
 
 func (s *stalled) Beat(ctx context.Context, boot string, wants []int) error {
 	if s.stall.Load() {
 		return roomlog.ErrRefused
+	}
+	if goOn := s.slow.Load(); goOn != nil {
+		if err := s.Log.Beat(ctx, boot, wants); err != nil {
+			return err
+		}
+		<-*goOn
+		return s.Log.Register(ctx, s.process)
 	}
 	return s.Log.Beat(ctx, boot, wants)
 }
@@ -268,6 +277,33 @@ func TestFrozenWhileReadingTheRoll(t *testing.T) {
 		close(wake)
 		if <-gone {
 			t.Error("a takes b for gone, which beat all the time")
+		}
+	})
+}
+
+// TestNoHeartbeatFollowsTheStrike: a member that has left in order has not lost
+// its name, though its entry is not on the roll any more; and a heartbeat that
+// was under way must not put the entry back.
+func TestNoHeartbeatFollowsTheStrike(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a := w.start("a")
+		goOn := make(chan struct{})
+		a.roll.slow.Store(&goOn)
+		time.Sleep(2 * beatEvery) // a heartbeat is under way, and stands
+		struck := make(chan error)
+		go func() { struck <- a.census.Strike(t.Context()) }()
+		time.Sleep(beatEvery)
+		close(goOn)
+		if err := <-struck; err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-a.censusEnded:
+			t.Errorf("the census ended with %v after the strike", a.err)
+		case <-time.After(5 * beatEvery):
+		}
+		if entries, err := a.log.Entries(t.Context()); err != nil || len(entries) != 0 {
+			t.Errorf("on the roll after the strike: %v, %v", entries, err)
 		}
 	})
 }

@@ -72,8 +72,9 @@ func (w *world) start(name string) *node {
 func (w *world) boot(name string) *node {
 	n := &node{world: w, log: w.store.Open(), dead: map[string]bool{}, deaf: map[string]bool{}, table: membership.NewTable(nil)}
 	n.self = membership.Member{Name: name, Boot: membership.NewBoot() + name, Role: membership.RoleShard, State: membership.StateActive, Client: name + ":1"}
-	n.roll = &stalled{Log: n.log}
-	n.census = NewCensus(n.roll, roomlog.Process{Name: name, Boot: n.self.Boot, Role: "shard", Client: n.self.Client, Alone: true}, CensusOptions{Alive: n.Alive})
+	process := roomlog.Process{Name: name, Boot: n.self.Boot, Role: "shard", Client: n.self.Client, Alone: true}
+	n.roll = &stalled{Log: n.log, process: process}
+	n.census = NewCensus(n.roll, process, CensusOptions{Alive: n.Alive})
 	n.keeper = NewKeeper(n.log, n.census, n, n, n, Options{})
 	w.nodes[name] = n
 	return n

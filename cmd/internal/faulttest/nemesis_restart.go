@@ -1,0 +1,3 @@
+package faulttest
+
+func restartNemeses() []Nemesis { return nil }

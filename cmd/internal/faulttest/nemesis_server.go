@@ -1,0 +1,3 @@
+package faulttest
+
+func serverNemeses() []Nemesis { return nil }
