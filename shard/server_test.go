@@ -44,8 +44,9 @@ func serve(t testing.TB) (addr string, log roomlog.Log) {
 	return serveOn(t, store), store
 }
 
-// serveOn runs one shard on store, which ends with the test.
-func serveOn(t testing.TB, store roomlog.Log) (addr string) {
+// serveOn runs one shard on store, which ends with the test. Each change is
+// made before it runs.
+func serveOn(t testing.TB, store roomlog.Log, changes ...func(*Server)) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,6 +59,9 @@ func serveOn(t testing.TB, store roomlog.Log) (addr string) {
 		t.Fatal(err)
 	}
 	server := New(Options{Name: "s1", Boot: self.Boot, Listener: ln, Log: store, Gossip: gossip, Census: census, Keys: keys, Rooms: []comms.Room{{Name: "go", Description: "gophers"}, {Name: "tea"}}})
+	for _, change := range changes {
+		change(server)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{}, 2)
 	go func() { server.Run(ctx); done <- struct{}{} }() //nolint:errcheck // ends with ctx
