@@ -142,13 +142,17 @@ func (c *talker) refused(code string) {
 
 func (c *talker) join(room string, after *comms.Position) comms.UserJoinedRoom {
 	c.t.Helper()
-	c.say(comms.JoinRoom{Room: room, After: after})
-	e := c.next()
-	joined, ok := e.(comms.UserJoinedRoom)
-	if !ok {
-		c.t.Fatalf("join: %+v", e)
+	for tries := 0; ; tries++ {
+		c.say(comms.JoinRoom{Room: room, After: after})
+		e := c.next()
+		if joined, ok := e.(comms.UserJoinedRoom); ok {
+			return joined
+		}
+		// Taking a partition over may take longer than a command waits for it.
+		if refusal, ok := e.(comms.Error); !ok || refusal.Code != comms.CodeNotReady || tries == 10 {
+			c.t.Fatalf("join: %+v", e)
+		}
 	}
-	return joined
 }
 
 func (c *talker) message() comms.UserMessage {
