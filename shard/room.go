@@ -308,6 +308,9 @@ func (s *Server) presenceLoop(ctx context.Context) {
 func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.server.keeper.Fresh(p.partition, p.epoch) {
+		return nil // they may have gone to another owner, and be present there
+	}
 	ended := !p.until.IsZero() && now.After(p.until)
 	silent := p.silent
 	if ended {
