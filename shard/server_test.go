@@ -48,10 +48,10 @@ func serve(t testing.TB) (addr string, log roomlog.Log) {
 // made before it runs.
 func serveOn(t testing.TB, store roomlog.Log, changes ...func(*Server)) (addr string) {
 	t.Helper()
-	return serverOn(t, store).opts.Listener.Addr().String()
+	return serverOn(t, store, changes...).opts.Listener.Addr().String()
 }
 
-func serverOn(t testing.TB, store roomlog.Log) *Server {
+func serverOn(t testing.TB, store roomlog.Log, changes ...func(*Server)) *Server {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
