@@ -58,9 +58,9 @@ func TestMutationThatDoesNotApplyIsAnError(t *testing.T) {
 func TestFindingIsTheFirstInvariantNamed(t *testing.T) {
 	for text, want := range map[string]string{
 		"    run.go:1: BREACH I2 once: #hot: 3 is there twice (lines 1 2)\n    run.go:1: BREACH I1 kept: x\n": "I2 once",
-		"    twin_test.go:9: seed 3: I12 converges: an answer to every message\n":                        "I12 converges",
-		"    run.go:7: #room-1 is not writable\n--- FAIL: TestX (3.00s)\n":                               "#room-1 is not writable",
-		"--- PASS: TestX (3.00s)\n": "",
+		"    twin_test.go:9: seed 3: I12 converges: an answer to every message\n":                             "I12 converges",
+		"    run.go:7: #room-1 is not writable\n--- FAIL: TestX (3.00s)\n":                                    "#room-1 is not writable",
+		"--- PASS: TestX (3.00s)\n":                               "",
 		"panic: runtime error: index out of range\n--- FAIL: x\n": "panic: runtime error: index out of range",
 	} {
 		if got := finding(text); got != want {
