@@ -10,6 +10,7 @@ import (
 
 	"positivity-exchange/comms"
 	"positivity-exchange/shard/fanout"
+	"positivity-exchange/shard/ownership"
 	"positivity-exchange/shard/roomlog"
 )
 
@@ -41,7 +42,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 	for {
 		p, err := s.server.part(s.ctx, rec.Room)
 		if err != nil {
-			s.refuse(err, rec.Room, rec.ID)
+			s.turnAway(err, rec.Room, rec.ID)
 			return
 		}
 		r, over, err := p.load(s.ctx, rec.Room)
@@ -52,7 +53,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			continue
 		}
 		if err != nil {
-			s.refuse(storeError(err, rec.Room), rec.Room, rec.ID)
+			s.turnAway(storeError(err, rec.Room), rec.Room, rec.ID)
 			return
 		}
 		if p.sequence(s, r, rec, again, known) {
@@ -67,7 +68,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 		p.mu.Unlock()
 		switch {
 		case err != nil:
-			s.refuse(storeError(err, rec.Room), rec.Room, rec.ID)
+			s.turnAway(storeError(err, rec.Room), rec.Room, rec.ID)
 			return
 		case found != nil && (found.Content != rec.Content || found.Kind != rec.Kind):
 			s.refuse(conflict(), rec.Room, rec.ID)
@@ -77,6 +78,35 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			return
 		}
 		again = false // looked for and not there: new
+	}
+}
+
+// turnAway refuses a message before it reached the queue. If it may come again,
+// nothing of the session's is taken in the room before it has.
+func (s *session) turnAway(err error, room, id string) {
+	var to *ownership.RedirectError
+	if errors.As(err, &to) || comms.Retryable(comms.AsError(err).Code) {
+		s.mu.Lock()
+		p := s.joined[room]
+		s.mu.Unlock()
+		if p != nil {
+			p.mu.Lock()
+			p.hold(s, room, id)
+			p.mu.Unlock()
+		}
+	}
+	s.refuse(err, room, id)
+}
+
+// hold has nothing of a session's accepted in a room before id has come again,
+// unless an earlier one must. The caller holds p.mu.
+func (p *part) hold(s *session, name, id string) {
+	r := p.rooms[name]
+	if r == nil {
+		return
+	}
+	if seat := r.members[s]; seat != nil && seat.refused == "" {
+		seat.refused = id
 	}
 }
 
@@ -152,6 +182,7 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 	if old := r.window[key]; old != nil {
 		switch {
 		case old.looking:
+			seat.refused = rec.ID
 			s.refuse(&comms.Error{Code: comms.CodePending, Message: "this message is being looked for; ask again", Retry: 200}, rec.Room, rec.ID)
 			return true
 		case old.record.Content != rec.Content || old.record.Kind != rec.Kind:
@@ -334,9 +365,7 @@ func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, 
 func (p *part) unsettled(q pending, err error) {
 	rec := q.entry.record
 	delete(q.room.window, q.key())
-	if seat := q.room.members[q.session]; seat != nil && seat.refused == "" {
-		seat.refused = rec.ID
-	}
+	p.hold(q.session, rec.Room, rec.ID)
 	if errors.Is(err, roomlog.ErrFenced) {
 		q.session.send(comms.Redirect{Room: rec.Room, Partition: p.partition, ID: rec.ID, Retry: 50})
 		return
