@@ -31,6 +31,7 @@ type room struct {
 	redirects int
 	epoch     uint64 // the highest an owner named
 	last      comms.Position
+	head      comms.Position  // when it was joined last
 	after     *comms.Position // of the first join
 	joined    bool            // answered once: Joined was emitted
 	waiter    chan error
@@ -100,6 +101,10 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 				join.After = &r.last
 			}
 			r.shard.send(join)
+		} else if fled, ok := s.fled[r.shard.addr]; ok && now.Sub(fled) < fledFor && now.Sub(r.since) > deafFor {
+			l := r.shard
+			r.fail(errors.New("the shard does not answer"), 0)
+			s.dropUnused(l)
 		} else if now.Sub(r.since) > answerIn {
 			s.abandon(r.shard)
 		}
@@ -140,7 +145,26 @@ func (s *Session) located(r *room, addr string) {
 	case r.state == stateLocating:
 		s.goTo(r, addr, time.Now())
 	case r.state == stateUp && r.shard.addr != addr && r.probed.Add(answerIn).After(time.Now()) && len(r.outbox) > 0:
+		// Who takes over cannot know whether its present shard still hears us,
+		// and may send us back for that shard to settle.
+		l := r.shard
+		s.fled[l.addr] = time.Now()
 		s.moveTo(r, addr, time.Time{})
+		s.dropUnused(l)
+	}
+}
+
+// dropUnused closes a connection that hangs, once no room is on it. Who comes
+// back later must not wait for what the network still has to send over it.
+func (s *Session) dropUnused(l *link) {
+	for _, r := range s.rooms {
+		if r.shard == l {
+			return
+		}
+	}
+	l.close()
+	if s.shards[l.addr] == l {
+		delete(s.shards, l.addr)
 	}
 }
 
@@ -224,6 +248,7 @@ func (o *outgoing) seen() uint64 {
 
 // fromShard handles what a shard said.
 func (s *Session) fromShard(l *link, e comms.Event) {
+	delete(s.fled, l.addr)
 	at := func(name string) *room {
 		if r := s.rooms[name]; r != nil && r.shard == l {
 			return r
@@ -250,6 +275,9 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 	case comms.HistoryCut:
 		if r := at(e.Room); r != nil {
 			r.last = comms.Position{Seq: e.At}
+			if e.At == r.head.Seq {
+				r.last = r.head // else the next record tells the epoch at once
+			}
 			s.emit(Cut{e.Room, e.At})
 		}
 	case comms.Presence:
@@ -295,10 +323,13 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 
 func (s *Session) welcomed(r *room, e comms.UserJoinedRoom) {
 	r.state, r.tries, r.redirects, r.epoch = stateUp, 0, 0, e.Epoch
+	r.head = comms.Position{Seq: e.Head, Epoch: e.HeadEpoch}
 	if !r.joined {
 		r.joined = true
-		r.last = comms.Position{Seq: e.Head, Epoch: e.HeadEpoch}
-		if r.after != nil {
+		r.last = r.head
+		// A position without its epoch is refused should the store lose it, where
+		// one with it is told of the cut.
+		if r.after != nil && *r.after != (comms.Position{Seq: e.Head}) {
 			r.last = *r.after
 		}
 		s.emit(Joined{e.Room, e.Users, e.Count, e.Description, comms.Position{Seq: e.Head, Epoch: e.HeadEpoch}, e.Epoch})

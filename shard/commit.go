@@ -10,7 +10,6 @@ import (
 
 	"positivity-exchange/comms"
 	"positivity-exchange/shard/fanout"
-	"positivity-exchange/shard/ownership"
 	"positivity-exchange/shard/roomlog"
 )
 
@@ -39,10 +38,13 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 		return
 	}
 	s.commitQueued() // what follows may wait; the partition must not
+	if s.behindRefused(rec) {
+		return
+	}
 	for {
 		p, err := s.server.part(s.ctx, rec.Room)
 		if err != nil {
-			s.turnAway(err, rec.Room, rec.ID)
+			s.notTaken(err, rec)
 			return
 		}
 		r, over, err := p.load(s.ctx, rec.Room)
@@ -53,7 +55,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			continue
 		}
 		if err != nil {
-			s.turnAway(storeError(err, rec.Room), rec.Room, rec.ID)
+			s.notTaken(storeError(err, rec.Room), rec)
 			return
 		}
 		if p.sequence(s, r, rec, again, known) {
@@ -68,7 +70,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 		p.mu.Unlock()
 		switch {
 		case err != nil:
-			s.turnAway(storeError(err, rec.Room), rec.Room, rec.ID)
+			s.notTaken(storeError(err, rec.Room), rec)
 			return
 		case found != nil && (found.Content != rec.Content || found.Kind != rec.Kind):
 			s.refuse(conflict(), rec.Room, rec.ID)
@@ -78,35 +80,6 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			return
 		}
 		again = false // looked for and not there: new
-	}
-}
-
-// turnAway refuses a message before it reached the queue. If it may come again,
-// nothing of the session's is taken in the room before it has.
-func (s *session) turnAway(err error, room, id string) {
-	var to *ownership.RedirectError
-	if errors.As(err, &to) || comms.Retryable(comms.AsError(err).Code) {
-		s.mu.Lock()
-		p := s.joined[room]
-		s.mu.Unlock()
-		if p != nil {
-			p.mu.Lock()
-			p.hold(s, room, id)
-			p.mu.Unlock()
-		}
-	}
-	s.refuse(err, room, id)
-}
-
-// hold has nothing of a session's accepted in a room before id has come again,
-// unless an earlier one must. The caller holds p.mu.
-func (p *part) hold(s *session, name, id string) {
-	r := p.rooms[name]
-	if r == nil {
-		return
-	}
-	if seat := r.members[s]; seat != nil && seat.refused == "" {
-		seat.refused = id
 	}
 }
 
@@ -174,30 +147,32 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 		s.refuse(&comms.Error{Code: comms.CodeNotJoined, Message: "join the room before you speak in it"}, rec.Room, rec.ID)
 		return true
 	}
-	if seat.refused != "" && seat.refused != rec.ID {
-		s.refuse(&comms.Error{Code: comms.CodeOutOfOrder, Message: "an earlier message was refused and must come again first", Retry: 1}, rec.Room, rec.ID)
-		return true
-	}
 	key := dedupKey{rec.User, rec.ID}
 	if old := r.window[key]; old != nil {
 		switch {
 		case old.looking:
-			seat.refused = rec.ID
+			seat.mustRepeat(rec.ID)
 			s.refuse(&comms.Error{Code: comms.CodePending, Message: "this message is being looked for; ask again", Retry: 200}, rec.Room, rec.ID)
 			return true
 		case old.record.Content != rec.Content || old.record.Kind != rec.Kind:
 			s.refuse(conflict(), rec.Room, rec.ID)
 		case old.record.Seq != 0:
 			s.out.Queue(appendRecord(nil, &old.record))
+		default:
+			p.answerTo(s, old) // by the commit under way
 		}
-		seat.refused = "" // otherwise the commit under way answers
+		seat.repeated(rec.ID)
+		return true
+	}
+	if seat.waitsFor(rec.ID) {
+		s.refuse(outOfOrder(), rec.Room, rec.ID)
 		return true
 	}
 	if again && known < r.low {
 		r.window[key] = &seen{looking: true}
 		return false
 	}
-	seat.refused = ""
+	seat.repeated(rec.ID)
 	entry := &seen{record: rec}
 	r.window[key] = entry
 	p.queue = append(p.queue, pending{s, r, entry})
@@ -309,9 +284,9 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 	now := time.Now().UnixMilli()
 	for _, q := range queued {
 		rec := &q.entry.record
-		if seat := q.room.members[q.session]; seat != nil && seat.refused != "" && seat.refused != rec.ID {
+		if seat := q.room.members[q.session]; seat != nil && !seat.late && seat.waitsFor(rec.ID) {
 			delete(q.room.window, q.key())
-			q.session.refuse(&comms.Error{Code: comms.CodeOutOfOrder, Message: "an earlier message was refused and must come again first", Retry: 1}, rec.Room, rec.ID)
+			q.session.refuse(outOfOrder(), rec.Room, rec.ID)
 			continue
 		}
 		q.room.next = max(q.room.next, q.room.head.Seq) + 1
@@ -329,6 +304,9 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, err error) (rings []*fanout.Ring) {
 	now := time.Now()
 	rings = p.rings[:0]
+	if err != nil {
+		p.mustRepeat(batch, stored)
+	}
 	for i, q := range batch {
 		q.room.next = 0
 		rec := &records[i]
@@ -360,12 +338,10 @@ func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, 
 	return rings
 }
 
-// unsettled answers a record that is not in the log: it must come again before
-// anything else of its session's in that room.
+// unsettled answers a record that is not in the log.
 func (p *part) unsettled(q pending, err error) {
 	rec := q.entry.record
 	delete(q.room.window, q.key())
-	p.hold(q.session, rec.Room, rec.ID)
 	if errors.Is(err, roomlog.ErrFenced) {
 		q.session.send(comms.Redirect{Room: rec.Room, Partition: p.partition, ID: rec.ID, Retry: 50})
 		return

@@ -68,3 +68,41 @@ func TestUnknownFateIsFoundOutWhenTheLogIsBack(t *testing.T) {
 		t.Errorf("the room has %d records, %v; want 3", at.Seq, err)
 	}
 }
+
+// TestOwnerThatMayBeDeposedShowsNobodyAsGone: a shard that stood still, or that
+// does not reach the log, sees the connections end of those who have gone to its
+// successor. Who is still here must not be told that they left.
+func TestOwnerThatMayBeDeposedShowsNobodyAsGone(t *testing.T) {
+	log := memlog.NewStore().Open()
+	addr := serveOn(t, log)
+	ada, bob := login(t, addr, "ada"), login(t, addr, "bob")
+	ada.join("go", nil)
+	bob.join("go", nil)
+	log.Cut(true)
+	for {
+		ada.say(comms.History{Room: "go", Limit: 1})
+		if e, is := ada.next().(comms.Error); is && e.Code == comms.CodeNotReady {
+			break // it does not know any more whether it is the owner
+		}
+	}
+	if err := bob.nc.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var back atomic.Bool
+	time.AfterFunc(time.Second, func() {
+		back.Store(true)
+		log.Cut(false)
+	})
+	for {
+		e, err := ada.conn.ReadEvent()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, is := e.(comms.Presence); is && len(p.Left) > 0 {
+			if !back.Load() {
+				t.Errorf("%+v before the owner knew that it is still the owner", p)
+			}
+			return
+		}
+	}
+}

@@ -134,6 +134,9 @@ func readAll(ctx context.Context, t testing.TB, s *client.Session, room, who str
 				for _, u := range e.Left {
 					gone[u] = true
 				}
+				for _, u := range e.Joined {
+					delete(gone, u) // kept away for longer than the grace
+				}
 			case client.Message:
 				if gone[e.User] {
 					t.Errorf("#%s: %s was shown as having left and speaks", room, e.User)
@@ -218,7 +221,7 @@ func check(t testing.TB, room string, h *history, final []comms.Record) {
 		}
 		seen[who] = true
 		if ids := h.sent[r.User]; next[r.User] >= len(ids) || ids[next[r.User]] != r.ID {
-			t.Errorf("#%s: %s's message %s is out of its sender's order", room, r.User, r.ID)
+			t.Errorf("#%s: %s's message %s is out of its sender's order, at %d of epoch %d", room, r.User, r.ID, r.Seq, r.Epoch)
 		}
 		next[r.User]++
 		if ack, ok := h.acked[r.Seq]; ok && ack != who {

@@ -101,7 +101,12 @@ func launch(t testing.TB, cmd *exec.Cmd) (*process, error) {
 	if err := p.cmd.Start(); err != nil {
 		return p, err
 	}
-	t.Cleanup(p.kill)
+	t.Cleanup(func() {
+		p.kill()
+		if dir := os.Getenv("PX_FAULT_LOGS"); dir != "" && t.Failed() {
+			os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d-%s.log", p.cmd.Process.Pid, cmd.Args[1])), []byte(strings.Join(cmd.Args, " ")+"\n"+p.log()), 0o600) //nolint:errcheck // a help to look for the cause
+		}
+	})
 	line := make(chan string, 1)
 	go func() {
 		defer close(p.ended)

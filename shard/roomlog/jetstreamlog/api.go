@@ -76,7 +76,7 @@ func (l *Log) leader(ctx context.Context, stream string, r request) (message, er
 }
 
 func (l *Log) askLeader(ctx context.Context, stream string, body []byte) (message, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptFor)
+	ctx, cancel := l.line.try(ctx)
 	defer cancel()
 	reply, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, body)
 	if err != nil {
@@ -118,7 +118,7 @@ func (l *Log) askLeader(ctx context.Context, stream string, body []byte) (messag
 // replica asks any replica for messages. upTo is how far it had got, where the
 // answer tells (for MultiLast). No message is no error.
 func (l *Log) replica(ctx context.Context, stream string, r request) (found []message, upTo uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptFor)
+	ctx, cancel := l.line.try(ctx)
 	defer cancel()
 	body, err := json.Marshal(r)
 	if err != nil {

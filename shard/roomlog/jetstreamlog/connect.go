@@ -106,8 +106,9 @@ func validToken(s string) bool {
 	return s != ""
 }
 
-// connect reaches one of the servers and stays connected to any of them.
-func connect(urls []string, o Options) (*nats.Conn, error) {
+// connect reaches one of the servers and stays connected to any of them; lost
+// is called each time when a connection has ended.
+func connect(urls []string, o Options, lost func()) (*nats.Conn, error) {
 	opts := []nats.Option{
 		nats.Name("px room log of " + o.Cluster),
 		nats.Timeout(2 * time.Second),
@@ -120,6 +121,7 @@ func connect(urls []string, o Options) (*nats.Conn, error) {
 		// The nearest first, as they are named: its machine's fate is ours anyway.
 		nats.DontRandomize(),
 		nats.DisconnectErrHandler(func(c *nats.Conn, err error) {
+			lost()
 			if !c.IsClosed() {
 				o.Logger.Warn("connection to the NATS server lost", "err", err)
 			}

@@ -23,13 +23,13 @@ const (
 	readFor    = 2 * time.Second
 	openFor    = 20 * time.Second
 	connectFor = 3 * time.Second
-	attemptFor = time.Second // one request's answer
 	closeFor   = time.Second // calls under way at Close
 )
 
 // Log is the room log in JetStream streams, as one process sees it.
 type Log struct {
 	nc       *nats.Conn
+	line     *connection
 	js       jetstream.JetStream
 	cluster  string
 	identity string
@@ -81,12 +81,13 @@ func Open(opts Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	nc, err := connect(urls, opts)
+	line := newConnection()
+	nc, err := connect(urls, opts, line.lost)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &Log{nc: nc, cluster: opts.Cluster, logger: opts.Logger, hints: map[string][]place{}, ledAt: map[string]time.Time{}, ctx: ctx, cancel: cancel}
+	l := &Log{nc: nc, line: line, cluster: opts.Cluster, logger: opts.Logger, hints: map[string][]place{}, ledAt: map[string]time.Time{}, ctx: ctx, cancel: cancel}
 	for p := range opts.Partitions {
 		base := fmt.Sprintf("%s.%d.", opts.Cluster, p)
 		l.parts = append(l.parts, &part{number: p, stream: recordsName(opts.Cluster, p%recordStreams), filter: base + ">", owner: base + "_owner", taken: base + "_taken"})

@@ -118,7 +118,7 @@ func (l *Log) attempt(ctx context.Context, msgs []*nats.Msg, inside string) (a a
 	if err := ctx.Err(); err != nil {
 		return a, false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, attemptFor)
+	ctx, cancel := l.line.try(ctx)
 	defer cancel()
 	last := msgs[len(msgs)-1]
 	if len(msgs) > 1 {

@@ -273,7 +273,7 @@ type streamInfo struct {
 
 // info asks the stream's leader about it, and for its subjects that match filter.
 func (l *Log) info(ctx context.Context, stream, filter string, offset int) (info streamInfo, err error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptFor)
+	ctx, cancel := l.line.try(ctx)
 	defer cancel()
 	reply, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+stream, fmt.Appendf(nil, `{"subjects_filter":%q,"offset":%d}`, filter, offset))
 	if err != nil {

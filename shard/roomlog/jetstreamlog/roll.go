@@ -110,7 +110,7 @@ func (l *Log) Strike(ctx context.Context, boot string) error {
 	}
 	defer done()
 	for {
-		attempt, cancel := context.WithTimeout(ctx, attemptFor)
+		attempt, cancel := l.line.try(ctx)
 		s, err := l.js.Stream(attempt, rollName(l.cluster))
 		if err == nil {
 			err = s.Purge(attempt, jetstream.WithPurgeSubject(subject))

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestMutationsApplyAndCompile: what is listed fits the source of today. Those
+// that can be in the source together are compiled together.
+func TestMutationsApplyAndCompile(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := mutations
+	for len(left) > 0 {
+		all := &copies{root: root, text: map[string]string{}}
+		var next []mutation
+		build := exec.Command("go", "vet", "-overlay", "")
+		for _, m := range left {
+			alone := &copies{root: root, text: map[string]string{}}
+			if err := alone.apply(m); err != nil {
+				t.Fatal(err)
+			}
+			if all.apply(m) != nil {
+				next = append(next, m)
+				continue
+			}
+			for _, e := range m.edits {
+				build.Args = append(build.Args, "./"+filepath.Dir(e.file))
+			}
+		}
+		left = next
+		if build.Args[3], err = all.write(t.TempDir()); err != nil {
+			t.Fatal(err)
+		}
+		build.Dir = root
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+}
+
+func TestMutationThatDoesNotApplyIsAnError(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, old := range []string{"no such text anywhere in there", "\n"} {
+		c := &copies{root: root, text: map[string]string{}}
+		if c.apply(mutation{name: "x", edits: []edit{{"go.mod", "module ", "x"}, {"go.mod", old, ""}}}) == nil || len(c.text) != 0 {
+			t.Errorf("%q applies", old)
+		}
+	}
+}
+
+func TestFindingIsTheFirstInvariantNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"    run.go:1: BREACH I2 once: #hot: 3 is there twice (lines 1 2)\n    run.go:1: BREACH I1 kept: x\n": "I2 once",
+		"    twin_test.go:9: seed 3: I12 converges: an answer to every message\n":                             "I12 converges",
+		"    run.go:7: #room-1 is not writable\n--- FAIL: TestX (3.00s)\n":                                    "#room-1 is not writable",
+		"--- PASS: TestX (3.00s)\n":                               "",
+		"panic: runtime error: index out of range\n--- FAIL: x\n": "panic: runtime error: index out of range",
+	} {
+		if got := finding(text); got != want {
+			t.Errorf("of %q: %q, want %q", text, got, want)
+		}
+	}
+}

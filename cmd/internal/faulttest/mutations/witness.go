@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// witness is a test that mutations are put before.
+type witness struct {
+	name     string
+	folder   string // of the test's package, in the module
+	test     string // a pattern of its name
+	settings func(mutation) []string
+	limit    time.Duration
+}
+
+var witnesses = []witness{
+	{
+		name: "fault test", folder: "cmd/internal/faulttest", test: "^TestChosen$", limit: 4 * time.Minute,
+		settings: func(m mutation) []string { return []string{"PX_FAULT_NEMESES=" + m.nemeses} },
+	},
+	{
+		name: "twin", folder: "cmd/internal/faulttest/twin", test: "^TestTwin$", limit: 5 * time.Minute,
+		settings: func(mutation) []string { return []string{"PX_TWIN_SEEDS=60"} },
+	},
+}
+
+// verdict is what a witness said of a mutation.
+type verdict struct {
+	caught bool
+	by     string // the invariant, or the first thing said where none was named
+	took   time.Duration
+}
+
+func (v verdict) String() string {
+	if !v.caught {
+		return fmt.Sprintf("NOT CAUGHT in %.0f s", v.took.Seconds())
+	}
+	return fmt.Sprintf("%s, %.0f s", v.by, v.took.Seconds())
+}
+
+// ask runs a witness on the source with an overlay. Its output goes to a file
+// in dir. An error means that it could not be asked.
+func (w witness) ask(ctx context.Context, root, dir, overlay string, m mutation) (verdict, error) {
+	binary := filepath.Join(dir, "witness.test")
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-overlay", overlay, "-o", binary, "./"+w.folder)
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return verdict{}, fmt.Errorf("build the %s with %q: %w\n%s", w.name, m.name, err, out)
+	}
+	defer os.Remove(binary) //nolint:errcheck // goes with dir at the latest
+	limited, cancel := context.WithTimeout(ctx, w.limit+30*time.Second)
+	defer cancel()
+	run := exec.CommandContext(limited, binary, "-test.run", w.test, "-test.v", "-test.timeout", w.limit.String())
+	run.Dir = filepath.Join(root, w.folder)
+	// What the test builds by itself (px) is built from the mutated source, too.
+	run.Env = append(os.Environ(), append(w.settings(m), "GOFLAGS=-overlay="+overlay)...)
+	var out bytes.Buffer
+	run.Stdout, run.Stderr = &out, &out
+	// It may have started processes that hold its output open.
+	run.WaitDelay = 10 * time.Second
+	start := time.Now()
+	err := run.Run()
+	v := verdict{caught: err != nil, by: finding(out.String()), took: time.Since(start)}
+	if ctx.Err() != nil {
+		return v, ctx.Err()
+	}
+	var exit *exec.ExitError
+	switch {
+	case err != nil && !errors.As(err, &exit) && limited.Err() == nil:
+		return v, err
+	case err == nil && bytes.Contains(out.Bytes(), []byte("--- SKIP")), bytes.Contains(out.Bytes(), []byte("no tests to run")):
+		return v, fmt.Errorf("the %s did not run:\n%s", w.name, out.String())
+	case bytes.Contains(out.Bytes(), []byte(" is skipped: ")):
+		return v, fmt.Errorf("the %s skipped a nemesis:\n%s", w.name, out.String())
+	}
+	path := filepath.Join(dir, strings.ReplaceAll(w.name, " ", "-")+".out")
+	return v, os.WriteFile(path, out.Bytes(), 0o600)
+}
+
+var (
+	invariant = regexp.MustCompile(`(?m)(?:BREACH|seed \d+:) ((?:I\d+ [a-z -]+)|run):`)
+	said      = regexp.MustCompile(`(?m)^\s+\w+\.go:\d+: (.*)$`)
+	crashed   = regexp.MustCompile(`(?m)^(?:panic|fatal error): .*$`)
+)
+
+// finding is what a failed test's output says first: the invariant that was
+// broken, else the first error.
+func finding(out string) string {
+	if m := invariant.FindStringSubmatch(out); m != nil {
+		return m[1]
+	}
+	if m := crashed.FindString(out); m != "" {
+		return m
+	}
+	if m := said.FindStringSubmatch(out); m != nil {
+		return m[1]
+	}
+	return ""
+}
