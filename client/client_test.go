@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -318,6 +319,10 @@ func TestRouterIsToldWhereARoomIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	acknowledged(t, s, 1, post(t, s, 3))
+	// The word to the router goes another way than the messages.
+	for deadline := time.Now().Add(10 * time.Second); len(commands[comms.Locate](c)) < 2 && time.Now().Before(deadline); {
+		runtime.Gosched()
+	}
 	locates := commands[comms.Locate](c)
 	if last := locates[len(locates)-1]; len(locates) != 2 || last.At != c.shards["s2"].addr() {
 		t.Errorf("asked %+v", locates)
