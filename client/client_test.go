@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -367,6 +368,53 @@ func TestSecondCutIsTold(t *testing.T) {
 	next[client.Cut](t, s)
 	if got := again(); got != want {
 		t.Errorf("joined again behind %+v, want %+v", got, want)
+	}
+}
+
+// TestRouterThatStandsStillIsLeft: it takes connections, as the kernel does for
+// a stopped process, or it has welcomed us, and answers nothing any more.
+func TestRouterThatStandsStillIsLeft(t *testing.T) {
+	for name, greeting := range map[string][]comms.Event{
+		"before it said anything": nil,
+		"after the welcome":       {comms.Welcome{Version: comms.Version, Name: "still", User: "ada", Ticket: "x"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var still sync.WaitGroup
+			defer still.Wait()
+			defer ln.Close()
+			still.Go(func() {
+				for {
+					nc, err := ln.Accept()
+					if err != nil {
+						return
+					}
+					conn := comms.NewServerConn(nc, time.Minute)
+					still.Go(func() {
+						defer conn.Close()
+						conn.WriteEvent(greeting...) //nolint:errcheck // the test sees it
+						for {
+							if _, err := conn.ReadCommand(); err != nil {
+								return
+							}
+						}
+					})
+				}
+			})
+			c := newCluster("s1")
+			defer c.close()
+			s := login(t, "ada", ln.Addr().String(), c.router.addr())
+			defer s.Close() //nolint:errcheck // never fails
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if err := s.Join(ctx, "go", nil); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
