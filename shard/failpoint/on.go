@@ -24,7 +24,7 @@ type point struct {
 	file   string // counts only while this exists
 }
 
-var armed = sync.OnceValue(func() map[string]*point {
+var armed = sync.OnceValue(func() map[string][]*point {
 	points, err := parse(os.Getenv("PX_FAILPOINTS"))
 	if err != nil {
 		panic(err) // a test that asks for nonsense must not pass
@@ -36,10 +36,12 @@ var mu sync.Mutex // guards the points of armed
 
 // Hit fires the place if it is armed and due.
 func Hit(name string) {
-	p := armed()[name]
-	if p == nil {
-		return
+	for _, p := range armed()[name] {
+		p.hit(name)
 	}
+}
+
+func (p *point) hit(name string) {
 	if p.signal == 0 {
 		if p.there() {
 			time.Sleep(p.delay[0] + rand.N(p.delay[1]-p.delay[0]+1))
@@ -96,8 +98,8 @@ func parseDelay(text string) (d [2]time.Duration, err error) {
 	return d, nil
 }
 
-func parse(text string) (map[string]*point, error) {
-	points := map[string]*point{}
+func parse(text string) (map[string][]*point, error) {
+	points := map[string][]*point{}
 	for item := range strings.SplitSeq(text, ";") {
 		if item == "" {
 			continue
@@ -130,7 +132,7 @@ func parse(text string) (map[string]*point, error) {
 		if !ok || name == "" {
 			return nil, fmt.Errorf("failpoint %q: want name=stop, name=kill or name=delay:50ms", item)
 		}
-		points[name] = p
+		points[name] = append(points[name], p)
 	}
 	return points, nil
 }

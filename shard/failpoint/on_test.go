@@ -9,8 +9,8 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	points, err := parse("a=stop;b=kill*3@/nowhere/at/all")
-	if err != nil || len(points) != 2 || points["b"].left != 3 {
+	points, err := parse("a=stop;b=delay:1ms;b=kill*3@/nowhere/at/all")
+	if err != nil || len(points) != 2 || len(points["b"]) != 2 || points["b"][1].left != 3 {
 		t.Fatalf("%+v, %v", points, err)
 	}
 	for _, bad := range []string{"a", "a=fly", "=stop", "a=stop*0", "a=stop*x", "a=delay", "a=delay:5", "a=delay:5ms-1ms", "a=delay:-1ms", "a=delay:1ms*2", "a=delay:1ms-"} {

@@ -62,6 +62,7 @@ type Load struct {
 	present map[string]map[string]int // room -> user -> sessions
 	at      map[string]uint64         // reader's place: room + " " + who -> last
 	quiet   []string                  // rooms that were written to once
+	probes  int
 	errs    []error
 }
 

@@ -64,7 +64,11 @@ func Execute(t testing.TB, plan Plan) {
 		os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	}()
 	if plan.NATS > 0 {
-		plan.Cluster.NATS = natstest.StartCluster(t, plan.NATS)
+		host := ""
+		if plan.Cluster.Site != nil {
+			host = plan.Cluster.Site.Net.Host()
+		}
+		plan.Cluster.NATS = natstest.StartClusterAt(t, host, plan.NATS)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

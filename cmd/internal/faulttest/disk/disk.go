@@ -109,6 +109,9 @@ func (d *Disk) Fill() error {
 	if err != nil {
 		return err
 	}
+	if err := reserve(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
 	for size := 1 << 20; size > 0; {
 		n, err := f.Write(make([]byte, size))
 		switch {

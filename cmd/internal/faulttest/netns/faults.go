@@ -54,13 +54,21 @@ func (n *Network) Cut(c Cut) (heal func() error, err error) {
 	return heal, n.apply()
 }
 
-// LoseUDP drops that many of 100 UDP packets at random, everywhere; TCP is
-// untouched. 0 ends it.
-func (n *Network) LoseUDP(percent int) error {
+// LoseUDP drops that many of 100 UDP packets at random, everywhere, until the
+// function that it answers is called; TCP is untouched. Of several such faults
+// the greatest counts.
+func (n *Network) LoseUDP(percent int) (heal func() error, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.loss = percent
-	return n.apply()
+	loss := &percent
+	n.losses = append(n.losses, loss)
+	heal = func() error {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.losses = slices.DeleteFunc(n.losses, func(o *int) bool { return o == loss })
+		return n.apply()
+	}
+	return heal, n.apply()
 }
 
 // Slow lets the machine's cable carry that many bytes a second in each
@@ -89,7 +97,7 @@ func (n *Network) slow(m *Machine, rate int) error {
 func (n *Network) Heal() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.cuts, n.loss = nil, 0
+	n.cuts, n.losses = nil, nil
 	errs := []error{n.apply()}
 	for _, m := range n.machines {
 		errs = append(errs, n.slow(m, 0))
@@ -106,8 +114,12 @@ func (n *Network) apply() error { return n.inHub("nft", n.rules(), "-f", "-") }
 func (n *Network) rules() string {
 	var b strings.Builder
 	b.WriteString("table bridge px\ndelete table bridge px\ntable bridge px {\n\tchain forward {\n\t\ttype filter hook forward priority 0; policy accept;\n")
-	if n.loss > 0 {
-		fmt.Fprintf(&b, "\t\tip protocol udp numgen random mod 100 <= %d drop\n", n.loss-1)
+	loss := 0
+	for _, l := range n.losses {
+		loss = max(loss, *l)
+	}
+	if loss > 0 {
+		fmt.Fprintf(&b, "\t\tip protocol udp numgen random mod 100 <= %d drop\n", loss-1)
 	}
 	for _, c := range n.cuts {
 		c.rules(&b, c.From, c.To)

@@ -160,7 +160,7 @@ func TestFaultsStopWhatTheySay(t *testing.T) {
 		{"two ports", cut(Cut{From: []string{a.Addr()}, To: []string{b.Addr()}, Both: true, Ports: []int{logPort, gossipPort}}),
 			func(w way) bool { return between(w, a, b) }},
 		{"from the test's process", cut(Cut{From: []string{n.Host()}, To: []string{c.Addr()}}), func(w way) bool { return w.from == nil && w.to == c }},
-		{"all of UDP", func() (func() error, error) { return func() error { return n.LoseUDP(0) }, n.LoseUDP(100) },
+		{"all of UDP", func() (func() error, error) { return n.LoseUDP(100) },
 			func(w way) bool { return w.network == "udp" }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -238,8 +238,10 @@ func TestOneWayCutLetsTheOtherWayPass(t *testing.T) {
 
 func TestUDPIsLostAtRandom(t *testing.T) {
 	n, m := newNetwork(t, "a")
-	if err := n.LoseUDP(20); err != nil {
-		t.Fatal(err)
+	for _, percent := range []int{5, 20} {
+		if _, err := n.LoseUDP(percent); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c, err := net.Dial("udp", net.JoinHostPort(m[0].Addr(), strconv.Itoa(logPort)))
 	if err != nil {
@@ -305,7 +307,10 @@ func TestHealEndsAllAndCloseLeavesNothing(t *testing.T) {
 	if _, err := n.Cut(Cut{From: []string{n.Host()}, To: []string{m[0].Addr()}}); err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{n.Isolate(m[1]), n.LoseUDP(100), n.Slow(m[0], 64<<10), n.Heal()} {
+	if _, err := n.LoseUDP(100); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{n.Isolate(m[1]), n.Slow(m[0], 64<<10), n.Heal()} {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,7 @@ type Network struct {
 	mu       sync.Mutex
 	machines []*Machine
 	cuts     []*Cut
-	loss     int // of 100 UDP packets
+	losses   []*int // of 100 UDP packets
 }
 
 // Machine is a namespace with one cable to the bridge.
