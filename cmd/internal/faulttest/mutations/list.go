@@ -19,7 +19,7 @@ var mutations = []mutation{
 			"err = p.server.opts.Log.Append(context.Background(), p.partition, epoch, records)",
 			"defer p.server.opts.Log.Append(context.Background(), p.partition, epoch, slices.Clone(records))",
 		}},
-		nemeses: "kill-before,zombie",
+		nemeses: "kill-before",
 	},
 	{
 		name: "a sender's second message accepted after its first was refused",

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -87,22 +88,24 @@ func (w witness) ask(ctx context.Context, root, dir, overlay string, m mutation)
 }
 
 var (
-	invariant = regexp.MustCompile(`(?m)(?:BREACH|seed \d+:) ((?:I\d+ [a-z -]+)|run):`)
-	said      = regexp.MustCompile(`(?m)^\s+\w+\.go:\d+: (.*)$`)
-	crashed   = regexp.MustCompile(`(?m)^(?:panic|fatal error): .*$`)
+	breach  = regexp.MustCompile(`(?m)(?:BREACH|seed \d+:|go:\d+:|: |^) ?(I\d+ [a-z][a-z -]*):`)
+	crashed = regexp.MustCompile(`(?m)^(?:panic|fatal error): .*$`)
 )
 
-// finding is what a failed test's output says first: the invariant that was
-// broken, else the first error.
+// finding is what a failed test's output says was broken: the invariants in the
+// order in which they are named, else what the program died of.
 func finding(out string) string {
-	if m := invariant.FindStringSubmatch(out); m != nil {
-		return m[1]
+	var names []string
+	for _, m := range breach.FindAllStringSubmatch(out, -1) {
+		if !slices.Contains(names, m[1]) {
+			names = append(names, m[1])
+		}
+	}
+	if len(names) > 0 {
+		return strings.Join(names, ", ")
 	}
 	if m := crashed.FindString(out); m != "" {
 		return m
 	}
-	if m := said.FindStringSubmatch(out); m != nil {
-		return m[1]
-	}
-	return ""
+	return "a check of the run"
 }
