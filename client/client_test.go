@@ -236,6 +236,50 @@ func TestRedirectsInACircleEndAtTheRouter(t *testing.T) {
 	}
 }
 
+// TestSentBackIntoABlackHole: the room's shard answers nobody any more. Who is
+// to take the room over cannot know whether clients reach that shard, and sends
+// them back to it; a client that has just fled from there need not wait long.
+func TestSentBackIntoABlackHole(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	if _, err := s.Send(t.Context(), "go", "before"); err != nil {
+		t.Fatal(err)
+	}
+	var back time.Time
+	c.mu.Lock()
+	c.silent, c.guess = "s1", "s2"
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		if join, ok := command.(comms.JoinRoom); ok && shard == "s2" && back.IsZero() {
+			back = time.Now()
+			c.owner["go"] = "s2" // s1 lets go of it meanwhile
+			return comms.Redirect{Room: join.Room, Shard: "s1", Addr: c.shards["s1"].addr()}
+		}
+		return nil
+	}
+	c.mu.Unlock()
+	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	took := time.Since(back)
+	c.mu.Unlock()
+	t.Logf("it was stored %s after the client was sent back", took)
+	if took > 2*time.Second {
+		t.Error("it waited for a shard from which it had just fled")
+	}
+	// The room goes back there, and the old connection still hangs.
+	c.mu.Lock()
+	c.silent, c.guess = "", "s1"
+	c.mu.Unlock()
+	start := time.Now()
+	c.move("go", "s1", true)
+	if _, err := s.Send(t.Context(), "go", "back"); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 500*time.Millisecond {
+		t.Errorf("the move back took %s: it waited for a connection that hangs", took)
+	}
+}
+
 // TestOlderWordIsNotFollowed: who quotes an older epoch than an owner named
 // knows less than we do.
 func TestOlderWordIsNotFollowed(t *testing.T) {

@@ -28,6 +28,7 @@ type fakeCluster struct {
 	epoch   uint64
 	records map[string][]comms.Record
 	refuse  func(shard string, c comms.Command) comms.Event // answered instead, if not nil
+	silent  string                                          // server that hears all and answers nothing; its connections of that time never do
 	heard   []heard
 }
 
@@ -155,7 +156,7 @@ func (s *fakeServer) serve(conn *comms.Conn) {
 	if s.name == "router" {
 		conn.WriteEvent(comms.LoginSuccessful{Session: "s", User: "guest", Rooms: []comms.Room{{Name: "general"}}}) //nolint:errcheck // its end is read below
 	}
-	user := ""
+	user, deaf := "", false
 	for {
 		command, err := conn.ReadCommand()
 		if err != nil {
@@ -164,6 +165,10 @@ func (s *fakeServer) serve(conn *comms.Conn) {
 		c := s.cluster
 		c.mu.Lock()
 		c.heard = append(c.heard, heard{s.name, command})
+		if deaf = deaf || c.silent == s.name; deaf {
+			c.mu.Unlock()
+			continue
+		}
 		var answers []comms.Event
 		if c.refuse != nil {
 			if e := c.refuse(s.name, command); e != nil {

@@ -100,6 +100,10 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 				join.After = &r.last
 			}
 			r.shard.send(join)
+		} else if fled, ok := s.fled[r.shard.addr]; ok && now.Sub(fled) < fledFor && now.Sub(r.since) > deafFor {
+			l := r.shard
+			r.fail(errors.New("the shard does not answer"), 0)
+			s.dropUnused(l)
 		} else if now.Sub(r.since) > answerIn {
 			s.abandon(r.shard)
 		}
@@ -140,7 +144,26 @@ func (s *Session) located(r *room, addr string) {
 	case r.state == stateLocating:
 		s.goTo(r, addr, time.Now())
 	case r.state == stateUp && r.shard.addr != addr && r.probed.Add(answerIn).After(time.Now()) && len(r.outbox) > 0:
+		// Who takes over cannot know whether its present shard still hears us,
+		// and may send us back for that shard to settle.
+		l := r.shard
+		s.fled[l.addr] = time.Now()
 		s.moveTo(r, addr, time.Time{})
+		s.dropUnused(l)
+	}
+}
+
+// dropUnused closes a connection that hangs, once no room is on it. Who comes
+// back later must not wait for what the network still has to send over it.
+func (s *Session) dropUnused(l *link) {
+	for _, r := range s.rooms {
+		if r.shard == l {
+			return
+		}
+	}
+	l.close()
+	if s.shards[l.addr] == l {
+		delete(s.shards, l.addr)
 	}
 }
 
@@ -224,6 +247,7 @@ func (o *outgoing) seen() uint64 {
 
 // fromShard handles what a shard said.
 func (s *Session) fromShard(l *link, e comms.Event) {
+	delete(s.fled, l.addr)
 	at := func(name string) *room {
 		if r := s.rooms[name]; r != nil && r.shard == l {
 			return r

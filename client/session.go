@@ -21,6 +21,8 @@ const (
 	maxBackoff  = 2 * time.Second
 	stuckAfter  = 1500 * time.Millisecond // unacknowledged for so long: where is the room now?
 	answerIn    = 3 * time.Second         // a locate or join without an answer is tried again
+	deafFor     = time.Second             // likewise a join at a shard that a room fled from
+	fledFor     = 10 * time.Second        // so long ago at most
 	renewEvery  = 4 * time.Minute
 	maxRedirect = 2
 	silentFor   = 75 * time.Second // servers ping after 30 s of silence
@@ -58,8 +60,9 @@ type Session struct {
 	login   chan error // answered once
 	rooms   map[string]*room
 	shards  map[string]*link
-	known   []string         // addresses of shards, newest first: whom to ask while no router is there
-	trouble map[string]error // of shards with which there is no agreement on TLS
+	known   []string             // addresses of shards, newest first: whom to ask while no router is there
+	trouble map[string]error     // of shards with which there is no agreement on TLS
+	fled    map[string]time.Time // from which shards a room fled, and when: they had nothing to say since
 }
 
 // Connect logs in at the first router that answers. It fails when none does
@@ -88,7 +91,7 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 	s := &Session{
 		opts: opts, logger: opts.Logger, user: opts.User, calls: make(chan func()), inbox: make(chan func()),
 		events: make(chan Event, opts.EventBuffer), ids: comms.NewIDSource(), login: make(chan error, 1),
-		rooms: map[string]*room{}, shards: map[string]*link{}, trouble: map[string]error{},
+		rooms: map[string]*room{}, shards: map[string]*link{}, trouble: map[string]error{}, fled: map[string]time.Time{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.loop)

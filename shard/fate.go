@@ -14,8 +14,20 @@ const resolveEvery = 100 * time.Millisecond
 // resolve finds out what of a batch with an unknown outcome is in the log. The
 // partition is acquired anew first, so that nothing late can enter. Until the
 // log answers nothing is numbered: what is in memory may be behind the log.
+//
+// It needs the partition's turn with the keeper, which a move may have that
+// waits for the commit in flight, this one: Stop gives way as long as it runs.
 func (p *part) resolve(records []roomlog.Record, epoch uint64) (stored []bool) {
 	s := p.server
+	p.mu.Lock()
+	p.resolving = true
+	p.idle.Broadcast()
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		p.resolving = false
+		p.mu.Unlock()
+	}()
 	for first := true; ; first = false {
 		stored, err := p.lookUp(records, epoch)
 		if err == nil {

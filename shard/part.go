@@ -43,6 +43,7 @@ type part struct {
 	committing bool          // a batch is being appended
 	idle       *sync.Cond    // committing became false
 	gate       chan struct{} // not nil while stopped: closed when it goes on or is over
+	resolving  bool          // the commit in flight waits for the keeper to learn what became of it
 	over       bool
 	grace      map[string]map[string]bool // room -> user, present by hand-over
 	until      time.Time                  // end of the grace
@@ -221,6 +222,9 @@ func (r *rooms) Announce(partition int, to membership.Member) {
 	}
 }
 
+// errResolving: what is in the log of the commit in flight is not known yet.
+var errResolving = errors.New("the fate of an append is not known")
+
 // Stop stops accepting, waits for the commit in flight and returns the hand-over.
 func (r *rooms) Stop(ctx context.Context, partition int) ([]byte, error) {
 	p := r.server().held(partition)
@@ -244,8 +248,11 @@ func (r *rooms) Stop(ctx context.Context, partition int) ([]byte, error) {
 		p.idle.Broadcast()
 	})
 	defer unblock()
-	for p.committing && ctx.Err() == nil {
+	for p.committing && !p.resolving && ctx.Err() == nil {
 		p.idle.Wait()
+	}
+	if p.resolving {
+		return nil, errResolving // the move is tried again
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

@@ -6,9 +6,12 @@
 //
 //	name=action[*n][@file]
 //
-// action is "stop" (SIGSTOP to the own process) or "kill" (SIGKILL). The place
-// fires once, at its n-th passage (the first if not given); with @file only
-// passages count at which that file exists, so that a driver can arm it late.
+// action is "stop" (SIGSTOP to the own process) or "kill" (SIGKILL), which fire
+// once, at the n-th passage (the first if not given), or "delay:50ms" or
+// "delay:50ms-500ms", which holds up every passage so long or at random within
+// the range, and takes no n. With @file only passages count at which that file
+// exists, so that a driver can arm a place late and disarm a delay. A place named
+// more than once does all of it, in that order.
 //
 // It knows nothing of what the places mean; their names are
 //

@@ -4,24 +4,27 @@ package failpoint
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Enabled tells whether this binary was built with its failpoints.
 const Enabled = true
 
 type point struct {
-	signal syscall.Signal
+	signal syscall.Signal // 0: a delay
+	delay  [2]time.Duration
 	left   int    // passages until it fires; 0 once it has
 	file   string // counts only while this exists
 }
 
-var armed = sync.OnceValue(func() map[string]*point {
+var armed = sync.OnceValue(func() map[string][]*point {
 	points, err := parse(os.Getenv("PX_FAILPOINTS"))
 	if err != nil {
 		panic(err) // a test that asks for nonsense must not pass
@@ -33,8 +36,16 @@ var mu sync.Mutex // guards the points of armed
 
 // Hit fires the place if it is armed and due.
 func Hit(name string) {
-	p := armed()[name]
-	if p == nil {
+	for _, p := range armed()[name] {
+		p.hit(name)
+	}
+}
+
+func (p *point) hit(name string) {
+	if p.signal == 0 {
+		if p.there() {
+			time.Sleep(p.delay[0] + rand.N(p.delay[1]-p.delay[0]+1))
+		}
 		return
 	}
 	mu.Lock()
@@ -54,17 +65,41 @@ func (p *point) due() bool {
 	if p.left == 0 {
 		return false
 	}
-	if p.file != "" {
-		if _, err := os.Stat(p.file); err != nil {
-			return false
-		}
+	if !p.there() {
+		return false
 	}
 	p.left--
 	return p.left == 0
 }
 
-func parse(text string) (map[string]*point, error) {
-	points := map[string]*point{}
+// there tells whether passages count.
+func (p *point) there() bool {
+	if p.file == "" {
+		return true
+	}
+	_, err := os.Stat(p.file)
+	return err == nil
+}
+
+// parseDelay reads "50ms" or "50ms-500ms".
+func parseDelay(text string) (d [2]time.Duration, err error) {
+	low, high, ranged := strings.Cut(text, "-")
+	if !ranged {
+		high = low
+	}
+	for i, s := range []string{low, high} {
+		if d[i], err = time.ParseDuration(s); err != nil {
+			return d, err
+		}
+	}
+	if d[0] < 0 || d[1] < d[0] {
+		return d, fmt.Errorf("%s is no delay", text)
+	}
+	return d, nil
+}
+
+func parse(text string) (map[string][]*point, error) {
+	points := map[string][]*point{}
 	for item := range strings.SplitSeq(text, ";") {
 		if item == "" {
 			continue
@@ -80,7 +115,13 @@ func parse(text string) (map[string]*point, error) {
 			}
 			p.left = n
 		}
+		action, length, _ := strings.Cut(action, ":")
 		switch action {
+		case "delay":
+			var err error
+			if p.delay, err = parseDelay(length); err != nil || counted {
+				return nil, fmt.Errorf("failpoint %q: want name=delay:50ms or name=delay:50ms-500ms, each time", item)
+			}
 		case "stop":
 			p.signal = syscall.SIGSTOP
 		case "kill":
@@ -89,9 +130,9 @@ func parse(text string) (map[string]*point, error) {
 			ok = false
 		}
 		if !ok || name == "" {
-			return nil, fmt.Errorf("failpoint %q: want name=stop or name=kill", item)
+			return nil, fmt.Errorf("failpoint %q: want name=stop, name=kill or name=delay:50ms", item)
 		}
-		points[name] = p
+		points[name] = append(points[name], p)
 	}
 	return points, nil
 }

@@ -5,14 +5,15 @@ package failpoint
 import (
 	"os"
 	"testing"
+	"time"
 )
 
 func TestParse(t *testing.T) {
-	points, err := parse("a=stop;b=kill*3@/nowhere/at/all")
-	if err != nil || len(points) != 2 || points["b"].left != 3 {
+	points, err := parse("a=stop;b=delay:1ms;b=kill*3@/nowhere/at/all")
+	if err != nil || len(points) != 2 || len(points["b"]) != 2 || points["b"][1].left != 3 {
 		t.Fatalf("%+v, %v", points, err)
 	}
-	for _, bad := range []string{"a", "a=fly", "=stop", "a=stop*0", "a=stop*x"} {
+	for _, bad := range []string{"a", "a=fly", "=stop", "a=stop*0", "a=stop*x", "a=delay", "a=delay:5", "a=delay:5ms-1ms", "a=delay:-1ms", "a=delay:1ms*2", "a=delay:1ms-"} {
 		if _, err := parse(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
@@ -30,5 +31,26 @@ func TestDueOnceAtItsPassageWhileTheFileIsThere(t *testing.T) {
 	}
 	if p.due() || !p.due() || p.due() {
 		t.Error("want the second passage, once")
+	}
+}
+
+func TestDelayIsInItsRangeEachTimeWhileTheFileIsThere(t *testing.T) {
+	file := t.TempDir() + "/armed"
+	t.Setenv("PX_FAILPOINTS", "slow=delay:20ms-40ms@"+file)
+	took := func() time.Duration {
+		start := time.Now()
+		Hit("slow")
+		return time.Since(start)
+	}
+	if d := took(); d > 10*time.Millisecond {
+		t.Errorf("%s without its file", d)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if d := took(); d < 20*time.Millisecond || d > time.Second {
+			t.Errorf("it took %s", d)
+		}
 	}
 }

@@ -222,6 +222,9 @@ func (m *model) move(s *mstate, i, p int) (changed bool) {
 		return false
 	}
 	drains := s.is(i, draining)
+	if !drains && !movesAway(s.member(i)) {
+		return false
+	}
 	agreed := to != nobody && s.reach(i, to) && takesOffer(s.member(to), drains, m.table(s, to, p) == to)
 	if !agreed && !drains && !(m.design.unasked && to != nobody) {
 		return false

@@ -82,8 +82,8 @@ func (k *Keeper) moveLoop(ctx context.Context) {
 			return
 		case <-k.kick:
 		}
-		if k.gossip.Self().State != membership.StateActive {
-			continue // a drain moves by itself
+		if !movesAway(k.gossip.Self()) {
+			continue
 		}
 		k.moveAll(ctx, false, nil)
 	}

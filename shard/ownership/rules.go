@@ -55,6 +55,14 @@ func takesOffer(self membership.Member, draining, mine bool) bool {
 	return self.State == membership.StateActive && !self.Cut && (draining || mine)
 }
 
+// movesAway tells whether a shard gives up what its table gives to others. A
+// drain does so by itself. Who is cut is out of the table for that alone: where
+// all are, as on a full disk, one after the other, everything would move to and
+// fro; if it stays cut, others find it gone.
+func movesAway(self membership.Member) bool {
+	return self.State == membership.StateActive && !self.Cut
+}
+
 // servesWant tells whether a shard gives up what it holds, or what the record
 // says it does, and another wants and cannot ask for: the other must be beating
 // (the entry of one that died stays on the roll, with what it wanted), the

@@ -35,6 +35,36 @@ func TestHeartbeatAloneDoesNotMakeADeposedOwnerAnswer(t *testing.T) {
 	})
 }
 
+// TestWhoIsCutMovesNothing: on a full disk all are cut, one after the other, and
+// each table in between gives everything to those who are not yet, or no more.
+func TestWhoIsCutMovesNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.start("a"), w.start("b")
+		p := a.partitionOf(a)
+		a.mustHold(p, 0)
+		a.set(func() { a.sessions, a.heard = 1, 1 })
+		a.roll.stall.Store(true) // heartbeats fail; what needs no more room goes through
+		until(t, "a says it is cut", 4*time.Second, func() bool { return a.Self().Cut })
+		b.setTable(b.Self())
+		a.setTable(b.Self())
+		for start := time.Now(); time.Since(start) < 5*time.Second; time.Sleep(50 * time.Millisecond) {
+			if len(a.keeper.Held()) == 0 {
+				t.Fatalf("a gave it up after %s", time.Since(start))
+			}
+		}
+		a.roll.stall.Store(false)
+		until(t, "a is not cut any more, and gives it up", 3*time.Second, func() bool {
+			if len(a.keeper.Held()) > 0 {
+				return false
+			}
+			if a.Self().Cut {
+				t.Error("a gave it up first")
+			}
+			return true
+		})
+	})
+}
+
 // TestOwnerWhoseHeartbeatsFailReadsBeforeEachAnswer: its record may be another's
 // a moment after it was read.
 func TestOwnerWhoseHeartbeatsFailReadsBeforeEachAnswer(t *testing.T) {

@@ -49,6 +49,7 @@ type Cluster struct {
 	all     []*Process // in the order of starting
 	routers map[string]string
 	claimed map[*Process]bool
+	oneNATS bool // a server of the room log is away
 	starts  int
 }
 
@@ -247,6 +248,21 @@ func (c *Cluster) unclaim(p *Process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.claimed, p)
+}
+
+// claimNATS lets one episode at a time take a server of the room log away.
+func (c *Cluster) claimNATS() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	had := c.oneNATS
+	c.oneNATS = true
+	return !had
+}
+
+func (c *Cluster) unclaimNATS() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.oneNATS = false
 }
 
 // Surprises tells of processes that ended and should not have.

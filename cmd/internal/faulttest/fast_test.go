@@ -14,11 +14,11 @@ var binary string
 
 func TestMain(m *testing.M) {
 	natstest.Main()
-	os.Exit(run1(m))
+	os.Exit(testMain(m))
 }
 
-func run1(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "px-fault-bin-")
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "px-faulttest-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -31,10 +31,50 @@ func run1(m *testing.M) int {
 	return m.Run()
 }
 
+// small is a load that leaves two processors some room.
+var small = LoadOptions{Rooms: 8, HotWriters: 8, Every: 150 * time.Millisecond}
+
+// fast runs the named nemeses one after another in one cluster.
+func fast(t *testing.T, plan Plan, nemeses ...string) {
+	t.Helper()
+	if plan.Load == (LoadOptions{}) {
+		plan.Load = small
+	}
+	plan.Binary, plan.Phases = binary, Each(plan.Seed, nemeses...)
+	plan.Replay = fmt.Sprintf("go test ./cmd/internal/faulttest -run %s -v", t.Name())
+	Execute(t, plan)
+}
+
+// TestFast lets every nemesis strike once, with fixed seeds. Those that need
+// more than this machine or user has say so.
 func TestFast(t *testing.T) {
-	seed := uint64(1)
-	small := LoadOptions{Rooms: 8, HotWriters: 8, Every: 150 * time.Millisecond}
-	t.Run("kill", func(t *testing.T) {
-		Execute(t, Plan{Seed: seed, Binary: binary, Load: small, Phases: Each(seed, "kill", "drain", "join"), Replay: "go test ./cmd/internal/faulttest -run TestFast/kill"})
+	t.Run("clusters", func(t *testing.T) {
+		t.Run("kills", func(t *testing.T) {
+			t.Parallel()
+			fast(t, Plan{Seed: 1}, "kill", "kill-before", "kill-inside", "kill-after", "kill-acquiring", "kill-again", "kill-two", "restart", "restart-there")
+		})
+		if testing.Short() {
+			return
+		}
+		t.Run("zombies", func(t *testing.T) {
+			t.Parallel()
+			fast(t, Plan{Seed: 2}, "join", "drain", "zombie", "zombie-before", "zombie-inside", "zombie-acquiring", "zombie-quiet", "restart-frozen", "twin")
+		})
+	})
+	if testing.Short() {
+		return
+	}
+	t.Run("calm", func(t *testing.T) {
+		fast(t, Plan{Seed: 3}, "stops", "slow", "router", "routers", "rolling")
+	})
+	t.Run("logs", func(t *testing.T) {
+		t.Run("nats", func(t *testing.T) {
+			t.Parallel()
+			fast(t, Plan{Seed: 4, NATS: 3}, "drain", "kill-before", "zombie-before", "nats", "nats-and-shard")
+		})
+		t.Run("up", func(t *testing.T) {
+			t.Parallel()
+			fast(t, Plan{Seed: 5, FewestMoves: -1, Cluster: Options{Up: true}}, "suspend")
+		})
 	})
 }

@@ -240,15 +240,16 @@ func (p *Process) goroutines() (int, error) {
 
 // Bounds of invariant I10 for a process without sessions, after the storm: what
 // it has anyway with a connection to each member and back, the files (database,
-// write-ahead log and its index) of every partition whose rooms it listed, and
-// those of readers and goroutines for each that it holds.
+// write-ahead log and its index; a goroutine of database/sql) of every partition
+// whose rooms it listed, and those of readers and goroutines for each that it holds.
 const (
-	mostKiB        = 256 << 10
-	fdsAnyway      = 60
-	fdsOfFile      = 3
-	fdsOfPartition = 8
-	mostGoroutines = 120
-	perPartition   = 6
+	mostKiB           = 256 << 10
+	fdsAnyway         = 60
+	fdsOfFile         = 3
+	fdsOfPartition    = 8
+	goroutinesAnyway  = 120
+	goroutinesOfFile  = 1
+	goroutinesOfOwned = 6
 )
 
 // bounded checks invariant I10 of all living processes, whose sessions have all
@@ -295,7 +296,7 @@ func bounded(ctx context.Context, c *Cluster) (lines []string, errs []error) {
 		if u.rss > mostKiB {
 			errs = append(errs, fmt.Errorf("I10 bounded: %s has %d MiB without a session", p.Name, u.rss>>10))
 		}
-		if n > mostGoroutines+perPartition*held {
+		if n > goroutinesAnyway+goroutinesOfFile*len(files)+goroutinesOfOwned*held {
 			errs = append(errs, fmt.Errorf("I10 bounded: %s has %d goroutines without a session and with %d partitions", p.Name, n, held))
 		}
 	}

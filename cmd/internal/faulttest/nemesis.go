@@ -63,6 +63,8 @@ type Episode struct {
 	Load    *Load
 	Logf    func(format string, args ...any)
 
+	alone bool // no other episode overlaps with it
+
 	mu      sync.Mutex
 	began   bool
 	claimed []*Process

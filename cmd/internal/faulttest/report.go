@@ -59,7 +59,7 @@ func (r *run) report(c *checker.Report, usage []string) {
 
 // solo tells whether all episodes of a nemesis were alone in their phases.
 func (r *run) solo(nemesis string) bool {
-	return !slices.ContainsFunc(r.episodes, func(e *Episode) bool { return e.Nemesis.Name == nemesis && !r.alone[e.ID] })
+	return !slices.ContainsFunc(r.episodes, func(e *Episode) bool { return e.Nemesis.Name == nemesis && !e.alone })
 }
 
 // figures sorts the pauses by nemesis: a planned one's are those of the moves

@@ -45,7 +45,6 @@ type run struct {
 	origin  time.Time
 
 	episodes []*Episode
-	alone    map[string]bool // episodes that overlap with none
 	settled  []time.Duration // how long the cluster took to converge
 }
 
@@ -56,7 +55,7 @@ func Execute(t testing.TB, plan Plan) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{t: t, plan: plan, dir: dir, history: filepath.Join(dir, "history"), alone: map[string]bool{}}
+	r := &run{t: t, plan: plan, dir: dir, history: filepath.Join(dir, "history")}
 	defer func() {
 		if t.Failed() {
 			t.Logf("history and logs are kept in %s; to run it again: %s", dir, plan.Replay)
@@ -118,10 +117,9 @@ func (r *run) phase(ctx context.Context, phase Phase) {
 		}
 		e := &Episode{
 			Nemesis: n, ID: id, Length: entry.Length, Rand: rand.New(rand.NewPCG(entry.Seed, 0)),
-			Cluster: r.cluster, Load: r.load, Logf: r.t.Logf,
+			Cluster: r.cluster, Load: r.load, Logf: r.t.Logf, alone: len(phase) == 1,
 		}
 		r.episodes = append(r.episodes, e)
-		r.alone[id] = len(phase) == 1
 		wg.Go(func() {
 			pass(ctx, time.Until(start.Add(entry.At)))
 			err := n.Run(ctx, e)

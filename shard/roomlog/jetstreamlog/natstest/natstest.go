@@ -37,8 +37,9 @@ const serverEnv = "PX_NATSTEST_SERVER"
 type Config struct {
 	Name       string
 	Dir        string
-	Port       int // of clients
-	Cluster    int // own port of the cluster; 0: alone
+	Host       string // address for clients; empty: 127.0.0.1
+	Port       int    // of clients
+	Cluster    int    // own port of the cluster; 0: alone
 	Routes     []int
 	Monitor    int
 	SyncAlways bool
@@ -68,7 +69,7 @@ func run(text string) error {
 		return err
 	}
 	opts := &server.Options{
-		ServerName: c.Name, Host: "127.0.0.1", Port: c.Port, HTTPHost: "127.0.0.1", HTTPPort: c.Monitor,
+		ServerName: c.Name, Host: c.host(), Port: c.Port, HTTPHost: "127.0.0.1", HTTPPort: c.Monitor,
 		JetStream: true, StoreDir: c.Dir, NoSigs: true, SyncAlways: c.SyncAlways, LogFile: filepath.Join(c.Dir, "log"), NoLog: false,
 		Username: c.User, Password: c.Password,
 	}
@@ -101,6 +102,13 @@ func run(text string) error {
 	return nil
 }
 
+func (c Config) host() string {
+	if c.Host == "" {
+		return "127.0.0.1"
+	}
+	return c.Host
+}
+
 // Server is one server process that a test owns.
 type Server struct {
 	Config Config
@@ -109,7 +117,7 @@ type Server struct {
 }
 
 // URL is where clients connect.
-func (s *Server) URL() string { return fmt.Sprintf("nats://127.0.0.1:%d", s.Config.Port) }
+func (s *Server) URL() string { return fmt.Sprintf("nats://%s:%d", s.Config.host(), s.Config.Port) }
 
 // MonitorURL is where the server tells of itself.
 func (s *Server) MonitorURL() string { return fmt.Sprintf("http://127.0.0.1:%d", s.Config.Monitor) }
@@ -150,14 +158,21 @@ func Start(t testing.TB, c Config) *Server {
 // StartCluster runs n servers that form a cluster, and waits until they do.
 func StartCluster(t testing.TB, n int) []*Server {
 	t.Helper()
+	return StartClusterAt(t, "", n)
+}
+
+// StartClusterAt is StartCluster of servers that clients reach at host, an
+// address of this machine.
+func StartClusterAt(t testing.TB, host string, n int) []*Server {
+	t.Helper()
 	if n == 1 {
-		return []*Server{Start(t, Config{})}
+		return []*Server{Start(t, Config{Host: host})}
 	}
 	p := ports(t, 3*n)
 	servers := make([]*Server, n)
 	for i := range servers {
 		servers[i] = &Server{Config: Config{
-			Name: fmt.Sprintf("n%d", i+1), Dir: filepath.Join(t.TempDir()), Port: p[i], Monitor: p[n+i], Cluster: p[2*n+i], Routes: p[2*n:],
+			Name: fmt.Sprintf("n%d", i+1), Dir: filepath.Join(t.TempDir()), Host: host, Port: p[i], Monitor: p[n+i], Cluster: p[2*n+i], Routes: p[2*n:],
 		}}
 		t.Cleanup(servers[i].Kill)
 	}
