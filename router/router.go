@@ -248,64 +248,6 @@ func (r *Router) locate(room string) (membership.Member, comms.Event) {
 	return m, comms.Located{Room: room, Partition: p, Shard: m.Name, Addr: m.Client}
 }
 
-// crashSpread is over how long the clients of a crashed shard come back.
-func crashSpread(clients int) int64 { return min(int64(clients)/5, 2000) }
-
-// watchGone tells connections when the shard of a room they asked for is gone.
-func (r *Router) watchGone(ctx context.Context) {
-	changed, stop := r.opts.Gossip.Watch()
-	defer stop()
-	tick := time.NewTicker(250 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		case <-tick.C:
-		}
-		table := r.opts.Gossip.Table()
-		gone := map[string]bool{}
-		r.mu.Lock()
-		conns := make([]*conn, 0, len(r.conns))
-		for c := range r.conns {
-			conns = append(conns, c)
-		}
-		r.mu.Unlock()
-		for _, c := range conns {
-			moved := map[int]*comms.RoomMoved{}
-			c.mu.Lock()
-			for room, boot := range c.located {
-				now, ok := table.Owner(membership.Partition(room))
-				if !ok || now.Boot == boot {
-					continue
-				}
-				is, known := gone[boot]
-				if !known {
-					is = r.opts.Gone(boot)
-					gone[boot] = is
-				}
-				if !is {
-					continue
-				}
-				c.located[room] = now.Boot
-				p := membership.Partition(room)
-				if moved[p] == nil {
-					moved[p] = &comms.RoomMoved{Partition: p, Shard: now.Name, Addr: now.Client, Spread: crashSpread(len(conns))}
-				}
-				moved[p].Rooms = append(moved[p].Rooms, room)
-			}
-			user := c.user
-			c.mu.Unlock()
-			for _, m := range moved {
-				ticket, expires := r.opts.Keys.Issue(comms.AsClient, user, time.Now())
-				m.Ticket, m.Expires = ticket, expires.UnixMilli()
-				c.send(*m)
-			}
-		}
-	}
-}
-
 // Status asks every shard and returns the whole cluster's state.
 func (r *Router) Status(ctx context.Context) comms.StatusReport {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)

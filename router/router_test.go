@@ -75,7 +75,9 @@ type running struct {
 	addr   string
 	web    string
 
-	mu   sync.Mutex
+	judging chan struct{} // gets one for each judgement of who is gone
+
+	mu   sync.Mutex // held by the test: the log that judgements read does not answer
 	gone map[string]bool
 }
 
@@ -89,11 +91,19 @@ func start(t *testing.T, rooms ...comms.Room) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{t: t, gossip: &fakeGossip{table: membership.NewTable(nil)}, addr: ln.Addr().String(), web: "http://" + web.Addr().String(), gone: map[string]bool{}}
+	r := &running{t: t, gossip: &fakeGossip{table: membership.NewTable(nil)}, addr: ln.Addr().String(), web: "http://" + web.Addr().String(), judging: make(chan struct{}, 1), gone: map[string]bool{}}
 	keys := comms.NewKeys(make([]byte, 32))
 	peers := peer.NewPool(keys, "r1", "rb", nil)
 	r.Router = New(Options{Name: "r1", Boot: "rb", Cluster: "px", Listener: ln, HTTP: web, Gossip: r.gossip, Peers: peers, Keys: keys, Rooms: rooms,
-		Gone: func(boot string) bool { r.mu.Lock(); defer r.mu.Unlock(); return r.gone[boot] }})
+		Gone: func(boot string) bool {
+			select {
+			case r.judging <- struct{}{}:
+			default:
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.gone[boot]
+		}})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.Run(ctx) }) //nolint:errcheck // ends with ctx
@@ -228,6 +238,22 @@ func TestLocateGuessesAndTellsOfMoves(t *testing.T) {
 }
 
 // TestClientSaysWhereItIsServed: it was redirected, and that shard is watched.
+// TestQuestionsDoNotWaitForTheLog: who is gone is read from the room log, which
+// may not answer for a while.
+func TestQuestionsDoNotWaitForTheLog(t *testing.T) {
+	r := start(t)
+	c := r.dial()
+	r.gossip.set(shardAt("s1", "127.0.0.1:1"))
+	c.say(hello, `{"_ct":"locate","r":"go"}`)
+	c.hear(`"located"`, `"127.0.0.1:1"`)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gossip.set(shardAt("s2", "127.0.0.1:2"))
+	<-r.judging
+	c.say(`{"_ct":"locate","r":"tea"}`)
+	c.hear(`"located"`, `"tea"`)
+}
+
 func TestClientSaysWhereItIsServed(t *testing.T) {
 	r := start(t)
 	r.gossip.set(shardAt("s1", "127.0.0.1:1"))
