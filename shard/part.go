@@ -32,8 +32,8 @@ type part struct {
 	partition int
 	first     uint64 // epoch at which it was opened
 
-	seedOnce sync.Mutex // one opening or loading at a time; held during log I/O, never with mu
-	seeded   bool
+	opening chan struct{} // one slot: one opening or loading at a time; taken during log I/O, never with mu
+	seeded  bool
 
 	mu         sync.Mutex
 	epoch      uint64
@@ -57,7 +57,10 @@ type part struct {
 }
 
 func newPart(s *Server, h ownership.Holding) *part {
-	p := &part{server: s, partition: h.Partition, first: h.Epoch, epoch: h.Epoch, rooms: map[string]*room{}, grace: map[string]map[string]bool{}}
+	p := &part{
+		server: s, partition: h.Partition, first: h.Epoch, epoch: h.Epoch, opening: make(chan struct{}, 1),
+		rooms: map[string]*room{}, grace: map[string]map[string]bool{},
+	}
 	p.idle = sync.NewCond(&p.mu)
 	now := time.Now()
 	if h.Crashed {
@@ -87,10 +90,25 @@ func (p *part) isOver() bool {
 	return p.over
 }
 
+// turn waits for the right to open or load, which another may have for as long
+// as the log does not answer.
+func (p *part) turn(ctx context.Context) error {
+	select {
+	case p.opening <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *part) giveTurn() { <-p.opening }
+
 // seed creates the rooms of the rooms file that the log does not have.
 func (p *part) seed(ctx context.Context) error {
-	p.seedOnce.Lock()
-	defer p.seedOnce.Unlock()
+	if err := p.turn(ctx); err != nil {
+		return err
+	}
+	defer p.giveTurn()
 	if p.seeded {
 		return nil
 	}
@@ -210,8 +228,10 @@ func (r *rooms) Stop(ctx context.Context, partition int) ([]byte, error) {
 		return nil, nil // held and never used since
 	}
 	// A seed under way would append after the release otherwise.
-	p.seedOnce.Lock()
-	defer p.seedOnce.Unlock()
+	if err := p.turn(ctx); err != nil {
+		return nil, err
+	}
+	defer p.giveTurn()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gate == nil {

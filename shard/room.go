@@ -65,8 +65,10 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 		return r, false, nil
 	}
 	p.mu.Unlock()
-	p.seedOnce.Lock()
-	defer p.seedOnce.Unlock()
+	if p.turn(ctx) != nil {
+		return nil, true, nil
+	}
+	defer p.giveTurn()
 	log := p.server.opts.Log
 	at, info, err := log.Head(ctx, p.partition, name)
 	if err != nil {
@@ -76,7 +78,7 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 	if err != nil {
 		return nil, false, err
 	}
-	// Not through enter: a Stop may be waiting for seedOnce. Nothing is lost by
+	// Not through enter: a Stop may be waiting for our turn to end. Nothing is lost by
 	// loading a room that then moves.
 	p.mu.Lock()
 	if p.over {
