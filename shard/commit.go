@@ -41,7 +41,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 	for {
 		p, err := s.server.part(s.ctx, rec.Room)
 		if err != nil {
-			s.refuse(err, rec.Room, rec.ID)
+			s.refuseRecord(err, &rec)
 			return
 		}
 		r, over, err := p.load(s.ctx, rec.Room)
@@ -52,7 +52,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			continue
 		}
 		if err != nil {
-			s.refuse(storeError(err, rec.Room), rec.Room, rec.ID)
+			s.refuseRecord(storeError(err, rec.Room), &rec)
 			return
 		}
 		if p.sequence(s, r, rec, again, known) {
@@ -67,7 +67,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 		p.mu.Unlock()
 		switch {
 		case err != nil:
-			s.refuse(storeError(err, rec.Room), rec.Room, rec.ID)
+			s.refuseRecord(storeError(err, rec.Room), &rec)
 			return
 		case found != nil && (found.Content != rec.Content || found.Kind != rec.Kind):
 			s.refuse(conflict(), rec.Room, rec.ID)
@@ -77,6 +77,31 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			return
 		}
 		again = false // looked for and not there: new
+	}
+}
+
+// refuseRecord refuses a record before it was queued. It must come again before
+// anything else of the session's in that room: what follows it is perhaps under
+// way already, and would be stored first.
+func (s *session) refuseRecord(err error, rec *roomlog.Record) {
+	s.mu.Lock()
+	p := s.joined[rec.Room]
+	s.mu.Unlock()
+	var refusal *comms.Error
+	if p != nil && errors.As(err, &refusal) && comms.Retryable(refusal.Code) {
+		p.mu.Lock()
+		if r := p.rooms[rec.Room]; r != nil {
+			r.mustRepeat(s, rec.ID)
+		}
+		p.mu.Unlock()
+	}
+	s.refuse(err, rec.Room, rec.ID)
+}
+
+// mustRepeat lets a session's next record be this one and no other.
+func (r *room) mustRepeat(s *session, id string) {
+	if seat := r.members[s]; seat != nil && seat.refused == "" {
+		seat.refused = id
 	}
 }
 
@@ -152,6 +177,7 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 	if old := r.window[key]; old != nil {
 		switch {
 		case old.looking:
+			r.mustRepeat(s, rec.ID)
 			s.refuse(&comms.Error{Code: comms.CodePending, Message: "this message is being looked for; ask again", Retry: 200}, rec.Room, rec.ID)
 			return true
 		case old.record.Content != rec.Content || old.record.Kind != rec.Kind:
@@ -334,9 +360,7 @@ func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, 
 func (p *part) unsettled(q pending, err error) {
 	rec := q.entry.record
 	delete(q.room.window, q.key())
-	if seat := q.room.members[q.session]; seat != nil && seat.refused == "" {
-		seat.refused = rec.ID
-	}
+	q.room.mustRepeat(q.session, rec.ID)
 	if errors.Is(err, roomlog.ErrFenced) {
 		q.session.send(comms.Redirect{Room: rec.Room, Partition: p.partition, ID: rec.ID, Retry: 50})
 		return
