@@ -156,6 +156,10 @@ func (s *session) openRoom(name []byte) (*part, *room) {
 	return p, r
 }
 
+func outOfOrder(rec *roomlog.Record) comms.Error {
+	return comms.Error{Code: comms.CodeOutOfOrder, Message: "an earlier message was refused and must come again first", Room: rec.Room, ID: rec.ID, Retry: 1}
+}
+
 func conflict() error {
 	return &comms.Error{Code: comms.CodeConflict, Message: "another message has this id; use a new id for other content"}
 }
@@ -170,7 +174,7 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 		return true
 	}
 	if seat.refused != "" && seat.refused != rec.ID {
-		s.refuse(&comms.Error{Code: comms.CodeOutOfOrder, Message: "an earlier message was refused and must come again first", Retry: 1}, rec.Room, rec.ID)
+		s.send(outOfOrder(&rec))
 		return true
 	}
 	key := dedupKey{rec.User, rec.ID}
@@ -184,8 +188,10 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 			s.refuse(conflict(), rec.Room, rec.ID)
 		case old.record.Seq != 0:
 			s.out.Queue(appendRecord(nil, &old.record))
+		default: // the commit under way answers: by the room's stream, or by refusing
+			old.others = append(old.others, s)
 		}
-		seat.refused = "" // otherwise the commit under way answers
+		seat.refused = ""
 		return true
 	}
 	if again && known < r.low {
@@ -305,8 +311,7 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 	for _, q := range queued {
 		rec := &q.entry.record
 		if seat := q.room.members[q.session]; seat != nil && seat.refused != "" && seat.refused != rec.ID {
-			delete(q.room.window, q.key())
-			q.session.refuse(&comms.Error{Code: comms.CodeOutOfOrder, Message: "an earlier message was refused and must come again first", Retry: 1}, rec.Room, rec.ID)
+			q.refuse(outOfOrder(rec))
 			continue
 		}
 		q.room.next = max(q.room.next, q.room.head.Seq) + 1
@@ -331,7 +336,7 @@ func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, 
 			p.unsettled(q, err)
 			continue
 		}
-		q.entry.record = *rec
+		q.entry.record, q.entry.others = *rec, nil
 		q.room.remember(q.key())
 		q.room.head = roomlog.Position{Seq: rec.Seq, Epoch: rec.Epoch}
 		q.room.used = now
@@ -355,17 +360,27 @@ func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, 
 	return rings
 }
 
-// unsettled answers a record that is not in the log: it must come again before
-// anything else of its session's in that room.
+// unsettled answers a record that is not in the log.
 func (p *part) unsettled(q pending, err error) {
-	rec := q.entry.record
-	delete(q.room.window, q.key())
-	q.room.mustRepeat(q.session, rec.ID)
+	rec := &q.entry.record
 	if errors.Is(err, roomlog.ErrFenced) {
-		q.session.send(comms.Redirect{Room: rec.Room, Partition: p.partition, ID: rec.ID, Retry: 50})
+		q.refuse(comms.Redirect{Room: rec.Room, Partition: p.partition, ID: rec.ID, Retry: 50})
 		return
 	}
-	q.session.refuse(storeError(err, rec.Room), rec.Room, rec.ID)
+	e := *comms.AsError(storeError(err, rec.Room))
+	e.Room, e.ID = rec.Room, rec.ID
+	q.refuse(e)
+}
+
+// refuse tells a record's sender that it was not stored, on every connection
+// that it came by: on each it must come again before anything else in that room.
+func (q pending) refuse(answer comms.Event) {
+	delete(q.room.window, q.key())
+	for _, s := range append(q.entry.others, q.session) {
+		q.room.mustRepeat(s, q.entry.record.ID)
+		s.send(answer)
+	}
+	q.entry.others = nil
 }
 
 // storeError turns the log's answer into what the client is told.

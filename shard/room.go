@@ -42,6 +42,7 @@ type dedupKey struct{ user, id string }
 type seen struct {
 	record  roomlog.Record // Seq 0 while its commit runs
 	looking bool           // being looked for in the log
+	others  []*session     // have repeated it while its commit runs: it is answered to them, too
 }
 
 const windowSize = 1024
