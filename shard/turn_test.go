@@ -27,10 +27,8 @@ func (l *mute) Head(ctx context.Context, partition int, room string) (roomlog.Po
 func TestStopIsBoundedWhileARoomIsRead(t *testing.T) {
 	log := &mute{Log: memlog.NewStore().Open(), asked: make(chan struct{}), answer: make(chan struct{})}
 	s := New(Options{Log: log})
-	p, err := s.opened(t.Context(), ownership.Holding{Partition: 7, Epoch: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := newPart(s, ownership.Holding{Partition: 7, Epoch: 1})
+	s.parts[7] = p
 	loaded := make(chan struct{})
 	go func() {
 		defer close(loaded)
