@@ -50,6 +50,7 @@ func Nemeses() []Nemesis {
 		freezeNemeses(),
 		restartNemeses(),
 		serverNemeses(),
+		answerNemeses(),
 	)
 }
 

@@ -29,6 +29,9 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 	}
 	var created map[string]int64 // ids learnt here, known once the transaction is in
 	failpoint.Hit("roomlog.append.beforeBegin")
+	if failpoint.Fails("roomlog.append.refuse") {
+		return fmt.Errorf("%w: a failpoint", roomlog.ErrRefused)
+	}
 	known, err := p.transact(func(ctx context.Context, c *sql.Conn) error {
 		now, released, err := p.append.owner()
 		if err != nil {
@@ -67,6 +70,9 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 		return l.outcome("append to", partition, known, err)
 	}
 	failpoint.Hit("roomlog.append.afterCommit")
+	if failpoint.Fails("roomlog.append.lose") {
+		return fmt.Errorf("%w: a failpoint", roomlog.ErrUnknown)
+	}
 	if created != nil {
 		p.write.Lock()
 		maps.Copy(p.rooms, created)
