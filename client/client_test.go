@@ -346,6 +346,30 @@ func TestHistoryCutIsTold(t *testing.T) {
 	}
 }
 
+// TestSecondCutIsTold: behind a cut, too, a room is joined again with an epoch.
+// A position without one is refused if the store has lost it, and the room is gone.
+func TestSecondCutIsTold(t *testing.T) {
+	c, s := connected(t, "s1")
+	acknowledged(t, s, 1, post(t, s, 3))
+	c.mu.Lock()
+	c.records["go"] = c.records["go"][:1]
+	want := comms.Position{Seq: 1, Epoch: c.epoch}
+	c.mu.Unlock()
+	again := func() comms.Position {
+		c.shards["s1"].reset()
+		for next[client.RoomLink](t, s).State != client.LinkUp {
+		}
+		joins := commands[comms.JoinRoom](c)
+		return *joins[len(joins)-1].After
+	}
+	again()
+	c.shards["s1"].tell(comms.HistoryCut{Room: "go", At: 1})
+	next[client.Cut](t, s)
+	if got := again(); got != want {
+		t.Errorf("joined again behind %+v, want %+v", got, want)
+	}
+}
+
 func TestNextRouterIsTaken(t *testing.T) {
 	first, second := newCluster("s1"), newCluster("s1")
 	t.Cleanup(first.close)

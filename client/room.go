@@ -31,6 +31,7 @@ type room struct {
 	redirects int
 	epoch     uint64 // the highest an owner named
 	last      comms.Position
+	head      comms.Position  // when it was joined last
 	after     *comms.Position // of the first join
 	joined    bool            // answered once: Joined was emitted
 	waiter    chan error
@@ -274,6 +275,9 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 	case comms.HistoryCut:
 		if r := at(e.Room); r != nil {
 			r.last = comms.Position{Seq: e.At}
+			if e.At == r.head.Seq {
+				r.last = r.head // else the next record tells the epoch at once
+			}
 			s.emit(Cut{e.Room, e.At})
 		}
 	case comms.Presence:
@@ -319,10 +323,13 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 
 func (s *Session) welcomed(r *room, e comms.UserJoinedRoom) {
 	r.state, r.tries, r.redirects, r.epoch = stateUp, 0, 0, e.Epoch
+	r.head = comms.Position{Seq: e.Head, Epoch: e.HeadEpoch}
 	if !r.joined {
 		r.joined = true
-		r.last = comms.Position{Seq: e.Head, Epoch: e.HeadEpoch}
-		if r.after != nil {
+		r.last = r.head
+		// A position without its epoch is refused should the store lose it, where
+		// one with it is told of the cut.
+		if r.after != nil && *r.after != (comms.Position{Seq: e.Head}) {
 			r.last = *r.after
 		}
 		s.emit(Joined{e.Room, e.Users, e.Count, e.Description, comms.Position{Seq: e.Head, Epoch: e.HeadEpoch}, e.Epoch})

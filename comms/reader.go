@@ -104,6 +104,9 @@ func (r *Reader) fill() error {
 	r.setDeadline(partial)
 	n, err := r.readOnce()
 	r.end += n
+	if r.end == r.start {
+		r.release() // nothing came: who waits elsewhere for more needs no buffer
+	}
 	first := n > 0 && !r.spoken
 	r.spoken = r.spoken || first
 	switch {

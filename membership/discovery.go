@@ -66,7 +66,12 @@ func (c *Cluster) discovered() []string {
 	for _, path := range paths {
 		b, err := os.ReadFile(path)
 		var n notice
-		if err != nil || json.Unmarshal(b, &n) != nil || n.Gossip == "" || strings.HasSuffix(path, ".tmp") {
+		if err != nil || strings.HasSuffix(path, ".tmp") {
+			continue
+		}
+		// Whole since it has its name, unless a power cut left half of it.
+		if json.Unmarshal(b, &n) != nil || n.Gossip == "" {
+			os.Remove(path) //nolint:errcheck // the next reader tries again
 			continue
 		}
 		if kernel != "" && (n.Kernel != kernel || errors.Is(syscall.Kill(n.PID, 0), syscall.ESRCH)) {
@@ -122,8 +127,10 @@ func LoadSecret(dir, file, env string) (secret []byte, created bool, err error) 
 		return nil, false, fmt.Errorf("data directory: %w", err)
 	}
 	defer os.Remove(tmp.Name()) //nolint:errcheck // the link stays
+	// Synced before it has its name: a power cut must not leave an empty secret,
+	// with which nobody could start any more.
 	_, err = tmp.WriteString(hex.EncodeToString(fresh) + "\n")
-	if err = errors.Join(err, tmp.Close()); err != nil {
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return nil, false, fmt.Errorf("secret: %w", err)
 	}
 	// Link fails where another was first: then that one counts for all.
@@ -131,12 +138,28 @@ func LoadSecret(dir, file, env string) (secret []byte, created bool, err error) 
 	if linkErr != nil && !errors.Is(linkErr, fs.ErrExist) {
 		return nil, false, fmt.Errorf("secret: %w", linkErr)
 	}
+	if err := syncDir(dir); err != nil {
+		return nil, false, fmt.Errorf("secret: %w", err)
+	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, false, fmt.Errorf("secret: %w", err)
 	}
 	secret, err = parseSecret(string(b))
 	return secret, linkErr == nil, err
+}
+
+// syncDir lets the names in a directory survive a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		err = nil // a file system that syncs no directories
+	}
+	return errors.Join(err, d.Close())
 }
 
 func parseSecret(text string) ([]byte, error) {

@@ -109,7 +109,7 @@ func (s *session) joinLocked(p *part, r *room, c comms.JoinRoom, at uint64, cut 
 	s.mu.Lock()
 	full := len(s.joined) >= maxJoined
 	if !full {
-		s.joined[c.Room] = p
+		s.joined[r.name] = p // whose name is kept in any case
 	}
 	s.mu.Unlock()
 	if full {
@@ -123,8 +123,10 @@ func (s *session) joinLocked(p *part, r *room, c comms.JoinRoom, at uint64, cut 
 	} else {
 		users := r.present()
 		reply.Users, reply.Count = clipUsers(users), len(users)
-		for u := range r.changed {
-			r.listed[u] = r.isPresent(u) // if they go before the members are told, this joiner must hear of it
+		for _, u := range r.changed {
+			a := r.users[u]
+			a.listed = r.isPresent(u) // if they go before the members are told, this joiner must hear of it
+			r.users[u] = a
 		}
 	}
 	events := encode(reply)
@@ -156,7 +158,7 @@ func (s *session) leave(name string) {
 	}
 	defer p.mu.Unlock()
 	if r.members[s] == nil {
-		if p.grace[name][s.user] && r.users[s.user] == 0 {
+		if p.grace[name][s.user] && r.users[s.user].sessions == 0 {
 			// Moved and not yet joined here again: gone for good then.
 			delete(p.grace[name], s.user)
 			r.noteChange(s.user)

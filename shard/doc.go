@@ -16,7 +16,9 @@
 // What a reader answers itself waits in its outlet until it has no more to
 // read; it commits and flushes before it does anything that may wait.
 //
-// Goroutines: one reader per session, without a buffer and on a small stack
-// while it is idle, a committer per partition that is busy without a pause, the
-// presence loop, one per watching member; Server.Run waits for all.
+// Goroutines: one reader per session that speaks; a silent one is parked after a
+// moment (package parking) and has none until it is heard again, or, where the
+// system does not allow that, one without a buffer. A committer per partition
+// that is busy without a pause, the presence loop, one per watching member.
+// Server.Run waits for all, and for the parked sessions' ends.
 package shard

@@ -264,13 +264,16 @@ func (r *rooms) Stop(ctx context.Context, partition int) ([]byte, error) {
 	}
 	for name, users := range p.grace {
 		for u := range users {
-			if room := p.rooms[name]; room == nil || room.users[u] == 0 {
+			if room := p.rooms[name]; room == nil || room.users[u].sessions == 0 {
 				was.Rooms[name] = append(was.Rooms[name], u)
 			}
 		}
 	}
 	for name, room := range p.rooms {
-		for u := range room.users {
+		for u, a := range room.users {
+			if a.sessions == 0 {
+				continue
+			}
 			was.Rooms[name] = append(was.Rooms[name], u)
 			was.Deadline = now.Add(graceFor).UnixMilli()
 		}

@@ -19,16 +19,25 @@ type room struct {
 	next    uint64 // newest sequence given in the batch under way; 0 between batches
 	ring    *fanout.Ring
 	members map[*session]*seat
-	users   map[string]int  // sessions by user
-	shown   map[string]bool // users whom the members know as present
-	listed  map[string]bool // users named in a reply to a join before the members were told of them
-	changed map[string]struct{}
+	users   map[string]attendee
+	shown   int       // of users, as the members know them
+	changed []string  // users whose presence the members are to be told, maybe
 	roster  []string  // who is present, sorted; nil: not known
 	quiet   time.Time // the members are told of changes no sooner
 	window  map[dedupKey]*seen
-	order   []dedupKey // of the window, oldest first
+	order   []dedupKey // of the window, as they came; a circle once it is full
+	oldest  int        // in order
 	low     uint64     // every record above is in the window
 	used    time.Time
+}
+
+// attendee is what a room knows of a user: none of whom all is zero is kept.
+// One map of few bytes each: a crowd that listens is mostly this.
+type attendee struct {
+	sessions int32 // in the room
+	shown    bool  // the members know the user as present
+	listed   bool  // named in a reply to a join before the members were told
+	changed  bool  // in the room's list of them
 }
 
 type dedupKey struct{ user, id string }
@@ -84,8 +93,8 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 		return r, false, nil
 	}
 	r = &room{
-		part: p, name: name, topic: info.Description, head: at, members: map[*session]*seat{}, users: map[string]int{},
-		shown: map[string]bool{}, listed: map[string]bool{}, changed: map[string]struct{}{}, window: map[dedupKey]*seen{}, used: time.Now(), low: at.Seq,
+		part: p, name: name, topic: info.Description, head: at, members: map[*session]*seat{}, users: map[string]attendee{},
+		window: map[dedupKey]*seen{}, used: time.Now(), low: at.Seq,
 	}
 	if len(tail) > 0 {
 		r.low = tail[0].Seq - 1
@@ -96,7 +105,7 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 		r.remember(key)
 	}
 	for u := range p.grace[name] {
-		r.shown[u] = true
+		r.show(u, true)
 	}
 	r.ring = p.server.pool.NewRing(at.Seq, source{p, name})
 	p.rooms[name] = r
@@ -105,15 +114,17 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 
 // remember keeps a stored record's entry in the window, and forgets the oldest.
 func (r *room) remember(key dedupKey) {
-	r.order = append(r.order, key)
-	for len(r.order) > windowSize {
-		old := r.window[r.order[0]]
-		if old != nil && old.record.Seq != 0 {
-			r.low = max(r.low, old.record.Seq)
-			delete(r.window, r.order[0])
-		}
-		r.order = r.order[1:]
+	if len(r.order) < windowSize {
+		r.order = append(r.order, key)
+		return
 	}
+	forgotten := r.order[r.oldest]
+	if old := r.window[forgotten]; old != nil && old.record.Seq != 0 {
+		r.low = max(r.low, old.record.Seq)
+		delete(r.window, forgotten)
+	}
+	r.order[r.oldest] = key
+	r.oldest = (r.oldest + 1) % windowSize
 }
 
 // present lists who is there, sorted: by a session, or by the grace after a
@@ -121,11 +132,13 @@ func (r *room) remember(key dedupKey) {
 func (r *room) present() []string {
 	if r.roster == nil {
 		r.roster = make([]string, 0, len(r.users)+len(r.part.grace[r.name]))
-		for u := range r.users {
-			r.roster = append(r.roster, u)
+		for u, a := range r.users {
+			if a.sessions > 0 {
+				r.roster = append(r.roster, u)
+			}
 		}
 		for u := range r.part.grace[r.name] {
-			if r.users[u] == 0 {
+			if r.users[u].sessions == 0 {
 				r.roster = append(r.roster, u)
 			}
 		}
@@ -134,11 +147,54 @@ func (r *room) present() []string {
 	return r.roster
 }
 
-func (r *room) isPresent(u string) bool { return r.users[u] > 0 || r.part.grace[r.name][u] }
+func (r *room) isPresent(u string) bool {
+	return r.users[u].sessions > 0 || r.part.grace[r.name][u]
+}
+
+// know changes what is known of u.
+func (r *room) know(u string, a attendee) {
+	if a == (attendee{}) {
+		delete(r.users, u)
+	} else {
+		r.users[u] = a
+	}
+}
+
+// show notes whether the members know u as present.
+func (r *room) show(u string, shown bool) {
+	a := r.users[u]
+	switch {
+	case shown && !a.shown:
+		r.shown++
+	case !shown && a.shown:
+		r.shown--
+	}
+	a.shown = shown
+	r.know(u, a)
+}
+
+// tellOf puts u on the list of those of whom the members are to be told.
+func (r *room) tellOf(u string) {
+	if a := r.users[u]; !a.changed {
+		a.changed = true
+		r.users[u] = a
+		r.changed = append(r.changed, u)
+	}
+}
+
+// told empties that list.
+func (r *room) told() {
+	for _, u := range r.changed {
+		a := r.users[u]
+		a.changed, a.listed = false, false
+		r.know(u, a)
+	}
+	r.changed = nil // it was long while a crowd came
+}
 
 // noteChange follows a change of whether u is present.
 func (r *room) noteChange(u string) {
-	r.changed[u] = struct{}{}
+	r.tellOf(u)
 	if r.roster == nil {
 		return
 	}
@@ -153,7 +209,10 @@ func (r *room) noteChange(u string) {
 
 func (r *room) add(sess *session) {
 	r.members[sess] = &seat{}
-	if r.users[sess.user]++; r.users[sess.user] == 1 {
+	a := r.users[sess.user]
+	a.sessions++
+	r.users[sess.user] = a
+	if a.sessions == 1 {
 		delete(r.part.grace[r.name], sess.user)
 		r.noteChange(sess.user)
 	}
@@ -164,8 +223,10 @@ func (r *room) remove(sess *session) {
 	if at := sess.heardAt(); at.After(r.part.heard) {
 		r.part.heard = at
 	}
-	if r.users[sess.user]--; r.users[sess.user] <= 0 {
-		delete(r.users, sess.user)
+	a := r.users[sess.user]
+	a.sessions--
+	r.know(sess.user, a)
+	if a.sessions == 0 {
 		delete(r.part.grace[r.name], sess.user)
 		r.noteChange(sess.user)
 	}
@@ -247,13 +308,16 @@ func (s *Server) presenceLoop(ctx context.Context) {
 func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.server.keeper.Fresh(p.partition, p.epoch) {
+		return nil // they may have gone to another owner, and be present there
+	}
 	ended := !p.until.IsZero() && now.After(p.until)
 	silent := p.silent
 	if ended {
 		for name, users := range p.grace {
 			if r := p.rooms[name]; r != nil {
 				for u := range users {
-					r.changed[u] = struct{}{} // has not come back: has left
+					r.tellOf(u) // has not come back: has left
 				}
 			}
 		}
@@ -268,11 +332,10 @@ func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 			continue // nobody knows yet who was there
 		case silent:
 			users := r.present()
-			clear(r.shown)
-			for _, u := range users {
-				r.shown[u] = true
+			for u := range r.users {
+				r.show(u, r.isPresent(u))
 			}
-			clear(r.changed)
+			r.told()
 			r.ring.Notice(comms.AppendEvent(nil, comms.PresenceList{Room: name, Users: clipUsers(users), Count: len(users)}))
 			rings = append(rings, r.ring)
 		case len(r.changed) > 0 && now.After(r.quiet):
@@ -290,24 +353,24 @@ func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 // publishPresence tells the members the net change, if there is one.
 func (r *room) publishPresence() bool {
 	e := comms.Presence{Room: r.name}
-	for u := range r.changed {
+	for _, u := range r.changed {
+		a := r.users[u]
 		switch now := r.isPresent(u); {
-		case now && !r.shown[u]:
+		case now && !a.shown:
 			e.Joined = append(e.Joined, u)
-			r.shown[u] = true
-		case !now && (r.shown[u] || r.listed[u]):
+			r.show(u, true)
+		case !now && (a.shown || a.listed):
 			e.Left = append(e.Left, u)
-			delete(r.shown, u)
+			r.show(u, false)
 		}
 	}
-	clear(r.changed)
-	clear(r.listed)
+	r.told()
 	if len(e.Joined)+len(e.Left) == 0 {
 		return false
 	}
 	slices.Sort(e.Joined)
 	slices.Sort(e.Left)
-	e.Count = len(r.shown)
+	e.Count = r.shown
 	r.ring.Notice(comms.AppendEvent(nil, e))
 	return true
 }

@@ -15,6 +15,7 @@ import (
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/fanout"
 	"positivity-exchange/shard/ownership"
+	"positivity-exchange/shard/parking"
 	"positivity-exchange/shard/roomlog"
 )
 
@@ -40,7 +41,9 @@ type Server struct {
 	logger *slog.Logger
 	keeper *ownership.Keeper
 	pool   *fanout.Pool
+	lot    *parking.Lot         // of silent sessions
 	seeds  map[int][]comms.Room // of the rooms file, by partition
+	ping   time.Duration        // silence after which a session is asked; a test's is shorter
 
 	ctx    context.Context // of everything the Server started
 	cancel context.CancelFunc
@@ -59,7 +62,7 @@ func New(opts Options) *Server {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		opts: opts, logger: opts.Logger, pool: fanout.NewPool(fanout.PoolOptions{Logger: opts.Logger}),
+		opts: opts, logger: opts.Logger, pool: fanout.NewPool(fanout.PoolOptions{Logger: opts.Logger}), lot: parking.NewLot(), ping: comms.PingAfter,
 		seeds: map[int][]comms.Room{}, parts: map[int]*part{}, sessions: map[*session]struct{}{}, watchers: map[*watcher]struct{}{},
 	}
 	for _, r := range opts.Rooms {
@@ -77,7 +80,12 @@ func (s *Server) Run(ctx context.Context) error {
 	defer wg.Wait()
 	defer s.wg.Wait()
 	defer s.cancel()
-	wg.Go(func() { s.pool.Run(ctx) })   //nolint:errcheck // ends with ctx
+	wg.Go(func() { s.pool.Run(ctx) }) //nolint:errcheck // ends with ctx
+	wg.Go(func() {
+		if err := s.lot.Run(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Warn("silent sessions keep a goroutine each", "err", err)
+		}
+	})
 	wg.Go(func() { s.keeper.Run(ctx) }) //nolint:errcheck // ends with ctx
 	s.wg.Go(func() { s.presenceLoop(ctx) })
 	stop := context.AfterFunc(ctx, func() {
@@ -98,7 +106,8 @@ func (s *Server) Run(ctx context.Context) error {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		s.wg.Go(func() { s.serve(nc) })
+		s.wg.Add(1)
+		go s.serve(nc)
 	}
 }
 

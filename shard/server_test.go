@@ -44,13 +44,14 @@ func serve(t testing.TB) (addr string, log roomlog.Log) {
 	return serveOn(t, store), store
 }
 
-// serveOn runs one shard on store, which ends with the test.
-func serveOn(t testing.TB, store roomlog.Log) (addr string) {
+// serveOn runs one shard on store, which ends with the test. Each change is
+// made before it runs.
+func serveOn(t testing.TB, store roomlog.Log, changes ...func(*Server)) (addr string) {
 	t.Helper()
-	return serverOn(t, store).opts.Listener.Addr().String()
+	return serverOn(t, store, changes...).opts.Listener.Addr().String()
 }
 
-func serverOn(t testing.TB, store roomlog.Log) *Server {
+func serverOn(t testing.TB, store roomlog.Log, changes ...func(*Server)) *Server {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,6 +64,9 @@ func serverOn(t testing.TB, store roomlog.Log) *Server {
 		t.Fatal(err)
 	}
 	server := New(Options{Name: "s1", Boot: self.Boot, Listener: ln, Log: store, Gossip: gossip, Census: census, Keys: keys, Rooms: []comms.Room{{Name: "go", Description: "gophers"}, {Name: "tea"}}})
+	for _, change := range changes {
+		change(server)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{}, 2)
 	go func() { server.Run(ctx); done <- struct{}{} }() //nolint:errcheck // ends with ctx
@@ -143,13 +147,17 @@ func (c *talker) refused(code string) {
 
 func (c *talker) join(room string, after *comms.Position) comms.UserJoinedRoom {
 	c.t.Helper()
-	c.say(comms.JoinRoom{Room: room, After: after})
-	e := c.next()
-	joined, ok := e.(comms.UserJoinedRoom)
-	if !ok {
-		c.t.Fatalf("join: %+v", e)
+	for tries := 0; ; tries++ {
+		c.say(comms.JoinRoom{Room: room, After: after})
+		e := c.next()
+		if joined, ok := e.(comms.UserJoinedRoom); ok {
+			return joined
+		}
+		// Taking a partition over may take longer than a command waits for it.
+		if refusal, ok := e.(comms.Error); !ok || refusal.Code != comms.CodeNotReady || tries == 10 {
+			c.t.Fatalf("join: %+v", e)
+		}
 	}
-	return joined
 }
 
 func (c *talker) message() comms.UserMessage {

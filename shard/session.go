@@ -9,26 +9,31 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/rawconn"
 	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/fanout"
 	"positivity-exchange/shard/ownership"
+	"positivity-exchange/shard/parking"
 	"positivity-exchange/shard/roomlog"
 )
 
 const (
 	maxJoined    = 1000
 	goodbyeGrace = 2 * time.Second
-	maxSilence   = 3 // times PingAfter without a word
+	maxSilence   = 3                      // times PingAfter without a word
+	patience     = 200 * time.Millisecond // a silence from which a session is parked
 )
 
 // session is one live connection.
 type session struct {
 	server *Server
 	out    *fanout.Outlet
+	reader *comms.Reader
 	ctx    context.Context    // the server's; a member's own, which ends with the session
 	cancel context.CancelFunc // of a member's; nil
 	user   string
@@ -39,7 +44,11 @@ type session struct {
 	mu     sync.Mutex // below a part's mu
 	joined map[string]*part
 
-	duties []*part // whose queue the reader is to commit; the reader's alone
+	// The reader's alone.
+	duties   []*part       // whose queue it is to commit
+	silences int           // asked for, and not a word since
+	parks    bool          // place can be used
+	place    parking.Place // where a silent session has no reader
 }
 
 func (s *session) heardAt() time.Time { return time.Unix(0, s.heard.Load()) }
@@ -91,8 +100,9 @@ func (s *session) refuse(err error, room, id string) {
 	s.send(e)
 }
 
-// serve reads one connection until it ends. The handshake, if there is one, is
-// here, where nobody waits for it but those who hear nothing yet.
+// serve begins a session, which counts in wg until it ends, with a reader or
+// parked. The handshake, if there is one, is here, where nobody waits for it but
+// those who hear nothing yet.
 func (s *Server) serve(nc net.Conn) {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		tcp.SetNoDelay(true) //nolint:errcheck // a hint
@@ -100,15 +110,40 @@ func (s *Server) serve(nc net.Conn) {
 	nc, err := tlsconn.Accept(s.ctx, nc, s.opts.TLS, "shard")
 	if err != nil {
 		s.logger.Debug("a connection was not taken", "err", err)
+		s.wg.Done()
 		return
 	}
-	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}}
-	sess.out = s.pool.NewOutlet(nc, func(error) {}) // closes nc, which ends the reader
+	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}, reader: comms.NewReader(nc, comms.MaxCommandFrame, comms.LobbyTimeout)}
+	if conn := descriptor(nc); conn != nil {
+		sess.place, sess.parks = parking.NewPlace(sess, conn), true
+	}
+	// The Pool closes nc, which ends the reader if there is one.
+	sess.out = s.pool.NewOutlet(nc, func(error) { s.lot.Wake(&sess.place) })
 	s.mu.Lock()
 	s.sessions[sess] = struct{}{}
 	s.mu.Unlock()
-	sess.end(sess.read(comms.NewReader(nc, comms.MaxCommandFrame, comms.LobbyTimeout)))
+	sess.attend(false)
 }
+
+// descriptor is what tells that there is something to read; nil if nothing does.
+func descriptor(nc net.Conn) syscall.RawConn {
+	if sealer, ok := nc.(fanout.Sealer); ok {
+		nc = sealer.Beneath()
+	}
+	return rawconn.Of(nc)
+}
+
+// attend is the session's reader: it handles commands until the connection ends
+// or falls silent. due tells that it was silent for as long as it may be.
+func (s *session) attend(due bool) {
+	if reason := s.read(due); reason != "" {
+		s.end(reason)
+		s.server.wg.Done()
+	}
+}
+
+// Wake implements parking.Owner.
+func (s *session) Wake(due bool) { go s.attend(due) }
 
 // end takes the session out of everything it is in.
 func (s *session) end(reason string) {
@@ -122,33 +157,39 @@ func (s *session) end(reason string) {
 	s.out.Close(comms.AppendEvent(nil, comms.Goodbye{Reason: reason}), goodbyeGrace)
 }
 
-// read handles commands until the connection ends and returns the reason. An
-// idle session waits in here: what its frame and those below hold is the
-// session's stack, so the work is done in functions of its own.
-func (s *session) read(r *comms.Reader) string {
-	defer s.commitQueued()
-	for silences := 0; ; {
-		if reason := s.beforeRead(r); reason != "" {
-			return reason
+// read handles commands until the connection ends and returns the reason, or
+// until it is parked and returns none: it is another reader's then. An idle
+// session that cannot be parked waits in here: what its frame and those below
+// hold is the session's stack, so the work is done in functions of its own.
+func (s *session) read(due bool) (reason string) {
+	if due {
+		reason = s.readFailed(os.ErrDeadlineExceeded)
+	}
+	for reason == "" {
+		if reason = s.beforeRead(); reason != "" {
+			break
 		}
-		line, err := r.Next()
-		var reason string
-		if err != nil {
-			silences++
-			reason = s.readFailed(err, silences)
-		} else {
-			silences = 0
-			reason = s.line(r, line)
-		}
-		if reason != "" {
-			return reason
+		line, err := s.reader.Next()
+		switch {
+		case err == nil:
+			reason = s.line(line)
+		case s.parks && s.role != "" && errors.Is(err, os.ErrDeadlineExceeded):
+			if s.server.lot.Park(&s.place, time.Now().Add(s.server.ping-patience)) {
+				return ""
+			}
+			s.parks = false
+			s.reader.SetIdle(s.server.ping)
+		default:
+			reason = s.readFailed(err)
 		}
 	}
+	s.commitQueued()
+	return reason
 }
 
 // beforeRead does what must not wait for the peer's next command.
-func (s *session) beforeRead(r *comms.Reader) (reason string) {
-	if !r.Ready() {
+func (s *session) beforeRead() (reason string) {
+	if !s.reader.Ready() {
 		s.commitQueued()
 		s.out.Flush()
 	}
@@ -162,11 +203,12 @@ func (s *session) beforeRead(r *comms.Reader) (reason string) {
 }
 
 // readFailed answers a silence with a ping, anything else with the end.
-func (s *session) readFailed(err error, silences int) (reason string) {
+func (s *session) readFailed(err error) (reason string) {
 	var e *comms.Error
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded) && s.role != "" && silences <= maxSilence:
-		s.reply(comms.PingEvent{N: uint64(silences)})
+	case errors.Is(err, os.ErrDeadlineExceeded) && s.role != "" && s.silences < maxSilence:
+		s.silences++
+		s.reply(comms.PingEvent{N: uint64(s.silences)})
 		return ""
 	case errors.As(err, &e):
 		s.reply(*e) // the stream cannot be trusted any more
@@ -178,7 +220,8 @@ func (s *session) readFailed(err error, silences int) (reason string) {
 }
 
 // line does one command; a reason ends the session.
-func (s *session) line(r *comms.Reader, line []byte) (reason string) {
+func (s *session) line(line []byte) (reason string) {
+	s.silences = 0
 	s.heard.Store(time.Now().UnixNano())
 	if s.role != "" {
 		if v, ok := comms.ViewSend(line); ok {
@@ -195,7 +238,11 @@ func (s *session) line(r *comms.Reader, line []byte) (reason string) {
 		if !s.hello(c) {
 			return comms.CodeHelloFirst
 		}
-		r.SetIdle(comms.PingAfter)
+		if s.parks {
+			s.reader.SetIdle(patience)
+		} else {
+			s.reader.SetIdle(s.server.ping)
+		}
 		return ""
 	}
 	if _, quit := c.(comms.Quit); quit {

@@ -148,6 +148,9 @@ func read(path string, v any, versionOf func() int) error {
 	if err != nil {
 		return err
 	}
+	if len(bytes.Trim(b, "\x00")) == 0 {
+		return nil // its name survived a power cut, what was written did not
+	}
 	if err := json.Unmarshal(b, v); err != nil {
 		var syntax *json.SyntaxError
 		var kind *json.UnmarshalTypeError

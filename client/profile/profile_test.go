@@ -101,6 +101,35 @@ func TestBrokenFilesAreNamedAndKept(t *testing.T) {
 	}
 }
 
+// TestFilesThatAPowerCutLeftEmptyAreNone: they are written over, as if they had never been.
+func TestFilesThatAPowerCutLeftEmptyAreNone(t *testing.T) {
+	home(t)
+	for name, text := range map[string]string{"empty": "", "zeros": "\x00\x00\x00"} {
+		p, err := Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		if err := errors.Join(os.WriteFile(p.statePath(), []byte(text), 0o600), os.WriteFile(p.roomPath("go"), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Load(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, _, err := p.LoadRoom("go"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := errors.Join(p.Save(state.Saved{User: "ada"}), p.SaveRoom("go", []comms.Record{{Seq: 1}}, 1)); err != nil {
+			t.Fatal(err)
+		}
+		saved, err := p.Load()
+		records, _, err2 := p.LoadRoom("go")
+		if err := errors.Join(err, err2); err != nil || saved.User != "ada" || len(records) != 1 {
+			t.Errorf("%s: saved again %+v, %v, %v", name, saved, records, err)
+		}
+	}
+}
+
 func TestConfiguration(t *testing.T) {
 	dir := home(t)
 	c, err := LoadConfig("")

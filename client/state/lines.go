@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"positivity-exchange/comms"
@@ -40,6 +41,7 @@ func (s State) WithHistory(room string, page comms.HistoryPage) State {
 }
 
 func (r *Room) merge(page comms.HistoryPage, s State) {
+	r.diverged(page, s)
 	var fresh []Line
 	below := 0 // of the new lines, how many stand below the bottom of the screen
 	bottom := uint64(1 << 63)
@@ -47,12 +49,7 @@ func (r *Room) merge(page comms.HistoryPage, s State) {
 		bottom = r.Lines[len(r.Lines)-1-r.Scroll].place()
 	}
 	for _, rec := range page.Records {
-		if i := r.index(rec.Seq); i >= 0 {
-			if old := r.Lines[i]; old.ID != rec.ID || old.User != rec.User {
-				// What the disk had is not what the store has any more.
-				r.Lines = slices.Clone(r.Lines)
-				r.Lines[i] = line(rec, rec.User == s.User, s.Now)
-			}
+		if r.Has(rec.Seq) {
 			continue
 		}
 		if rec.Seq > bottom {
@@ -85,6 +82,43 @@ func (r *Room) merge(page comms.HistoryPage, s State) {
 		}
 	} else if r.Name == s.Active {
 		r.Read = max(r.Read, r.Last)
+	}
+}
+
+// diverged compares a page with the lines that are there. If the disk had some
+// that are not what the store has any more, the store lost its end and went on
+// from there: those lines go, and where they stood it is said.
+func (r *Room) diverged(page comms.HistoryPage, s State) {
+	first, gone := uint64(0), 0
+	for _, rec := range page.Records {
+		if i := r.index(rec.Seq); i >= 0 && (r.Lines[i].ID != rec.ID || r.Lines[i].User != rec.User) {
+			if first == 0 {
+				first = rec.Seq
+			}
+			gone++
+		}
+	}
+	if first == 0 {
+		return
+	}
+	text := fmt.Sprintf("%s missing: the store lost its end behind #%d", count(gone, "message"), first-1)
+	from := first
+	if first == page.Records[0].Seq && first > 1 {
+		// What lies below may be of the lost end too: it is loaded again.
+		text, from = fmt.Sprintf("messages missing: the store lost its end before #%d", first), 0
+	}
+	inPage := map[uint64]bool{}
+	for _, rec := range page.Records {
+		inPage[rec.Seq] = true
+	}
+	r.Lines = slices.DeleteFunc(slices.Clone(r.Lines), func(l Line) bool {
+		return l.place() >= from && (l.place() < first || l.Kind == LineCut || inPage[l.Seq])
+	})
+	i := r.search(first)
+	r.Lines = slices.Insert(r.Lines, i, Line{Kind: LineCut, After: first - 1, Text: text, Time: s.Now})
+	r.Scroll = 0
+	if r.Marker >= first { // read was what is gone, not what stands there now
+		r.Marker, r.New = first-1, int(max(r.Last, page.Head)-first+1)
 	}
 }
 

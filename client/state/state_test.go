@@ -147,6 +147,63 @@ func TestStoreThatLostItsEnd(t *testing.T) {
 	}
 }
 
+// TestStoreThatLostItsEndAndWentOn: who was away hears of no cut from the
+// server. What the disk has of the room is not what the store has any more.
+func TestStoreThatLostItsEndAndWentOn(t *testing.T) {
+	page := func(from, to uint64) (p comms.HistoryPage) {
+		for seq := from; seq <= to; seq++ {
+			p.Records = append(p.Records, said("go", "eve", "new", seq).Record)
+			if seq <= 6 {
+				p.Records[len(p.Records)-1] = said("go", "bob", "old", seq).Record
+			}
+		}
+		p.Head = 20
+		return p
+	}
+	for name, c := range map[string]struct {
+		pages []comms.HistoryPage
+		want  string
+	}{
+		"the page holds the break":      {[]comms.HistoryPage{page(5, 20)}, "1 2 3 4 5 6 [3 messages missing: the store lost its end behind #6] 7 8 9 10 11 12 13 14 15 16 17 18 19 20"},
+		"it begins behind the break":    {[]comms.HistoryPage{page(8, 20)}, "[messages missing: the store lost its end before #8] 8 9 10 11 12 13 14 15 16 17 18 19 20"},
+		"it begins right at the break":  {[]comms.HistoryPage{page(7, 20), page(1, 6)}, "1 2 3 4 5 6 [messages missing: the store lost its end before #7] 7 8 9 10 11 12 13 14 15 16 17 18 19 20"},
+		"a page far up, then the hole":  {[]comms.HistoryPage{page(15, 20), page(9, 14)}, "[messages missing: the store lost its end before #9] 9 10 11 12 13 14 15 16 17 18 19 20"},
+		"a page that the disk had half": {[]comms.HistoryPage{page(1, 6)}, "1 2 3 4 5 6 7 8 9"},
+	} {
+		s := in("go").WithHistory("go", pageOf("go", 9, 1, 2, 3, 4, 5, 6, 7, 8, 9))
+		for _, p := range c.pages {
+			s = s.WithHistory("go", p)
+		}
+		var got []string
+		for _, l := range s.Room("go").Lines {
+			switch {
+			case l.Kind == LineCut:
+				got = append(got, "["+l.Text+"]")
+			case l.Text != "new" && l.Seq > 6 && name != "a page that the disk had half":
+				got = append(got, "stale")
+			default:
+				got = append(got, fmt.Sprint(l.Seq))
+			}
+		}
+		if got := strings.Join(got, " "); got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, got, c.want)
+		}
+	}
+}
+
+// TestReadMarkOfALostEnd: what stands where a record was read that is lost now is new.
+func TestReadMarkOfALostEnd(t *testing.T) {
+	s := State{User: "ada", Now: noon}.Restore(Saved{User: "ada", Rooms: map[string]SavedRoom{"go": {Read: 9}}}).Open("go")
+	s = s.WithHistory("go", pageOf("go", 9, 7, 8, 9)).Apply(client.Joined{Room: "go", Head: comms.Position{Seq: 10}})
+	p := pageOf("go", 10, 6, 7)
+	for seq := uint64(8); seq <= 10; seq++ {
+		p.Records = append(p.Records, said("go", "eve", "new", seq).Record)
+	}
+	if r := s.WithHistory("go", p).Room("go"); r.Marker != 7 || r.New != 3 {
+		t.Errorf("marker %d, %d new; want 7 and 3", r.Marker, r.New)
+	}
+}
+
 // TestWhatWasMissedIsNew: the read marks of the last visit count.
 func TestWhatWasMissedIsNew(t *testing.T) {
 	s := State{User: "ada", Now: noon}.Restore(Saved{User: "ada", Rooms: map[string]SavedRoom{"go": {Read: 10}, "tea": {Read: 5}}})

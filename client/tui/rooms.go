@@ -151,7 +151,9 @@ func (a *app) fill() {
 	}
 	name := r.Name
 	a.filling[name] = true
-	from = max(from, to-min(to-1, page-1)) // its newest part first
+	// Its newest part first, and the line below it: whether that is still what the
+	// store has.
+	from = max(from-min(from-1, 1), to-min(to-1, page-1))
 	a.fetch(name, comms.History{Room: name, From: from, Limit: page}, func() {
 		// A server that answers nothing is not asked again at once.
 		a.effects.Go(func() {

@@ -22,5 +22,7 @@
 //	roomlog.append.lose          made: fails as of unknown outcome
 //	roomlog.acquire.inTx         the owner record is changed, not committed
 //	roomlog.acquire.afterCommit  acquired, and nobody knows
+//	roomlog.release.inTx         the owner record says released, not committed
+//	roomlog.release.afterCommit  released, and nobody was told where to go
 //	roomlog.beat.inWrite         half a heartbeat is written
 package failpoint

@@ -11,12 +11,14 @@ const (
 	lookEvery   = time.Second
 	quietAllocs = 1 << 20 // bytes allocated between two looks, at most, by a quiet process
 	worthwhile  = 4 << 20 // bytes that could be given back, at least
+	stack       = 4 << 10 // bytes of one, once its goroutine has done something
 )
 
 // ReturnMemory gives what a crowd needed while it came back to the operating
 // system once the process is quiet again, until ctx ends. The runtime alone
 // collects a quiet process every two minutes and keeps most of what is free; a
-// collection also shrinks the stacks of sessions that have just become idle.
+// collection also takes the stacks of goroutines that have ended, such as those
+// of sessions that have just fallen silent.
 func ReturnMemory(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -33,14 +35,15 @@ func ReturnMemory(ctx context.Context) {
 
 // memoryKeeper remembers the last look.
 type memoryKeeper struct {
-	samples   []metrics.Sample
-	allocated uint64
-	returned  uint64 // allocated, when memory was given back last
+	samples    []metrics.Sample
+	allocated  uint64
+	returned   uint64 // allocated, when memory was given back last
+	goroutines uint64 // most of them, as far as was seen since then
 }
 
 func newKeeper() *memoryKeeper {
 	k := &memoryKeeper{}
-	for _, name := range []string{"/gc/heap/allocs:bytes", "/memory/classes/heap/free:bytes", "/memory/classes/heap/objects:bytes", "/gc/heap/live:bytes"} {
+	for _, name := range []string{"/gc/heap/allocs:bytes", "/memory/classes/heap/free:bytes", "/memory/classes/heap/objects:bytes", "/gc/heap/live:bytes", "/sched/goroutines:goroutines"} {
 		k.samples = append(k.samples, metrics.Sample{Name: name})
 	}
 	return k
@@ -54,10 +57,13 @@ func (k *memoryKeeper) look() bool {
 	since := allocs - k.allocated
 	k.allocated = allocs
 	garbage := objects - min(objects, live)
-	if since > quietAllocs || free+garbage < worthwhile || allocs-k.returned < worthwhile {
+	goroutines := k.samples[4].Value.Uint64()
+	k.goroutines = max(k.goroutines, goroutines)
+	stacks := (k.goroutines - goroutines) * stack // of those that have ended
+	if since > quietAllocs || free+garbage+stacks < worthwhile || allocs-k.returned+stacks < worthwhile {
 		return false
 	}
 	debug.FreeOSMemory()
-	k.returned = allocs
+	k.returned, k.goroutines = allocs, goroutines
 	return true
 }

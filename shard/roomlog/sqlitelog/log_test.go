@@ -1,8 +1,6 @@
 package sqlitelog
 
 import (
-	"context"
-	"database/sql"
 	"errors"
 	"os"
 	"strings"
@@ -98,8 +96,8 @@ func TestAppendOfADeposedOwnerIsFencedThoughItsFileWasClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.CloseIdle(7)
-	known, err := p.transact(func(context.Context, *sql.Conn) error {
-		now, _, err := p.append.owner()
+	known, err := p.appending(false, func(w *writer) error {
+		now, _, err := w.owner()
 		if now == own.Epoch {
 			t.Error("the owner has not changed")
 		}

@@ -35,14 +35,12 @@ func (l *Log) Owner(ctx context.Context, partition int) (o roomlog.Owner, err er
 	return o, nil
 }
 
-// Acquire makes to the holder under the next epoch, synced.
+// Acquire makes to the holder under the next epoch, synced: an epoch must never
+// be issued twice, not even after a power cut.
 func (l *Log) Acquire(_ context.Context, partition int, from, to roomlog.Owner) (roomlog.Owner, error) {
-	p, err := l.part(partition, true)
-	if err != nil {
-		return roomlog.Owner{}, err
-	}
+	p := l.file(partition)
 	to.Epoch, to.Released, to.NextName, to.NextAddr, to.Handover = from.Epoch+1, false, "", "", nil
-	known, err := p.transactSynced(func(ctx context.Context, c *sql.Conn) error {
+	known, err := p.owning(true, func(ctx context.Context, c *sql.Conn) error {
 		now, err := readOwner(ctx, c)
 		if err != nil {
 			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
@@ -66,33 +64,10 @@ func (l *Log) Acquire(_ context.Context, partition int, from, to roomlog.Owner) 
 	return to, nil
 }
 
-// transactSynced is transact whose commit reaches the disk: an epoch must
-// never be issued twice, not even after a power cut.
-func (p *part) transactSynced(f func(ctx context.Context, c *sql.Conn) error) (known bool, err error) {
-	p.setSync("FULL")
-	defer p.setSync(p.log.sync)
-	return p.transact(f)
-}
-
-func (p *part) setSync(mode string) {
-	err := p.use(func(*sql.DB) error {
-		p.write.Lock()
-		defer p.write.Unlock()
-		_, err := p.writer.ExecContext(context.Background(), "PRAGMA synchronous = "+mode)
-		return err
-	})
-	if err != nil {
-		p.log.logger.Debug("set synchronous", "partition", p.partition, "err", err)
-	}
-}
-
 // Release gives the partition up if it is still held under epoch.
 func (l *Log) Release(_ context.Context, partition int, epoch uint64, r roomlog.Release) error {
-	p, err := l.part(partition, true)
-	if err != nil {
-		return err
-	}
-	known, err := p.transact(func(ctx context.Context, c *sql.Conn) error {
+	p := l.file(partition)
+	known, err := p.owning(false, func(ctx context.Context, c *sql.Conn) error {
 		now, err := readOwner(ctx, c)
 		if err != nil {
 			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
@@ -103,8 +78,12 @@ func (l *Log) Release(_ context.Context, partition int, epoch uint64, r roomlog.
 		if _, err = c.ExecContext(ctx, "UPDATE owner SET released = 1, next_name = ?, next_addr = ?, handover = ? WHERE id = 1", r.NextName, r.NextAddr, r.Handover); err != nil {
 			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 		}
+		failpoint.Hit("roomlog.release.inTx")
 		return nil
 	})
+	if err == nil {
+		failpoint.Hit("roomlog.release.afterCommit")
+	}
 	return l.outcome("release", partition, known, err)
 }
 

@@ -11,8 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	_ "modernc.org/sqlite" // the driver of database/sql
 
 	"positivity-exchange/shard/roomlog"
 )
@@ -48,12 +47,12 @@ type part struct {
 	log       *Log
 	partition int
 	path      string
-	changed   atomic.Bool // since the last checkpoint
+	commits   atomic.Int64 // since the last checkpoint
+	cleaned   time.Time    // when that was; the checkpointer's alone
 
 	mu     sync.RWMutex // guards what follows against open and close
-	db     *sql.DB
-	writer *sql.Conn
-	append *writer // prepared on writer
+	db     *sql.DB      // reads, checkpoints and ownership
+	append *writer
 
 	write sync.Mutex       // one transaction at a time; guards what follows
 	rooms map[string]int64 // ids of rooms known to exist
@@ -100,56 +99,52 @@ func (p *part) open(create bool) (bool, error) {
 // write lock, which a stopped owner may hold.
 func (p *part) prepare(db *sql.DB) (err error) {
 	ctx := context.Background()
-	if err = retryBusy(func() error { p.writer, err = db.Conn(ctx); return err }); err != nil {
+	var conn *sql.Conn
+	if err := retryBusy(func() error { conn, err = db.Conn(ctx); return err }); err != nil {
 		return err
 	}
+	defer conn.Close() //nolint:errcheck // goes back to the pool
 	var version int
-	if err := retryBusy(func() error { return p.writer.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version) }); err != nil {
+	if err := retryBusy(func() error { return conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version) }); err != nil {
 		return err
 	}
 	if version > schema {
 		return fmt.Errorf("%s has schema %d, this program knows %d: run a newer px", p.path, version, schema)
 	}
 	if version == 0 {
-		err := retryBusy(func() error {
-			if _, err := p.writer.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-				return err
-			}
+		t := ownership{ctx, conn}
+		err := retryBusy(t.begin)
+		if err == nil {
 			// Another process may have been first.
-			if err := p.writer.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err == nil && version == 0 {
-				_, err = p.writer.ExecContext(ctx, createSchema)
-				if err != nil {
-					p.rollback()
-					return err
-				}
+			if err = conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err == nil && version == 0 {
+				_, err = conn.ExecContext(ctx, createSchema)
 			}
-			_, err := p.writer.ExecContext(ctx, "COMMIT")
-			return err
-		})
+			if err == nil {
+				err = t.end()
+			}
+			if err != nil {
+				t.undo()
+			}
+		}
 		if err != nil {
 			return err
 		}
 	}
-	p.append, err = newWriter(ctx, p.writer)
+	err = retryBusy(func() error { p.append, err = openWriter(p.path, p.log.sync); return err })
 	p.rooms = map[string]int64{}
 	return err
 }
 
 // retryBusy polls while another process holds the lock, within lockWait.
 func retryBusy(f func() error) error {
-	deadline := time.Now().Add(lockWait)
-	for {
-		err := f()
-		if !isBusy(err) || time.Now().After(deadline) {
-			return err
-		}
+	err := f()
+	if !isBusy(err) {
+		return err // nearly always
+	}
+	for deadline := time.Now().Add(lockWait); isBusy(err) && time.Now().Before(deadline); err = f() {
 		time.Sleep(lockPoll)
 	}
-}
-
-func isBusy(err error) bool {
-	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+	return err
 }
 
 func (p *part) close() error {
@@ -165,10 +160,6 @@ func (p *part) closeLocked(db *sql.DB) error {
 	if p.append != nil {
 		errs = append(errs, p.append.close())
 		p.append = nil
-	}
-	if p.writer != nil {
-		errs = append(errs, p.writer.Close())
-		p.writer = nil
 	}
 	if db != nil {
 		errs = append(errs, db.Close())
@@ -203,47 +194,22 @@ func (p *part) useOpen(f func(db *sql.DB) error) error {
 	return f(p.db)
 }
 
+// due tells whether a checkpoint is, and counts anew if so.
+func (p *part) due(now time.Time) bool {
+	n := p.commits.Load()
+	if n == 0 || n < checkpointCommits && now.Sub(p.cleaned) < checkpointEvery {
+		return false
+	}
+	p.commits.Store(0)
+	p.cleaned = now
+	return true
+}
+
 func (p *part) checkpoint(ctx context.Context) error {
 	return p.useOpen(func(db *sql.DB) error {
 		_, err := db.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 		return err
 	})
-}
-
-func (p *part) rollback() bool {
-	_, err := p.writer.ExecContext(context.Background(), "ROLLBACK")
-	return err == nil
-}
-
-// transact runs f between BEGIN IMMEDIATE and COMMIT. known tells, with an
-// error of COMMIT, whether the transaction is certainly not in.
-func (p *part) transact(f func(ctx context.Context, c *sql.Conn) error) (known bool, err error) {
-	known = true
-	err = p.use(func(*sql.DB) error {
-		p.write.Lock()
-		defer p.write.Unlock()
-		// Never cancelled half way: it would leave open what the state is.
-		ctx := context.Background()
-		if err := retryBusy(func() error { return exec(p.append.begin, nil) }); err != nil {
-			if isBusy(err) {
-				return p.blocked()
-			}
-			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
-		}
-		p.block = blocker{}
-		if err := f(ctx, p.writer); err != nil {
-			p.rollback()
-			return err
-		}
-		if err := exec(p.append.commit, nil); err != nil {
-			// Still open: rolled back now, certainly not in. Otherwise nobody knows.
-			known = p.rollback()
-			return fmt.Errorf("commit: %w", err)
-		}
-		p.changed.Store(true)
-		return nil
-	})
-	return known, err
 }
 
 // blocked names the process in the way and since when it has been there.

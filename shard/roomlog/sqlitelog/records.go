@@ -23,17 +23,17 @@ func isAnswer(err error) bool {
 
 // Append stores all records in one transaction, or none.
 func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []roomlog.Record) error {
-	p, err := l.part(partition, true)
-	if err != nil {
-		return err
-	}
+	p := l.file(partition)
 	var created map[string]int64 // ids learnt here, known once the transaction is in
 	failpoint.Hit("roomlog.append.beforeBegin")
 	if failpoint.Fails("roomlog.append.refuse") {
 		return fmt.Errorf("%w: a failpoint", roomlog.ErrRefused)
 	}
-	known, err := p.transact(func(ctx context.Context, c *sql.Conn) error {
-		now, released, err := p.append.owner()
+	// A room that was made must not be gone after a power cut: who was in it could
+	// not be told where its history ends.
+	creates := slices.ContainsFunc(records, func(r roomlog.Record) bool { return r.Kind == roomlog.KindCreated })
+	known, err := p.appending(creates, func(w *writer) error {
+		now, released, err := w.owner()
 		if err != nil {
 			return err
 		}
@@ -47,18 +47,18 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 				if created == nil {
 					created = map[string]int64{}
 				}
-				if room, err = p.room(ctx, c, created, r); err != nil {
+				if room, err = w.roomOf(created, r); err != nil {
 					return err
 				}
 			}
 			if r.Seq > maxInRoom {
 				return fmt.Errorf("%w: sequence %d", roomlog.ErrRefused, r.Seq)
 			}
-			if err := p.append.add(room<<roomShift|int64(r.Seq), epoch, int64(r.Kind), r.User, r.ID, r.Time, r.Content); err != nil {
+			if err := w.add(room, epoch, r); err != nil {
 				return err
 			}
 			if r.Kind == roomlog.KindTopic {
-				if _, err := c.ExecContext(ctx, "UPDATE rooms SET description = ? WHERE id = ?", r.Content, room); err != nil {
+				if err := w.setDescription(room, r.Content); err != nil {
 					return err
 				}
 			}
@@ -81,27 +81,23 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 	return nil
 }
 
-// room returns the id of a record's room, making the room for its creation.
-func (p *part) room(ctx context.Context, c *sql.Conn, created map[string]int64, r *roomlog.Record) (int64, error) {
-	if r.Kind == roomlog.KindCreated {
-		result, err := c.ExecContext(ctx, "INSERT INTO rooms (name, description) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM rooms WHERE name = ?)", r.Room, r.Content, r.Room)
-		if err != nil {
-			return 0, err
-		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return 0, errors.Join(fmt.Errorf("%w: %s", roomlog.ErrRoomExists, r.Room), err)
-		}
-		id, err := result.LastInsertId()
-		created[r.Room] = id
-		return id, err
-	}
-	if id, ok := created[r.Room]; ok {
+// roomOf returns the id of a record's room, making the room for its creation,
+// and notes it in created.
+func (w *writer) roomOf(created map[string]int64, r *roomlog.Record) (id int64, err error) {
+	if id, ok := created[r.Room]; ok && r.Kind != roomlog.KindCreated {
 		return id, nil
 	}
-	id, _, err := findRoom(ctx, c, r.Room)
-	if err == nil {
-		created[r.Room] = id
+	switch id, err = w.room(r.Room); {
+	case err != nil:
+		return 0, err
+	case r.Kind == roomlog.KindCreated && id != 0:
+		return 0, fmt.Errorf("%w: %s", roomlog.ErrRoomExists, r.Room)
+	case r.Kind == roomlog.KindCreated:
+		id, err = w.create(r.Room, r.Content)
+	case id == 0:
+		return 0, fmt.Errorf("%w: %s", roomlog.ErrNoRoom, r.Room)
 	}
+	created[r.Room] = id
 	return id, err
 }
 

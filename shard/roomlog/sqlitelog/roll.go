@@ -15,7 +15,9 @@ import (
 )
 
 // The roll is one file per boot, written by that boot's process alone, whole
-// and by rename: a process stopped in the middle blocks nobody.
+// and by rename: a process stopped in the middle blocks nobody. It is not
+// synced: after a power cut nobody of whom it tells lives, and what it left
+// half of is skipped.
 
 func (l *Log) entryPath(boot string) string { return filepath.Join(l.dir, "roll", boot+".json") }
 
@@ -25,7 +27,7 @@ func (l *Log) writeEntry(e roomlog.Entry) error {
 		return err
 	}
 	path := l.entryPath(e.Boot)
-	if err := writeFile(path+".tmp", b); err != nil {
+	if err := writeFile(path+".tmp", b, false); err != nil {
 		return fmt.Errorf("%w: roll: %w", roomlog.ErrRefused, err)
 	}
 	failpoint.Hit("roomlog.beat.inWrite")

@@ -63,7 +63,7 @@ func (w witness) ask(ctx context.Context, root, dir, overlay string, m mutation)
 	run := exec.CommandContext(limited, binary, "-test.run", w.test, "-test.v", "-test.timeout", w.limit.String())
 	run.Dir = filepath.Join(root, w.folder)
 	// What the test builds by itself (px) is built from the mutated source, too.
-	run.Env = append(os.Environ(), append(w.settings(m), "GOFLAGS=-overlay="+overlay)...)
+	run.Env = append(os.Environ(), append(w.settings(m), "GOFLAGS='-overlay="+overlay+"'")...)
 	var out bytes.Buffer
 	run.Stdout, run.Stderr = &out, &out
 	// It may have started processes that hold its output open.
@@ -78,6 +78,8 @@ func (w witness) ask(ctx context.Context, root, dir, overlay string, m mutation)
 	switch {
 	case err != nil && !errors.As(err, &exit) && limited.Err() == nil:
 		return v, err
+	case err != nil && !failed.Match(out.Bytes()):
+		return v, fmt.Errorf("the %s did not run: %w\n%s", w.name, err, out.String())
 	case err == nil && bytes.Contains(out.Bytes(), []byte("--- SKIP")), bytes.Contains(out.Bytes(), []byte("no tests to run")):
 		return v, fmt.Errorf("the %s did not run:\n%s", w.name, out.String())
 	case bytes.Contains(out.Bytes(), []byte(" is skipped: ")):
@@ -89,6 +91,7 @@ func (w witness) ask(ctx context.Context, root, dir, overlay string, m mutation)
 
 var (
 	breach  = regexp.MustCompile(`(?m)(?:BREACH|seed \d+:|go:\d+:|: |^) ?(I\d+ [a-z][a-z -]*):`)
+	failed  = regexp.MustCompile(`(?m)^--- FAIL: |^panic: |^fatal error: `)
 	crashed = regexp.MustCompile(`(?m)^(?:panic|fatal error): .*$`)
 )
 

@@ -1,0 +1,105 @@
+package sqlitelog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"positivity-exchange/shard/roomlog"
+)
+
+// transaction changes a partition: of its writer for records, of a connection
+// of the pool for ownership.
+type transaction interface {
+	setSync(mode string) error
+	begin() error // takes the write lock, or fails at once
+	end() error
+	undo() bool // false: there was nothing to undo, or nobody knows
+}
+
+// ownership is a transaction of a connection that the pool has lent.
+type ownership struct {
+	ctx  context.Context
+	conn *sql.Conn
+}
+
+func (o ownership) exec(query string) error {
+	_, err := o.conn.ExecContext(o.ctx, query)
+	return err
+}
+
+func (o ownership) setSync(mode string) error { return o.exec("PRAGMA synchronous=" + mode) }
+
+func (o ownership) begin() error { return o.exec("BEGIN IMMEDIATE") }
+func (o ownership) end() error   { return o.exec("COMMIT") }
+func (o ownership) undo() bool   { return o.exec("ROLLBACK") == nil }
+
+// appending runs f in a transaction of the partition's writer. known tells,
+// with an error, whether the transaction is certainly not in. synced: the
+// commit, and all before it, is on the disk when appending returns.
+func (p *part) appending(synced bool, f func(w *writer) error) (known bool, err error) {
+	known = true
+	err = p.use(func(*sql.DB) error {
+		p.write.Lock()
+		defer p.write.Unlock()
+		known, err = p.transact(p.append, synced, func() error { return f(p.append) })
+		return err
+	})
+	return known, err
+}
+
+// owning is appending for a transaction that changes the owner record.
+func (p *part) owning(synced bool, f func(ctx context.Context, c *sql.Conn) error) (known bool, err error) {
+	known = true
+	err = p.use(func(db *sql.DB) error {
+		p.write.Lock()
+		defer p.write.Unlock()
+		// Never cancelled half way: it would leave open what the state is.
+		o := ownership{ctx: context.Background()}
+		if o.conn, err = db.Conn(o.ctx); err != nil {
+			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
+		}
+		defer o.conn.Close() //nolint:errcheck // goes back to the pool
+		known, err = p.transact(o, synced, func() error { return f(o.ctx, o.conn) })
+		return err
+	})
+	return known, err
+}
+
+// transact runs f between the begin and the end of t. The caller holds p.write.
+func (p *part) transact(t transaction, synced bool, f func() error) (known bool, err error) {
+	if synced && p.log.sync != "full" {
+		// On the connection that commits, and before its file can be closed and
+		// opened again: a new one does not sync.
+		if err := t.setSync("full"); err != nil {
+			return true, fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
+		}
+		defer t.setSync(p.log.sync) //nolint:errcheck // it syncs too much then
+	}
+	if err := retryBusy(t.begin); err != nil {
+		if isBusy(err) {
+			return true, p.blocked()
+		}
+		return true, fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
+	}
+	p.block = blocker{}
+	if err := f(); err != nil {
+		t.undo()
+		return true, err
+	}
+	if err := t.end(); err != nil {
+		// Still open: rolled back now, certainly not in. Otherwise nobody knows.
+		return t.undo(), fmt.Errorf("commit: %w", err)
+	}
+	p.commits.Add(1)
+	return true, nil
+}
+
+// isBusy tells that another process holds the lock.
+func isBusy(err error) bool {
+	var e interface{ Code() int }
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
