@@ -31,6 +31,7 @@ type Plan struct {
 	Phases  []Phase
 	// FewestMoves is how often rooms must move at least; 0 means 1, less than 0 none.
 	FewestMoves int
+	Between     time.Duration // quiet after each phase; 0: 3 s
 }
 
 // run is a Plan at work.
@@ -87,7 +88,7 @@ func Execute(t testing.TB, plan Plan) {
 	r.load = newLoad(plan.Load, r.cluster.Routers(), r.log, r.origin, plan.Seed, t.Logf)
 	began := r.load.begin(ctx)
 	if began == nil {
-		pass(ctx, 2*between) // the base line
+		pass(ctx, 2*between) // the base line of pauses
 		for _, phase := range plan.Phases {
 			r.phase(ctx, phase)
 		}
@@ -140,7 +141,10 @@ func (r *run) phase(ctx context.Context, phase Phase) {
 	if still && len(phase) > 0 && r.load.Moves() != before {
 		r.t.Errorf("%v: %d rooms moved, none should", phase, r.load.Moves()-before)
 	}
-	pass(ctx, between)
+	if r.plan.Between == 0 {
+		r.plan.Between = between
+	}
+	pass(ctx, r.plan.Between)
 }
 
 // finish ends the load, looks at what is left, reads the rooms from the log
