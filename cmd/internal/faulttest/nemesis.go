@@ -54,6 +54,7 @@ func Nemeses() []Nemesis {
 		logNemeses(),
 		slowNemeses(),
 		diskNemeses(),
+		answerNemeses(),
 	)
 }
 
@@ -136,6 +137,16 @@ func (e *Episode) first(list []*Process) (*Process, error) {
 		}
 	}
 	return nil, errBusy
+}
+
+// Missed is err, of a blow that did not land; beside other episodes, which may
+// be why, it is a remark only.
+func (e *Episode) Missed(err error) error {
+	if err == nil || e.alone {
+		return err
+	}
+	e.Note("%v", err)
+	return nil
 }
 
 // errBusy ends an episode that finds nothing to harm without harm.

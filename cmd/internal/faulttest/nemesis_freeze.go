@@ -27,10 +27,9 @@ func freezeNemeses() []Nemesis {
 }
 
 const (
-	successorAcks = 100              // of the successor, before a zombie wakes
-	wakesWithin   = time.Second      // after which its sessions are elsewhere
-	takeOver      = 12 * time.Second // bounds the wait for the successor
-	longestStop   = time.Second      // that must go unnoticed
+	successorAcks = 100         // of the successor, before a zombie wakes
+	wakesWithin   = time.Second // after which its sessions are elsewhere
+	longestStop   = time.Second // that must go unnoticed
 )
 
 // zombie stops the hot room's owner, anywhere or at a place of its append, lets
@@ -54,15 +53,14 @@ func zombie(place string) func(context.Context, *Episode) error {
 		}
 		if err != nil {
 			p.Thaw()
-			return err
+			return e.Missed(err)
 		}
 		e.Began(p.Name)
 		refused := strings.Count(p.Logged(), "append refused")
-		if place == "roomlog.append.inTx" && e.Cluster.NATS() == nil {
-			p.MayEnd() // it holds the file's lock: its successor ends it by force
-		}
+		p.MayEnd() // if it holds a file's lock its successor ends it by force
+		defer p.MustLive()
 		before := e.Load.Acked(hot)
-		taken := until(ctx, takeOver, "successor that has acknowledged a hundred messages", func() bool {
+		taken := until(ctx, e.takeOver(), "successor that has acknowledged a hundred messages", func() bool {
 			return e.Load.Owner(hot) != p.Name && e.Load.Acked(hot) >= before+successorAcks
 		})
 		pass(ctx, e.Length)
@@ -77,7 +75,7 @@ func zombie(place string) func(context.Context, *Episode) error {
 // woken checks what a zombie does within its first seconds.
 func (e *Episode) woken(ctx context.Context, p *Process, w *witness, place string, refused int) error {
 	start := time.Now()
-	if !w.sentWithin(wakesWithin + e.slack()) {
+	if !w.sentWithin(wakesWithin+e.slack()) && p.Alive() {
 		return fmt.Errorf("I7 honest owner: %s woke and its session in #%s was not sent elsewhere within %s", p.Name, w.room, wakesWithin)
 	}
 	e.Note("%s woke, its session was gone after %s (%v)", p.Name, time.Since(start).Round(time.Millisecond), w.why)
@@ -94,8 +92,23 @@ func (e *Episode) woken(ctx context.Context, p *Process, w *witness, place strin
 	return nil
 }
 
-// slack is what a loaded machine may add to a figure that is checked at once.
-func (e *Episode) slack() time.Duration { return 500 * time.Millisecond }
+// slack is what a loaded machine, or an episode beside this one, may add to a
+// figure that is checked at once.
+func (e *Episode) slack() time.Duration {
+	if e.alone {
+		return 500 * time.Millisecond
+	}
+	return 3 * time.Second
+}
+
+// takeOver bounds the wait for a successor; beside other episodes the log may
+// have to elect leaders first.
+func (e *Episode) takeOver() time.Duration {
+	if e.alone {
+		return 12 * time.Second
+	}
+	return 25 * time.Second
+}
 
 // zombieQuiet stops the owner of a room in which nobody but others, through its
 // successor, writes: no append of its own tells it what it is.
@@ -124,7 +137,9 @@ func zombieQuiet(ctx context.Context, e *Episode) error {
 	}
 	defer p.Thaw()
 	e.Began(p.Name)
-	limited, cancel := context.WithTimeout(ctx, takeOver)
+	p.MayEnd() // as zombie
+	defer p.MustLive()
+	limited, cancel := context.WithTimeout(ctx, e.takeOver())
 	defer cancel()
 	if err := s.Join(limited, room, nil); err != nil {
 		return fmt.Errorf("join the room of a frozen owner: %w", err)
@@ -159,13 +174,14 @@ func zombieAcquiring(ctx context.Context, e *Episode) error {
 	place := "roomlog.acquire.afterCommit"
 	if e.Rand.IntN(2) == 0 && e.Cluster.NATS() == nil {
 		place = "roomlog.acquire.inTx"
-		q.MayEnd() // as zombie
 	}
+	q.MayEnd() // as zombie
+	defer q.MustLive()
 	e.Began(p.Name, q.Name)
 	p.Kill()
 	hit := q.FreezeAt(ctx, place, 4*time.Second)
 	struck := time.Now()
-	free := until(ctx, takeOver, "room that is writable again", func() bool { return len(e.Load.notWritable(struck)) == 0 })
+	free := until(ctx, e.takeOver(), "room that is writable again", func() bool { return len(e.Load.notWritable(struck)) == 0 })
 	e.Note("%s stood at %s; all rooms were writable %s later", q.Name, place, time.Since(struck).Round(time.Millisecond))
 	pass(ctx, e.Length-time.Since(struck))
 	q.Thaw()
@@ -175,7 +191,7 @@ func zombieAcquiring(ctx context.Context, e *Episode) error {
 		e.Note("%s had been ended by force", q.Name)
 		_, err = e.Cluster.StartShard(q.Name)
 	}
-	return errors.Join(hit, free, again, err)
+	return errors.Join(e.Missed(hit), free, again, err)
 }
 
 // stops stops a shard for moments that must go unnoticed.

@@ -92,7 +92,7 @@ func window(name, place string) Nemesis {
 			return err
 		}
 		if err := p.FreezeAt(ctx, place, 5*time.Second); err != nil {
-			return err
+			return e.Missed(err)
 		}
 		e.Began(p.Name)
 		p.Kill()
@@ -127,5 +127,5 @@ func killAcquiring(ctx context.Context, e *Episode) error {
 			return err
 		}
 	}
-	return hit
+	return e.Missed(hit)
 }

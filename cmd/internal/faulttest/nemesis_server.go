@@ -3,6 +3,7 @@ package faulttest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -112,7 +113,11 @@ func suspend(ctx context.Context, e *Episode) error {
 		p.Thaw()
 		return err
 	}
-	e.Began("up")
+	var shards []string
+	for i := range e.Cluster.opts.Shards {
+		shards = append(shards, fmt.Sprint("s", i+1))
+	}
+	e.Began(shards...)
 	pass(ctx, e.Length)
 	p.Thaw()
 	return nil

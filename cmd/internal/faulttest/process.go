@@ -103,6 +103,15 @@ func (p *Process) MayEnd() {
 	p.meant = true
 }
 
+// MustLive takes MayEnd back, unless it has ended.
+func (p *Process) MustLive() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Alive() {
+		p.meant = false
+	}
+}
+
 // Kill ends it without notice and waits.
 func (p *Process) Kill() {
 	p.MayEnd()

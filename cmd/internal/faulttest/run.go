@@ -31,6 +31,7 @@ type Plan struct {
 	Phases  []Phase
 	// FewestMoves is how often rooms must move at least; 0 means 1, less than 0 none.
 	FewestMoves int
+	Between     time.Duration // quiet after each phase; 0: 3 s
 }
 
 // run is a Plan at work.
@@ -91,7 +92,7 @@ func Execute(t testing.TB, plan Plan) {
 	r.load = newLoad(plan.Load, r.cluster.Routers(), r.log, r.origin, plan.Seed, t.Logf)
 	began := r.load.begin(ctx)
 	if began == nil {
-		pass(ctx, 2*between) // the base line
+		pass(ctx, 2*between) // the base line of pauses
 		for _, phase := range plan.Phases {
 			r.phase(ctx, phase)
 		}
@@ -144,7 +145,10 @@ func (r *run) phase(ctx context.Context, phase Phase) {
 	if still && len(phase) > 0 && r.load.Moves() != before {
 		r.t.Errorf("%v: %d rooms moved, none should", phase, r.load.Moves()-before)
 	}
-	pass(ctx, between)
+	if r.plan.Between == 0 {
+		r.plan.Between = between
+	}
+	pass(ctx, r.plan.Between)
 }
 
 // finish ends the load, looks at what is left, reads the rooms from the log
@@ -185,6 +189,9 @@ func (r *run) finish(ctx context.Context, began error) {
 	}
 	for _, b := range report.Breaches {
 		r.t.Errorf("BREACH %s", b)
+	}
+	if report.Unknown > 0 {
+		r.t.Errorf("I12 converges: %d messages have no outcome after %s without a fault", report.Unknown, r.load.opts.Grace)
 	}
 	if more := report.Breached - len(report.Breaches); more > 0 {
 		r.t.Errorf("and %d breaches more", more)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -122,20 +123,25 @@ func (s *Server) URL() string { return fmt.Sprintf("nats://%s:%d", s.Config.host
 // MonitorURL is where the server tells of itself.
 func (s *Server) MonitorURL() string { return fmt.Sprintf("http://127.0.0.1:%d", s.Config.Monitor) }
 
-// ports finds free ones. Another process may take one before it is used: a
-// server that cannot have its port fails its test with that reason.
+// ports finds free ones. They lie below those that systems give to whoever asks
+// for any: a connection made elsewhere meanwhile must not take one before its
+// server does.
 func ports(t testing.TB, n int) []int {
 	t.Helper()
+	const lowest, highest = 10_000, 32_000
 	var free []int
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 100 * n {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(highest-lowest)))
 		if err != nil {
-			t.Fatal(err)
+			continue // somebody has it
 		}
 		defer ln.Close() //nolint:errcheck // all are held until all are found
-		free = append(free, ln.Addr().(*net.TCPAddr).Port)
+		if free = append(free, ln.Addr().(*net.TCPAddr).Port); len(free) == n {
+			return free
+		}
 	}
-	return free
+	t.Fatalf("only %d of %d free ports found", len(free), n)
+	return nil
 }
 
 // Start runs one server with what c says; its directory and ports are made.

@@ -1,0 +1,42 @@
+package faulttest
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// TestLong runs the schedule of a seed under the acceptance test's load;
+// scripts/faults asks for it, with PX_FAULT_SEED, PX_FAULT_LOG (sqlite or nats)
+// and PX_FAULT_MINUTES.
+func TestLong(t *testing.T) {
+	text := os.Getenv("PX_FAULT_SEED")
+	if text == "" {
+		t.Skip("takes minutes: scripts/faults asks for it")
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("PX_FAULT_SEED: %v", err)
+	}
+	minutes, err := strconv.ParseFloat(os.Getenv("PX_FAULT_MINUTES"), 64)
+	if err != nil || minutes <= 0 {
+		t.Fatalf("PX_FAULT_MINUTES: %q is no number of minutes", os.Getenv("PX_FAULT_MINUTES"))
+	}
+	plan := Plan{Seed: seed, Binary: binary, Phases: Draw(seed, Nemeses(), time.Duration(minutes*float64(time.Minute)))}
+	log := os.Getenv("PX_FAULT_LOG")
+	switch log {
+	case "sqlite":
+	case "nats":
+		plan.NATS = 3
+	default:
+		t.Fatalf("PX_FAULT_LOG: %q is neither sqlite nor nats", log)
+	}
+	plan.Replay = fmt.Sprintf("scripts/faults --seed %d --log %s --minutes %v", seed, log, minutes)
+	t.Logf("seed %d, log %s", seed, log)
+	for i, phase := range plan.Phases {
+		t.Logf("phase %d: %v", i+1, phase)
+	}
+	Execute(t, plan)
+}
