@@ -62,6 +62,10 @@ func Execute(t testing.TB, plan Plan) {
 			t.Logf("history and logs are kept in %s; to run it again: %s", dir, plan.Replay)
 			return
 		}
+		if os.Getenv("PX_FAULT_KEEP") != "" {
+			t.Logf("history and logs are kept in %s", dir)
+			return
+		}
 		os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	}()
 	if plan.NATS > 0 {
