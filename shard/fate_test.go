@@ -2,12 +2,15 @@ package shard
 
 import (
 	"context"
+	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
+	"positivity-exchange/shard/ownership"
 	"positivity-exchange/shard/roomlog"
 	"positivity-exchange/shard/roomlog/memlog"
 )
