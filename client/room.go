@@ -394,6 +394,9 @@ func (s *Session) redirected(r *room, e comms.Redirect) {
 	if e.Epoch != 0 && e.Epoch < r.epoch {
 		e.Addr = "" // older than what an owner told us
 	}
+	if e.Epoch > r.epoch {
+		delete(s.fled, e.Addr) // it has taken the room since
+	}
 	r.redirects++
 	wait := time.Now().Add(time.Duration(e.Retry) * time.Millisecond)
 	if e.Addr == "" || r.redirects > maxRedirect {

@@ -16,6 +16,7 @@ import (
 const (
 	rereadEvery = time.Second
 	cutAfter    = 2 * time.Second
+	cutEvery    = 250 * time.Millisecond // how often it is looked at: people wait for the word
 	moveWidth   = 8                      // partitions moving at once
 	announceFor = 100 * time.Millisecond // between the announcement of a move and its stop
 	forceAfter  = 500 * time.Millisecond // a lock unmoved for so long may be broken
@@ -119,7 +120,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 // cutLoop tells gossip when the log cannot be reached, and when it can again. It
 // is apart from Run's loop since gossip may take two seconds to be told.
 func (k *Keeper) cutLoop(ctx context.Context) {
-	tick := time.NewTicker(rereadEvery)
+	tick := time.NewTicker(cutEvery)
 	defer tick.Stop()
 	for {
 		select {

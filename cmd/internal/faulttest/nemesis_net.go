@@ -21,6 +21,9 @@ var goesOn = Limits{Max: 500 * time.Millisecond}
 func netNemeses() []Nemesis {
 	on := func(n Nemesis) Nemesis {
 		n.Needs, n.Least, n.Most = onNetwork, 4*time.Second, 8*time.Second
+		if n.Limits == silence { // longer than the pause that is allowed
+			n.Least, n.Most = 7*time.Second, 10*time.Second
+		}
 		return n
 	}
 	return []Nemesis{
