@@ -65,6 +65,54 @@ func TestWhatFollowsARefusalWaitsForIt(t *testing.T) {
 	}
 }
 
+// stuck is a log whose appends of messages wait, and then fail, while it is stuck.
+type stuck struct {
+	roomlog.Log
+	stuck  atomic.Bool
+	begun  chan struct{}
+	refuse chan struct{}
+}
+
+func (l *stuck) Append(ctx context.Context, partition int, epoch uint64, records []roomlog.Record) error {
+	if records[0].Kind == roomlog.KindMessage && l.stuck.Load() {
+		l.begun <- struct{}{}
+		<-l.refuse
+		return roomlog.ErrRefused
+	}
+	return l.Log.Append(ctx, partition, epoch, records)
+}
+
+// TestRefusalReachesTheNextConnection: while a message is being stored its
+// sender comes by another connection and repeats it, and sends the next one.
+func TestRefusalReachesTheNextConnection(t *testing.T) {
+	log := &stuck{Log: memlog.NewStore().Open(), begun: make(chan struct{}, 2), refuse: make(chan struct{})}
+	addr := serveOn(t, log)
+	first, second := login(t, addr, "ada"), login(t, addr, "ada")
+	first.join("go", nil)
+	log.stuck.Store(true)
+	one, two := comms.SendMessage{Room: "go", ID: "1", Content: "one"}, comms.SendMessage{Room: "go", ID: "2", Content: "two"}
+	first.say(one)
+	<-log.begun
+	second.join("go", nil)
+	again := one
+	again.Again = true
+	second.say(again, two, comms.Ping{N: 7})
+	for pong := false; !pong; { // all of it has been read
+		_, pong = second.next().(comms.PongEvent)
+	}
+	log.stuck.Store(false)
+	close(log.refuse)
+	for _, want := range []struct{ id, code string }{{"1", comms.CodeStorage}, {"2", comms.CodeOutOfOrder}} {
+		if e, refused := second.next().(comms.Error); !refused || e.ID != want.id || e.Code != want.code {
+			t.Errorf("got %+v, want %s for %s", e, want.code, want.id)
+		}
+	}
+	second.say(again, two)
+	if a, b := second.message(), second.message(); a.ID != "1" || b.ID != "2" {
+		t.Errorf("stored %s as %d and %s as %d", a.ID, a.Seq, b.ID, b.Seq)
+	}
+}
+
 // TestWhatFollowsAPendingMessageWaitsForIt: an earlier connection's repeat is
 // still being looked for in the log when the next connection repeats it, too.
 func TestWhatFollowsAPendingMessageWaitsForIt(t *testing.T) {

@@ -9,8 +9,8 @@
 // action is "stop" (SIGSTOP to the own process) or "kill" (SIGKILL), which fire
 // once, at the n-th passage (the first if not given), or "delay:50ms" or
 // "delay:50ms-500ms", which holds up every passage so long or at random within
-// the range, and takes no n. With @file only passages count at which that file
-// exists, so that a driver can arm a place late and disarm a delay. A place named
+// the range, and takes no n, or "fail", each time, at places that can. With @file only passages count at which that file
+// exists, so that a driver can arm a place late and disarm what happens each time. A place named
 // more than once does all of it, in that order.
 //
 // It knows nothing of what the places mean; their names are
@@ -18,6 +18,8 @@
 //	roomlog.append.beforeBegin   an append is about to take the write lock
 //	roomlog.append.inTx          its records are in, not committed
 //	roomlog.append.afterCommit   committed, not acknowledged
+//	roomlog.append.refuse        about to be made: fails as certainly not in
+//	roomlog.append.lose          made: fails as of unknown outcome
 //	roomlog.acquire.inTx         the owner record is changed, not committed
 //	roomlog.acquire.afterCommit  acquired, and nobody knows
 //	roomlog.release.inTx         the owner record says released, not committed

@@ -18,7 +18,8 @@ import (
 const Enabled = true
 
 type point struct {
-	signal syscall.Signal // 0: a delay
+	signal syscall.Signal // 0: a delay, or
+	fail   bool           // a failure
 	delay  [2]time.Duration
 	left   int    // passages until it fires; 0 once it has
 	file   string // counts only while this exists
@@ -41,7 +42,21 @@ func Hit(name string) {
 	}
 }
 
+// Fails tells whether what stands at the place is to fail now.
+func Fails(name string) bool {
+	for _, p := range armed()[name] {
+		if p.fail && p.there() {
+			fmt.Fprintf(os.Stderr, "failpoint %s: fail\n", name)
+			return true
+		}
+	}
+	return false
+}
+
 func (p *point) hit(name string) {
+	if p.fail {
+		return // only Fails asks for it
+	}
 	if p.signal == 0 {
 		if p.there() {
 			time.Sleep(p.delay[0] + rand.N(p.delay[1]-p.delay[0]+1))
@@ -122,6 +137,10 @@ func parse(text string) (map[string][]*point, error) {
 			if p.delay, err = parseDelay(length); err != nil || counted {
 				return nil, fmt.Errorf("failpoint %q: want name=delay:50ms or name=delay:50ms-500ms, each time", item)
 			}
+		case "fail":
+			if p.fail = true; counted {
+				return nil, fmt.Errorf("failpoint %q: a place fails each time", item)
+			}
 		case "stop":
 			p.signal = syscall.SIGSTOP
 		case "kill":
@@ -130,7 +149,7 @@ func parse(text string) (map[string][]*point, error) {
 			ok = false
 		}
 		if !ok || name == "" {
-			return nil, fmt.Errorf("failpoint %q: want name=stop, name=kill or name=delay:50ms", item)
+			return nil, fmt.Errorf("failpoint %q: want name=stop, name=kill, name=fail or name=delay:50ms", item)
 		}
 		points[name] = append(points[name], p)
 	}

@@ -13,7 +13,7 @@ func TestParse(t *testing.T) {
 	if err != nil || len(points) != 2 || len(points["b"]) != 2 || points["b"][1].left != 3 {
 		t.Fatalf("%+v, %v", points, err)
 	}
-	for _, bad := range []string{"a", "a=fly", "=stop", "a=stop*0", "a=stop*x", "a=delay", "a=delay:5", "a=delay:5ms-1ms", "a=delay:-1ms", "a=delay:1ms*2", "a=delay:1ms-"} {
+	for _, bad := range []string{"a", "a=fly", "=stop", "a=stop*0", "a=stop*x", "a=fail*2", "a=delay", "a=delay:5", "a=delay:5ms-1ms", "a=delay:-1ms", "a=delay:1ms*2", "a=delay:1ms-"} {
 		if _, err := parse(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
@@ -36,7 +36,7 @@ func TestDueOnceAtItsPassageWhileTheFileIsThere(t *testing.T) {
 
 func TestDelayIsInItsRangeEachTimeWhileTheFileIsThere(t *testing.T) {
 	file := t.TempDir() + "/armed"
-	t.Setenv("PX_FAILPOINTS", "slow=delay:20ms-40ms@"+file)
+	t.Setenv("PX_FAILPOINTS", "slow=delay:20ms-40ms@"+file+";slow=fail@"+file)
 	took := func() time.Duration {
 		start := time.Now()
 		Hit("slow")
@@ -45,12 +45,18 @@ func TestDelayIsInItsRangeEachTimeWhileTheFileIsThere(t *testing.T) {
 	if d := took(); d > 10*time.Millisecond {
 		t.Errorf("%s without its file", d)
 	}
+	if Fails("slow") || Fails("elsewhere") {
+		t.Error("it fails without its file")
+	}
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		if d := took(); d < 20*time.Millisecond || d > time.Second {
 			t.Errorf("it took %s", d)
+		}
+		if !Fails("slow") || Fails("elsewhere") {
+			t.Error("with its file the one place fails, and no other")
 		}
 	}
 }

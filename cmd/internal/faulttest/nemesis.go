@@ -54,6 +54,7 @@ func Nemeses() []Nemesis {
 		logNemeses(),
 		slowNemeses(),
 		diskNemeses(),
+		answerNemeses(),
 	)
 }
 

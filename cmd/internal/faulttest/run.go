@@ -194,6 +194,9 @@ func (r *run) finish(ctx context.Context, began error) {
 	for _, b := range report.Breaches {
 		r.t.Errorf("BREACH %s", b)
 	}
+	if report.Unknown > 0 {
+		r.t.Errorf("I12 converges: %d messages have no outcome after %s without a fault", report.Unknown, r.load.opts.Grace)
+	}
 	if more := report.Breached - len(report.Breaches); more > 0 {
 		r.t.Errorf("and %d breaches more", more)
 	}

@@ -102,7 +102,7 @@ func (w *writer) introduce(ctx context.Context) error {
 				return fmt.Errorf("the id %q is not a prefix and a number", id)
 			}
 			w.prefix, w.next = prefix+".", n+1
-			return w.session.Leave(ctx, quiet)
+			return nil // it stays: people are in more rooms than one
 		case <-ctx.Done():
 			return fmt.Errorf("the message to #%s, sent at %d, is not acknowledged: %w", quiet, at, ctx.Err())
 		}

@@ -33,6 +33,9 @@ func (l *Log) Append(ctx context.Context, partition int, epoch uint64, records [
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	failpoint.Hit("roomlog.append.beforeBegin")
+	if failpoint.Fails("roomlog.append.refuse") {
+		return fmt.Errorf("%w: a failpoint", roomlog.ErrRefused)
+	}
 	for {
 		err := l.append(ctx, p, epoch, records)
 		if errors.Is(err, errStale) {
@@ -46,6 +49,10 @@ func (l *Log) Append(ctx context.Context, partition int, epoch uint64, records [
 			return fmt.Errorf("append to partition %d: %w", partition, err)
 		}
 		failpoint.Hit("roomlog.append.afterCommit")
+		if failpoint.Fails("roomlog.append.lose") {
+			p.forget()
+			return fmt.Errorf("%w: a failpoint", roomlog.ErrUnknown)
+		}
 		return nil
 	}
 }

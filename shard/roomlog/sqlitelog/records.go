@@ -26,6 +26,9 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 	p := l.file(partition)
 	var created map[string]int64 // ids learnt here, known once the transaction is in
 	failpoint.Hit("roomlog.append.beforeBegin")
+	if failpoint.Fails("roomlog.append.refuse") {
+		return fmt.Errorf("%w: a failpoint", roomlog.ErrRefused)
+	}
 	// A room that was made must not be gone after a power cut: who was in it could
 	// not be told where its history ends.
 	creates := slices.ContainsFunc(records, func(r roomlog.Record) bool { return r.Kind == roomlog.KindCreated })
@@ -67,6 +70,9 @@ func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []r
 		return l.outcome("append to", partition, known, err)
 	}
 	failpoint.Hit("roomlog.append.afterCommit")
+	if failpoint.Fails("roomlog.append.lose") {
+		return fmt.Errorf("%w: a failpoint", roomlog.ErrUnknown)
+	}
 	if created != nil {
 		p.write.Lock()
 		maps.Copy(p.rooms, created)

@@ -19,7 +19,7 @@ var mutations = []mutation{
 			"err = p.server.opts.Log.Append(context.Background(), p.partition, epoch, records)",
 			"defer p.server.opts.Log.Append(context.Background(), p.partition, epoch, slices.Clone(records))",
 		}},
-		nemeses: "kill-before,zombie",
+		nemeses: "kill-before,zombie-before",
 	},
 	{
 		name: "a sender's second message accepted after its first was refused",
@@ -28,7 +28,7 @@ var mutations = []mutation{
 			`return s.refused != "" && s.refused != id`,
 			`return false`,
 		}},
-		nemeses: "disk-full",
+		nemeses: "refuse",
 	},
 	{
 		name: "dedup off",
@@ -59,7 +59,7 @@ var mutations = []mutation{
 			"if p == nil || p.owner.Epoch != epoch || p.owner.Released {\n\t\treturn roomlog.ErrFenced\n\t}\n\t// Looked at first",
 			"if p == nil || p.owner.Epoch < epoch {\n\t\treturn roomlog.ErrFenced\n\t}\n\t// Looked at first",
 		}},
-		nemeses: "zombie",
+		nemeses: "zombie-before",
 	},
 	{
 		name: "epoch not increased",
@@ -90,14 +90,14 @@ var mutations = []mutation{
 			"after = min(at, r.head.Seq)",
 			"after = max(at, r.head.Seq)",
 		}},
-		nemeses: "drain",
+		nemeses: "kill",
 	},
 	{
 		name: "two rooms swapped",
 		edits: []edit{{
 			"shard/commit.go",
 			"\tp := s.joined[string(name)]\n",
-			"\tp := s.joined[string(name)]\n\tfor other, q := range s.joined {\n\t\tif other > string(name) {\n\t\t\tname, p = []byte(other), q\n\t\t}\n\t}\n",
+			"\tp := s.joined[string(name)]\n\tfor other, q := range s.joined {\n\t\tif other != string(name) {\n\t\t\tname, p = []byte(other), q\n\t\t}\n\t}\n",
 		}},
 		nemeses: "join",
 	},
@@ -108,6 +108,6 @@ var mutations = []mutation{
 			"if errors.Is(err, roomlog.ErrUnknown) {\n\t\t\tstored = p.resolve(records, epoch)\n\t\t}",
 			"stored = nil",
 		}},
-		nemeses: "lost-answer",
+		nemeses: "lose-answer",
 	},
 }

@@ -55,13 +55,13 @@ func TestMutationThatDoesNotApplyIsAnError(t *testing.T) {
 	}
 }
 
-func TestFindingIsTheFirstInvariantNamed(t *testing.T) {
+func TestFindingNamesWhatWasBroken(t *testing.T) {
 	for text, want := range map[string]string{
-		"    run.go:1: BREACH I2 once: #hot: 3 is there twice (lines 1 2)\n    run.go:1: BREACH I1 kept: x\n": "I2 once",
-		"    twin_test.go:9: seed 3: I12 converges: an answer to every message\n":                             "I12 converges",
-		"    run.go:7: #room-1 is not writable\n--- FAIL: TestX (3.00s)\n":                                    "#room-1 is not writable",
-		"--- PASS: TestX (3.00s)\n":                               "",
-		"panic: runtime error: index out of range\n--- FAIL: x\n": "panic: runtime error: index out of range",
+		"    run.go:1: BREACH I2 once: #hot: 3 is there twice (lines 1 2)\n    run.go:1: BREACH I1 kept: x\n    run.go:1: BREACH I2 once: y": "I2 once, I1 kept",
+		"    twin_test.go:9: seed 3: I12 converges: an answer to every message\n":                                                            "I12 converges",
+		"    report.go:9: kill: I11 isolation: a room of another shard\n":                                                                    "I11 isolation",
+		"panic: runtime error: index out of range\n--- FAIL: x\n":                                                                            "panic: runtime error: index out of range",
+		"    run.go:7: 1-zombie: none of its appends was refused\n--- FAIL: TestX (3.00s)\n":                                                 "a check of the run",
 	} {
 		if got := finding(text); got != want {
 			t.Errorf("of %q: %q, want %q", text, got, want)

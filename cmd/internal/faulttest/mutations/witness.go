@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -62,7 +63,7 @@ func (w witness) ask(ctx context.Context, root, dir, overlay string, m mutation)
 	run := exec.CommandContext(limited, binary, "-test.run", w.test, "-test.v", "-test.timeout", w.limit.String())
 	run.Dir = filepath.Join(root, w.folder)
 	// What the test builds by itself (px) is built from the mutated source, too.
-	run.Env = append(os.Environ(), append(w.settings(m), "GOFLAGS=-overlay="+overlay)...)
+	run.Env = append(os.Environ(), append(w.settings(m), "GOFLAGS='-overlay="+overlay+"'")...)
 	var out bytes.Buffer
 	run.Stdout, run.Stderr = &out, &out
 	// It may have started processes that hold its output open.
@@ -77,6 +78,8 @@ func (w witness) ask(ctx context.Context, root, dir, overlay string, m mutation)
 	switch {
 	case err != nil && !errors.As(err, &exit) && limited.Err() == nil:
 		return v, err
+	case err != nil && !failed.Match(out.Bytes()):
+		return v, fmt.Errorf("the %s did not run: %w\n%s", w.name, err, out.String())
 	case err == nil && bytes.Contains(out.Bytes(), []byte("--- SKIP")), bytes.Contains(out.Bytes(), []byte("no tests to run")):
 		return v, fmt.Errorf("the %s did not run:\n%s", w.name, out.String())
 	case bytes.Contains(out.Bytes(), []byte(" is skipped: ")):
@@ -87,22 +90,25 @@ func (w witness) ask(ctx context.Context, root, dir, overlay string, m mutation)
 }
 
 var (
-	invariant = regexp.MustCompile(`(?m)(?:BREACH|seed \d+:) ((?:I\d+ [a-z -]+)|run):`)
-	said      = regexp.MustCompile(`(?m)^\s+\w+\.go:\d+: (.*)$`)
-	crashed   = regexp.MustCompile(`(?m)^(?:panic|fatal error): .*$`)
+	breach  = regexp.MustCompile(`(?m)(?:BREACH|seed \d+:|go:\d+:|: |^) ?(I\d+ [a-z][a-z -]*):`)
+	failed  = regexp.MustCompile(`(?m)^--- FAIL: |^panic: |^fatal error: `)
+	crashed = regexp.MustCompile(`(?m)^(?:panic|fatal error): .*$`)
 )
 
-// finding is what a failed test's output says first: the invariant that was
-// broken, else the first error.
+// finding is what a failed test's output says was broken: the invariants in the
+// order in which they are named, else what the program died of.
 func finding(out string) string {
-	if m := invariant.FindStringSubmatch(out); m != nil {
-		return m[1]
+	var names []string
+	for _, m := range breach.FindAllStringSubmatch(out, -1) {
+		if !slices.Contains(names, m[1]) {
+			names = append(names, m[1])
+		}
+	}
+	if len(names) > 0 {
+		return strings.Join(names, ", ")
 	}
 	if m := crashed.FindString(out); m != "" {
 		return m
 	}
-	if m := said.FindStringSubmatch(out); m != nil {
-		return m[1]
-	}
-	return ""
+	return "a check of the run"
 }
