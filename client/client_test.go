@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -319,14 +318,6 @@ func TestRouterIsToldWhereARoomIs(t *testing.T) {
 	if err := s.Join(t.Context(), "go", nil); err != nil {
 		t.Fatal(err)
 	}
-<<<<<<< HEAD
-	acknowledged(t, s, 1, post(t, s, 3))
-	// The word to the router goes another way than the messages.
-	for deadline := time.Now().Add(10 * time.Second); len(commands[comms.Locate](c)) < 2 && time.Now().Before(deadline); {
-		runtime.Gosched()
-	}
-	locates := commands[comms.Locate](c)
-=======
 	// It is told beside the conversation, not before it goes on.
 	told := func(times int) (locates []comms.Locate) {
 		for deadline := time.Now().Add(10 * time.Second); len(locates) < times && time.Now().Before(deadline); locates = commands[comms.Locate](c) {
@@ -335,7 +326,6 @@ func TestRouterIsToldWhereARoomIs(t *testing.T) {
 		return locates
 	}
 	locates := told(2)
->>>>>>> main
 	if last := locates[len(locates)-1]; len(locates) != 2 || last.At != c.shards["s2"].addr() {
 		t.Errorf("asked %+v", locates)
 	}
