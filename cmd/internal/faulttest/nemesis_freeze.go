@@ -85,9 +85,12 @@ func (e *Episode) woken(ctx context.Context, p *Process, w *witness, place strin
 		_, err := e.Cluster.StartShard(p.Name)
 		return err
 	case place == "roomlog.append.beforeBegin":
-		return until(ctx, 2*wakesWithin, "refused append of "+p.Name+", which stood before it", func() bool {
+		err := until(ctx, 2*wakesWithin, "refused append of "+p.Name+", which stood before it", func() bool {
 			return strings.Count(p.Logged(), "append refused") > refused
 		})
+		if err != nil {
+			return fmt.Errorf("I6 one writer: %w", err)
+		}
 	}
 	return nil
 }
