@@ -281,6 +281,29 @@ func TestSentBackIntoABlackHole(t *testing.T) {
 	}
 }
 
+// TestSlowShardIsJoinedAfterAFlight: the shard from which a room fled is there
+// again and keeps the room, but takes its time.
+func TestSlowShardIsJoinedAfterAFlight(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	if _, err := s.Send(t.Context(), "go", "before"); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	c.silent, c.guess = "s1", "s2"
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		if _, join := command.(comms.JoinRoom); join && shard == "s2" && c.silent != "" {
+			c.silent, c.lag = "", 600*time.Millisecond
+		}
+		return nil // the room is s1's: a redirect
+	}
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+	defer cancel()
+	if _, err := s.Send(ctx, "go", "after"); err != nil {
+		t.Fatalf("a shard whose answers take 600 ms is never joined: %v", err)
+	}
+}
+
 // TestOlderWordIsNotFollowed: who quotes an older epoch than an owner named
 // knows less than we do.
 func TestOlderWordIsNotFollowed(t *testing.T) {
@@ -313,7 +336,7 @@ func TestOlderWordIsNotFollowed(t *testing.T) {
 func TestRouterIsToldWhereARoomIs(t *testing.T) {
 	c := newCluster("s1", "s2")
 	t.Cleanup(c.close)
-	c.owner["go"] = "s2" // the router's guess is s1
+	c.set(func() { c.owner["go"] = "s2" }) // the router's guess is s1
 	s := login(t, "ada", c.router.addr())
 	if err := s.Join(t.Context(), "go", nil); err != nil {
 		t.Fatal(err)
@@ -460,9 +483,11 @@ func TestConnectFailsClearly(t *testing.T) {
 	}
 	c := newCluster("s1")
 	defer c.close()
-	c.refuse = func(string, comms.Command) comms.Event {
-		return comms.Error{Code: comms.CodeVersion, Message: "too old"}
-	}
+	c.set(func() {
+		c.refuse = func(string, comms.Command) comms.Event {
+			return comms.Error{Code: comms.CodeVersion, Message: "too old"}
+		}
+	})
 	if _, err := client.Connect(t.Context(), client.Options{Routers: []string{c.router.addr()}}); !errors.As(err, &refused) || refused.Code != comms.CodeVersion {
 		t.Errorf("a refused login: %v", err)
 	}

@@ -29,6 +29,7 @@ type fakeCluster struct {
 	records map[string][]comms.Record
 	refuse  func(shard string, c comms.Command) comms.Event // answered instead, if not nil
 	silent  string                                          // server that hears all and answers nothing; its connections of that time never do
+	lag     time.Duration                                   // of every answer of a shard
 	heard   []heard
 }
 
@@ -50,11 +51,20 @@ type fakeServer struct {
 // newCluster starts a router and the named shards; the first one is the router's guess.
 func newCluster(shards ...string) *fakeCluster {
 	c := &fakeCluster{shards: map[string]*fakeServer{}, owner: map[string]string{}, guess: shards[0], epoch: 1, records: map[string][]comms.Record{}}
+	c.mu.Lock() // the race detector does not see that connections come later
+	defer c.mu.Unlock()
 	c.router = c.listen("router", "127.0.0.1:0")
 	for _, name := range shards {
 		c.shards[name] = c.listen(name, "127.0.0.1:0")
 	}
 	return c
+}
+
+// set changes what the test decides.
+func (c *fakeCluster) set(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
 }
 
 func (c *fakeCluster) listen(name, addr string) *fakeServer {
@@ -190,7 +200,11 @@ func (s *fakeServer) serve(conn *comms.Conn) {
 		} else {
 			answers = s.answer(conn, user, command)
 		}
+		lag := c.lag
 		c.mu.Unlock()
+		if s.name != "router" && lag > 0 {
+			<-time.After(lag)
+		}
 		conn.WriteEvent(answers...) //nolint:errcheck // its end is read above
 	}
 }

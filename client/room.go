@@ -101,8 +101,10 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 				join.After = &r.last
 			}
 			r.shard.send(join)
-		} else if fled, ok := s.fled[r.shard.addr]; ok && now.Sub(fled) < fledFor && now.Sub(r.since) > deafFor {
+		} else if fled, ok := s.fled[r.shard.addr]; ok && now.Sub(fled.at) < fledFor && now.Sub(r.since) > fled.patient {
 			l := r.shard
+			fled.patient *= 2 // it may only be slow
+			s.fled[l.addr] = fled
 			r.fail(errors.New("the shard does not answer"), 0)
 			s.dropUnused(l)
 		} else if now.Sub(r.since) > answerIn {
@@ -148,7 +150,7 @@ func (s *Session) located(r *room, addr string) {
 		// Who takes over cannot know whether its present shard still hears us,
 		// and may send us back for that shard to settle.
 		l := r.shard
-		s.fled[l.addr] = time.Now()
+		s.fled[l.addr] = flight{time.Now(), deafFor}
 		s.moveTo(r, addr, time.Time{})
 		s.dropUnused(l)
 	}
@@ -299,6 +301,7 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 		if e.Ticket != "" {
 			s.ticket = e.Ticket
 		}
+		delete(s.fled, e.Addr) // it took the room
 		for _, name := range e.Rooms {
 			if r := at(name); r != nil {
 				s.moveTo(r, e.Addr, time.Time{})

@@ -22,7 +22,7 @@ const (
 	stuckAfter  = 1500 * time.Millisecond // unacknowledged for so long: where is the room now?
 	answerIn    = 3 * time.Second         // a locate or join without an answer is tried again
 	probeEvery  = 500 * time.Millisecond  // how often is asked where a stuck room is
-	deafFor     = 500 * time.Millisecond  // like answerIn, for a join at a shard that a room fled from
+	deafFor     = 500 * time.Millisecond  // like answerIn, for the first join at a shard that a room fled from
 	fledFor     = 10 * time.Second        // so long ago at most
 	renewEvery  = 4 * time.Minute
 	maxRedirect = 2
@@ -62,9 +62,9 @@ type Session struct {
 	behind  time.Time  // last time that nothing was read since Events was not
 	rooms   map[string]*room
 	shards  map[string]*link
-	known   []string             // addresses of shards, newest first: whom to ask while no router is there
-	trouble map[string]error     // of shards with which there is no agreement on TLS
-	fled    map[string]time.Time // from which shards a room fled, and when: they had nothing to say since
+	known   []string          // addresses of shards, newest first: whom to ask while no router is there
+	trouble map[string]error  // of shards with which there is no agreement on TLS
+	fled    map[string]flight // from which shards a room fled: they had nothing to say since
 }
 
 // Connect logs in at the first router that answers. It fails when none does
@@ -93,7 +93,7 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 	s := &Session{
 		opts: opts, logger: opts.Logger, user: opts.User, calls: make(chan func()), inbox: make(chan func()),
 		events: make(chan Event, opts.EventBuffer), ids: comms.NewIDSource(), login: make(chan error, 1),
-		rooms: map[string]*room{}, shards: map[string]*link{}, trouble: map[string]error{}, fled: map[string]time.Time{},
+		rooms: map[string]*room{}, shards: map[string]*link{}, trouble: map[string]error{}, fled: map[string]flight{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.loop)
@@ -210,6 +210,12 @@ type link struct {
 	closed  bool
 	waiting []waiter
 	asked   time.Time // when it was dialled, or last written to since it said something; zero: nothing is due
+}
+
+// flight is that a room fled from a shard that did not answer.
+type flight struct {
+	at      time.Time
+	patient time.Duration // how long the next join there may take
 }
 
 // waiter is a request that waits for its answer on a link.
@@ -401,6 +407,7 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 			if e.Spread > 0 {
 				spread = rand.N(time.Duration(e.Spread) * time.Millisecond)
 			}
+			delete(s.fled, e.Addr) // it is to serve, and was not gone before
 			s.moveTo(r, e.Addr, time.Now().Add(spread))
 		}
 	case comms.Error:

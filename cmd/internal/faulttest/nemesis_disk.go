@@ -16,9 +16,11 @@ const freedWithin = time.Second
 const answeredWithin = time.Second
 
 func diskNemeses() []Nemesis {
+	// What is sent just before waits for as long as it lasts, and two seconds more.
+	lasts := func(most time.Duration) Limits { return Limits{Max: most + 2*time.Second} }
 	return []Nemesis{
-		{Name: "disk-full", Needs: onDisk, Least: 3 * time.Second, Most: 8 * time.Second, Still: true, Run: diskFull},
-		{Name: "disk-stall", Needs: onDisk, Least: 3 * time.Second, Most: 6 * time.Second, Run: diskStall},
+		{Name: "disk-full", Needs: onDisk, Least: 3 * time.Second, Most: 8 * time.Second, Limits: lasts(8 * time.Second), Others: lasts(8 * time.Second), Still: true, Run: diskFull},
+		{Name: "disk-stall", Needs: onDisk, Least: 3 * time.Second, Most: 6 * time.Second, Limits: lasts(7 * time.Second), Others: lasts(7 * time.Second), Run: diskStall},
 	}
 }
 

@@ -44,7 +44,7 @@ func logCut(ctx context.Context, e *Episode) error {
 	for _, s := range e.Cluster.NATS() {
 		ports = append(ports, s.Config.Port)
 	}
-	asking, cancel := context.WithTimeout(ctx, e.Length)
+	asking, cancel := context.WithTimeout(ctx, e.Length+convergeWithin)
 	defer cancel()
 	person, err := e.Load.connect(asking, "cut-off")
 	if err != nil {
@@ -60,8 +60,7 @@ func logCut(ctx context.Context, e *Episode) error {
 		return err
 	}
 	cut := time.Now()
-	what, err := e.Load.sentOn(asking, person, room, p.Name)
-	took := time.Since(cut)
+	what, took, err := e.Load.sentOn(asking, person, room, p.Name)
 	e.Note("%s %s after the cut", what, took.Round(time.Millisecond))
 	if err == nil && took > refusesWithin+cutNoise && e.alone {
 		err = fmt.Errorf("%s %s after a shard's log was cut, at most %s is allowed", what, took, refusesWithin)
@@ -70,37 +69,44 @@ func logCut(ctx context.Context, e *Episode) error {
 	return errors.Join(err, heal(), e.heals(ctx))
 }
 
-// sentOn posts a message as a person who is in the room at a shard, and waits
-// until it is acknowledged, refused, or the person is sent elsewhere.
-func (l *Load) sentOn(ctx context.Context, s *client.Session, room, shard string) (what string, err error) {
-	id, content := comms.NewIDSource().Next(), "cut off"
+// sentOn posts a message as a person who is in the room at a shard, and returns
+// how long it took until the person was sent elsewhere, or told something. It
+// waits until the message is acknowledged.
+func (l *Load) sentOn(ctx context.Context, s *client.Session, room, shard string) (what string, took time.Duration, err error) {
+	id, content, start := comms.NewIDSource().Next(), "cut off", time.Now()
 	event := func(kind checker.Kind, e checker.Event) {
 		e.Kind, e.Room, e.Who, e.ID = kind, room, s.User(), id
 		l.log.Add(e)
 	}
 	event(checker.Send, checker.Event{Hash: checker.Hash(content)})
 	if err := s.Repost(room, content, id, 0); err != nil {
-		return "", err
+		return "", 0, err
+	}
+	told := func(now string) {
+		if what == "" {
+			what, took = now, time.Since(start)
+		}
 	}
 	for {
 		select {
 		case <-ctx.Done():
 			event(checker.Unknown, checker.Event{})
-			return "", fmt.Errorf("a message to %s, whose log is cut, is neither refused nor sent on: %w", shard, ctx.Err())
+			return what, took, fmt.Errorf("a message to %s, whose log is cut, has no outcome: %w", shard, ctx.Err())
 		case e := <-s.Events():
 			switch e := e.(type) {
 			case client.Message:
 				if e.Mine {
+					told("acknowledged")
 					event(checker.Ack, checker.Event{Seq: e.Seq, Epoch: e.Epoch, Hash: checker.Hash(e.Content)})
-					return "acknowledged", nil
+					return what, took, nil
 				}
 			case client.SendFailed:
-				event(checker.Unknown, checker.Event{})
-				return "refused", nil
+				told("refused")
+				event(checker.Error, checker.Event{Code: fmt.Sprint(e.Err)})
+				return what, took, nil
 			case client.RoomLink:
 				if e.State == client.LinkUp && e.Shard != shard {
-					event(checker.Unknown, checker.Event{})
-					return "sent on to " + e.Shard, nil
+					told("sent on to " + e.Shard)
 				}
 			}
 		}

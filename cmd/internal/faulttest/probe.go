@@ -55,7 +55,8 @@ func (p *probe) close() { p.conn.Close() } //nolint:errcheck // nothing is lost
 
 // send sends one message and returns what it is answered: "" if it was
 // acknowledged, else the code of an error or the kind of event that sends the
-// probe away. What was not acknowledged may be in the room or not.
+// probe away. What the store refused must not be in the room; anything else that
+// was not acknowledged may be.
 func (p *probe) send(ctx context.Context) (code string, err error) {
 	stop := context.AfterFunc(ctx, func() { p.conn.Close() }) //nolint:errcheck // ends the reads below
 	defer stop()
@@ -67,7 +68,10 @@ func (p *probe) send(ctx context.Context) (code string, err error) {
 	}
 	event(checker.Send, checker.Event{Hash: checker.Hash(content)})
 	defer func() {
-		if code != "" || err != nil {
+		switch {
+		case code == comms.CodeStorage: // certainly not in the log
+			event(checker.Error, checker.Event{Code: code})
+		case code != "" || err != nil:
 			event(checker.Unknown, checker.Event{})
 		}
 	}()
