@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -132,42 +131,4 @@ func TestBothRoutersAreDown(t *testing.T) {
 	if took > 2*time.Second+10*c.late {
 		t.Error("that is more than 2 s")
 	}
-}
-
-// TestRestartedWhileTheOldOneIsFrozen starts a shard under the name of one that
-// is frozen. It gets the name once the old one is gone; the old one, when it
-// wakes, finds a newer boot under its name and ends.
-func TestRestartedWhileTheOldOneIsFrozen(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes 10 s")
-	}
-	dir := t.TempDir()
-	old := startShard(t, dir, "s1")
-	startShard(t, dir, "s2")
-	router := startRouter(t, dir).addr("client")
-	c := converse(t, 6, router)
-	old.signal(syscall.SIGSTOP)
-	awaitState(t, old, 'T')
-	c.happens("s1 is frozen", pauseSilent)
-	begun := time.Now()
-	again, err := launch(t, exec.Command(binary, "shard", "--name", "s1", "--data", dir, "--gossip", "127.0.0.1:0"))
-	if err != nil {
-		t.Fatalf("%v\n%s", err, again.log())
-	}
-	t.Logf("the new one is ready %s after the old one froze", time.Since(begun).Round(time.Millisecond))
-	c.progress(40)
-	if stateOf(old) == 'T' { // else it was inside a transaction, and is ended
-		old.signal(syscall.SIGCONT)
-		c.happens("the old one wakes", pauseKilled)
-		awaitState(t, old, 'Z')
-		<-old.ended
-		if code := old.cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(old.log(), "s1") {
-			t.Errorf("the old one ended with %d:\n%s", code, old.log())
-		}
-	}
-	c.progress(20)
-	if stateOf(again) == 'Z' {
-		t.Errorf("the new one has ended:\n%s", again.log())
-	}
-	c.finish()
 }
