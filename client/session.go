@@ -58,6 +58,7 @@ type Session struct {
 	tries   int
 	retryAt time.Time
 	login   chan error // answered once
+	behind  time.Time  // last time that nothing was read since Events was not
 	rooms   map[string]*room
 	shards  map[string]*link
 	known   []string             // addresses of shards, newest first: whom to ask while no router is there
@@ -151,6 +152,7 @@ func (s *Session) loop() {
 		inbox := s.inbox
 		if len(s.out) > s.opts.EventBuffer {
 			inbox = nil // the reader is behind: the network waits
+			s.behind = time.Now()
 		}
 		select {
 		case <-s.ctx.Done():
@@ -206,6 +208,7 @@ type link struct {
 	up      bool // welcomed
 	closed  bool
 	waiting []waiter
+	asked   time.Time // when it was dialled, or last written to since it said something; zero: nothing is due
 }
 
 // waiter is a request that waits for its answer on a link.
@@ -227,6 +230,9 @@ func (l *link) close() {
 
 func (l *link) send(commands ...comms.Command) {
 	if l.conn != nil && !l.closed {
+		if l.asked.IsZero() {
+			l.asked = time.Now()
+		}
 		if err := l.conn.WriteCommand(commands...); err != nil {
 			l.conn.Close() //nolint:errcheck // its reader reports it
 		}
@@ -273,6 +279,7 @@ func (s *Session) open(l *link, hello comms.Hello, handle func(comms.Event), los
 			}
 			s.post(func() {
 				if !l.closed {
+					l.asked = time.Time{}
 					handle(e)
 				}
 			})
@@ -292,10 +299,13 @@ func (s *Session) stepRouter(now time.Time) {
 	if now.Sub(s.renewed) > renewEvery {
 		s.renewTicket(now)
 	}
+	if l := s.router; l != nil && !l.asked.IsZero() && now.Sub(l.asked) > answerIn && now.Sub(s.behind) > answerIn {
+		s.leaveRouter(l)
+	}
 	if s.router != nil || now.Before(s.retryAt) {
 		return
 	}
-	l := &link{session: s, addr: s.opts.Routers[s.next%len(s.opts.Routers)]}
+	l := &link{session: s, addr: s.opts.Routers[s.next%len(s.opts.Routers)], asked: now}
 	s.next++
 	s.router = l
 	var refusal *Refused
@@ -326,6 +336,19 @@ func (s *Session) stepRouter(now time.Time) {
 		default:
 		}
 	})
+}
+
+// leaveRouter ends a connection to a router that is asked and does not answer:
+// it may stand still, with the shard that it should tell us of, and its silence
+// alone is noticed late.
+func (s *Session) leaveRouter(l *link) {
+	if l.conn != nil {
+		l.conn.Close() //nolint:errcheck // its reader reports it
+		return
+	}
+	l.close() // still dialling
+	s.router, s.retryAt = nil, time.Time{}
+	s.emit(RouterLink{Up: false, Addr: l.addr, Err: errors.New("the router does not answer")})
 }
 
 // renewTicket asks the router, or while there is none any shard, for a new ticket.

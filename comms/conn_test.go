@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -109,6 +110,55 @@ func TestReaderGivesUpOnALineThatDrips(t *testing.T) {
 		}
 		server.Close()
 		<-ended
+	})
+}
+
+// deadlines counts the read deadlines that are set on a connection.
+type deadlines struct {
+	net.Conn
+	set int
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	d.set++
+	return d.Conn.SetReadDeadline(at)
+}
+
+// TestSilenceIsToldInSteps: all who fall silent within a step are told at once,
+// a busy connection moves its deadline once a step, and nobody who was told
+// keeps a buffer.
+func TestSilenceIsToldInSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const idle, step = time.Second, time.Second / 8
+		for range 3 {
+			client, server := net.Pipe()
+			nc := &deadlines{Conn: server}
+			r := NewReader(nc, MaxCommandFrame, idle)
+			busy := time.Now()
+			for range 100 {
+				go client.Write([]byte("x\n")) //nolint:errcheck // read below
+				if _, err := r.Next(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(step / 50) // of the bubble's time
+			}
+			if most := int(time.Since(busy)/step) + 1; nc.set > most {
+				t.Errorf("the deadline was set %d times in %d steps", nc.set, most)
+			}
+			start := time.Now()
+			_, err := r.Next()
+			if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || took < idle || took > idle+step {
+				t.Errorf("got %v after %s", err, took)
+			}
+			if r.buf != nil || r.lent != nil {
+				t.Error("a buffer is kept")
+			}
+			if !time.Now().Equal(time.Now().Truncate(step)) {
+				t.Errorf("told at %s, within a step", time.Now())
+			}
+			client.Close()
+			server.Close()
+		}
 	})
 }
 

@@ -32,7 +32,7 @@ func inUse() (m runtime.MemStats, sum uint64) {
 // TestSilentSessionIsSmall measures with peers that have no memory of Go's.
 func TestSilentSessionIsSmall(t *testing.T) {
 	const sessions, rooms, each = 600, 24, 5
-	addr := serveChanged(t)
+	addr := serveChanged(t, soon)
 	founder := login(t, addr, "founder")
 	for r := range rooms {
 		founder.say(comms.CreateRoom{Room: fmt.Sprint("room-", r)})

@@ -43,7 +43,9 @@ type Server struct {
 	pool   *fanout.Pool
 	lot    *parking.Lot         // of silent sessions
 	seeds  map[int][]comms.Room // of the rooms file, by partition
-	ping   time.Duration        // silence after which a session is asked; a test's is shorter
+
+	// Silences after which a session is asked and parked; a test's are shorter.
+	ping, patience time.Duration
 
 	ctx    context.Context // of everything the Server started
 	cancel context.CancelFunc
@@ -62,7 +64,7 @@ func New(opts Options) *Server {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		opts: opts, logger: opts.Logger, pool: fanout.NewPool(fanout.PoolOptions{Logger: opts.Logger}), lot: parking.NewLot(), ping: comms.PingAfter,
+		opts: opts, logger: opts.Logger, pool: fanout.NewPool(fanout.PoolOptions{Logger: opts.Logger}), lot: parking.NewLot(), ping: comms.PingAfter, patience: parkAfter,
 		seeds: map[int][]comms.Room{}, parts: map[int]*part{}, sessions: map[*session]struct{}{}, watchers: map[*watcher]struct{}{},
 	}
 	for _, r := range opts.Rooms {

@@ -25,8 +25,8 @@ import (
 const (
 	maxJoined    = 1000
 	goodbyeGrace = 2 * time.Second
-	maxSilence   = 3                      // times PingAfter without a word
-	patience     = 200 * time.Millisecond // a silence from which a session is parked
+	maxSilence   = 3           // times PingAfter without a word
+	parkAfter    = time.Second // of silence
 )
 
 // session is one live connection.
@@ -174,7 +174,7 @@ func (s *session) read(due bool) (reason string) {
 		case err == nil:
 			reason = s.line(line)
 		case s.parks && s.role != "" && errors.Is(err, os.ErrDeadlineExceeded):
-			if s.server.lot.Park(&s.place, time.Now().Add(s.server.ping-patience)) {
+			if s.server.lot.Park(&s.place, time.Now().Add(s.server.ping-s.server.patience)) {
 				return ""
 			}
 			s.parks = false
@@ -239,7 +239,7 @@ func (s *session) line(line []byte) (reason string) {
 			return comms.CodeHelloFirst
 		}
 		if s.parks {
-			s.reader.SetIdle(patience)
+			s.reader.SetIdle(s.server.patience)
 		} else {
 			s.reader.SetIdle(s.server.ping)
 		}

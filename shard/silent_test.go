@@ -24,6 +24,9 @@ func serveChanged(t testing.TB, changes ...func(*Server)) (addr string) {
 	return serveOn(t, store, changes...)
 }
 
+// soon lets sessions be parked after a moment.
+func soon(s *Server) { s.patience = 50 * time.Millisecond }
+
 func await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -52,7 +55,7 @@ func skipWhereNothingParks(t *testing.T) {
 // it is heard as soon as it speaks or ends.
 func TestSilentSessionHasNoReader(t *testing.T) {
 	skipWhereNothingParks(t)
-	addr := serveChanged(t)
+	addr := serveChanged(t, soon)
 	const n = 20
 	var crowd []*talker
 	for i := range n {
@@ -89,7 +92,7 @@ func TestSilentSessionHasNoReader(t *testing.T) {
 // and then left, unless it answers.
 func TestParkedSessionIsPinged(t *testing.T) {
 	skipWhereNothingParks(t)
-	addr := serveChanged(t, func(s *Server) { s.ping = patience + 50*time.Millisecond })
+	addr := serveChanged(t, func(s *Server) { s.patience, s.ping = 50*time.Millisecond, 400*time.Millisecond })
 	c := login(t, addr, "ada")
 	event := func() comms.Event {
 		e, err := c.conn.ReadEvent()
@@ -141,7 +144,7 @@ func TestSilentSessionUnderTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := serveChanged(t, func(s *Server) { s.opts.TLS = certificate.Config() })
+	addr := serveChanged(t, soon, func(s *Server) { s.opts.TLS = certificate.Config() })
 	nc, err := tlsconn.Dial(t.Context(), addr, roots)
 	if err != nil {
 		t.Fatal(err)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -425,7 +427,7 @@ func TestPowerCutSeenInATerminal(t *testing.T) {
 	for round := range 5 {
 		kept, lost, later := fmt.Sprint("kept ", round), fmt.Sprint("lost ", round), fmt.Sprint("later ", round)
 		send(kept)
-		pass(t.Context(), 600*time.Millisecond) // it is checkpointed meanwhile
+		await(t, "checkpoint", func() bool { return checkpointed(t, filepath.Join(c.disk.dir, "data"), kept) })
 		send(lost, lost+" too")
 		for _, p := range c.all[:3] {
 			p.signal(syscall.SIGSTOP) // no checkpoint after that
@@ -457,4 +459,17 @@ func TestPowerCutSeenInATerminal(t *testing.T) {
 		return
 	}
 	t.Error("nothing was lost: a run without a loss shows nothing")
+}
+
+// checkpointed tells whether a text is in a partition's file proper: what is
+// there was synced.
+func checkpointed(t *testing.T, data, text string) bool {
+	files, err := filepath.Glob(filepath.Join(data, "partitions", "*.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		b, err := os.ReadFile(file)
+		return err == nil && bytes.Contains(b, []byte(text))
+	})
 }

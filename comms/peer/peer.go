@@ -23,8 +23,14 @@ var ErrOtherBoot = errors.New("another boot answers at this address")
 
 var errClosed = errors.New("the pool is closed")
 
-// callTimeout bounds a Call whose context has no deadline.
-const callTimeout = 2 * time.Second
+const (
+	// callTimeout bounds a Call whose context has no deadline.
+	callTimeout = 2 * time.Second
+	// hungAfter: a connection over which nothing came for so long, while a
+	// question waited, is closed. One that was cut for a while sends again what
+	// is under way only after about as long once more; a new one is there at once.
+	hungAfter = time.Second
+)
 
 // Dial connects to host:port; a refused dial wraps syscall.ECONNREFUSED.
 type Dial func(ctx context.Context, addr string) (net.Conn, error)
@@ -59,7 +65,8 @@ type Conn struct {
 	done chan struct{}
 
 	mu      sync.Mutex
-	waiting []waiter
+	waiting []waiter // the oldest first
+	heard   time.Time
 	watch   func(comms.RoomReport)
 }
 
@@ -67,6 +74,7 @@ type Conn struct {
 type waiter struct {
 	matches func(comms.Event) bool
 	answer  chan comms.Event // nil: nobody waits any more
+	asked   time.Time
 }
 
 // Boot is the boot id that answered.
@@ -157,6 +165,9 @@ func (c *Conn) read() {
 		if err != nil {
 			return
 		}
+		c.mu.Lock()
+		c.heard = time.Now()
+		c.mu.Unlock()
 		switch e := e.(type) {
 		case comms.PingEvent:
 			if c.conn.WriteCommand(comms.Pong(e)) != nil {
@@ -195,7 +206,7 @@ func (p *Pool) Call(ctx context.Context, addr string, cmd comms.Command) (comms.
 	if err != nil {
 		return nil, err
 	}
-	w := waiter{matches: answers(cmd), answer: make(chan comms.Event, 1)}
+	w := waiter{matches: answers(cmd), answer: make(chan comms.Event, 1), asked: time.Now()}
 	c.mu.Lock()
 	c.waiting = append(c.waiting, w)
 	c.mu.Unlock()
@@ -217,10 +228,13 @@ func (p *Pool) Call(ctx context.Context, addr string, cmd comms.Command) (comms.
 }
 
 // forget leaves a question behind that takes its late answer and drops it: the
-// next question of the kind must not.
+// next question of the kind must not. A connection that hangs is closed.
 func (c *Conn) forget(w waiter) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.waiting) > 0 && time.Since(c.waiting[0].asked) > hungAfter && time.Since(c.heard) > hungAfter {
+		c.conn.Close() //nolint:errcheck // its reader tells
+	}
 	for i := range c.waiting {
 		if c.waiting[i].answer == w.answer {
 			c.waiting[i].answer = nil

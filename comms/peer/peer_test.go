@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -157,6 +158,38 @@ func TestLateAnswerIsNobodys(t *testing.T) {
 	e, err := p.Call(t.Context(), s.addr, comms.Yield{Partition: 7})
 	if y, ok := e.(comms.Yielded); err != nil || !ok || y.Answer != comms.YieldNo {
 		t.Errorf("the second question got %+v, %v", e, err)
+	}
+}
+
+// TestConnectionThatHangsIsReplaced: the network was cut and is whole again, and
+// what was sent meanwhile still waits for its next turn. Questions must not
+// wait with it.
+func TestConnectionThatHangsIsReplaced(t *testing.T) {
+	var asked atomic.Int32
+	deaf := make(chan struct{})
+	defer close(deaf)
+	s, p := serve(t, "b", func(c comms.Command) []comms.Event {
+		if asked.Add(1) == 1 {
+			<-deaf // and reads no more on this connection
+		}
+		return offers(c)
+	}), pool(t)
+	start := time.Now()
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		_, err := p.Call(ctx, s.addr, comms.Offer{Partition: 2})
+		cancel()
+		took := time.Since(start)
+		if err == nil {
+			t.Logf("answered over a new connection after %s", took)
+			if took < time.Second {
+				t.Error("a shard that is only slow keeps its connection for a second")
+			}
+			return
+		}
+		if took > 5*time.Second {
+			t.Fatalf("after %s: %v", took, err)
+		}
 	}
 }
 

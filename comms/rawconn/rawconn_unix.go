@@ -13,12 +13,12 @@ const available = true
 // Read reads what is there: ErrWouldBlock if nothing is, io.EOF at the end.
 func Read(fd uintptr, b []byte) (int, error) {
 	for {
-		switch n, err := syscall.Read(int(fd), b); {
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
+		switch n, errno := read(fd, b); {
+		case errno == syscall.EINTR:
+		case errno == syscall.EAGAIN:
 			return 0, ErrWouldBlock
-		case err != nil:
-			return 0, os.NewSyscallError("read", err)
+		case errno != 0:
+			return 0, os.NewSyscallError("read", errno)
 		case n == 0:
 			return 0, io.EOF
 		default:
@@ -30,12 +30,12 @@ func Read(fd uintptr, b []byte) (int, error) {
 // Write writes what the peer takes now, perhaps not all; ErrWouldBlock if nothing.
 func Write(fd uintptr, b []byte) (int, error) {
 	for {
-		switch n, err := syscall.Write(int(fd), b); {
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
+		switch n, errno := write(fd, b); {
+		case errno == syscall.EINTR:
+		case errno == syscall.EAGAIN:
 			return 0, ErrWouldBlock
-		case err != nil:
-			return 0, os.NewSyscallError("write", err)
+		case errno != 0:
+			return 0, os.NewSyscallError("write", errno)
 		default:
 			return n, nil
 		}

@@ -36,31 +36,50 @@ func NewPlace(owner Owner, conn syscall.RawConn) Place { return Place{owner: own
 // Lot is where connections are parked. It parks while Run runs.
 type Lot struct {
 	began time.Time
+	first chan struct{} // closed when the first one comes
 
-	mu     sync.Mutex
-	poller *poller       // nil: refuse
-	places []*Place      // by descriptor
-	queue  queue         // whose time is over first, first
-	next   time.Duration // when the poller's wait ends; 0: never
+	mu      sync.Mutex
+	running bool
+	poller  *poller       // made for the first one
+	err     error         // why there is none
+	places  []*Place      // by descriptor
+	queue   queue         // whose time is over first, first
+	next    time.Duration // when the poller's wait ends; 0: never
 }
 
 // NewLot makes a Lot.
-func NewLot() *Lot { return &Lot{began: time.Now()} }
+func NewLot() *Lot { return &Lot{began: time.Now(), first: make(chan struct{})} }
 
 // Run wakes those who have something to read or whose time is over, until ctx
-// ends; then it wakes all. It returns nil at once where connections cannot be
-// parked.
+// ends; then it wakes all. It returns nil early where nothing can be parked.
+//
+// Nothing waits for the system before the first one is parked: tests in which
+// time is not the system's have connections without descriptors.
 func (l *Lot) Run(ctx context.Context) error {
-	p, err := newPoller()
-	if errors.Is(err, errors.ErrUnsupported) {
-		return nil
-	}
-	if err != nil {
-		return err
+	l.mu.Lock()
+	l.running = true
+	l.mu.Unlock()
+	select {
+	case <-ctx.Done():
+	case <-l.first:
 	}
 	l.mu.Lock()
-	l.poller = p
+	p, err := l.poller, l.err
+	l.running = p != nil
 	l.mu.Unlock()
+	switch {
+	case p != nil:
+		return l.look(ctx, p)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errors.ErrUnsupported):
+		return nil
+	}
+	return err
+}
+
+// look is Run from the first one on.
+func (l *Lot) look(ctx context.Context, p *poller) (err error) {
 	stop := context.AfterFunc(ctx, p.close) // ends the wait below
 	defer stop()
 	for ctx.Err() == nil && err == nil {
@@ -113,7 +132,7 @@ func (l *Lot) Wake(p *Place) {
 func (l *Lot) enter(p *Place, fd int32, until time.Time) (_ *poller, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.poller == nil {
+	if !l.open() {
 		return nil, false
 	}
 	for int(fd) >= len(l.places) {
@@ -128,6 +147,15 @@ func (l *Lot) enter(p *Place, fd int32, until time.Time) (_ *poller, known bool)
 		l.setDeadline()
 	}
 	return l.poller, known
+}
+
+// open makes the poller, once.
+func (l *Lot) open() bool {
+	if l.running && l.poller == nil && l.err == nil {
+		l.poller, l.err = newPoller()
+		close(l.first)
+	}
+	return l.running && l.poller != nil
 }
 
 // leave takes the place out, and reports whether it was parked: of several who
@@ -186,7 +214,7 @@ func (l *Lot) setDeadline() {
 		next = max(l.queue[0].until, 1)
 		at = l.began.Add(next)
 	}
-	if next != l.next && l.poller != nil {
+	if next != l.next && l.running {
 		l.next = next
 		l.poller.setDeadline(at)
 	}
@@ -195,7 +223,7 @@ func (l *Lot) setDeadline() {
 // stop refuses whoever comes from now on and wakes those who are there.
 func (l *Lot) stop() {
 	l.mu.Lock()
-	l.poller = nil
+	l.running = false
 	all := l.queue
 	l.queue, l.places = nil, nil
 	for _, p := range all {

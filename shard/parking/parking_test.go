@@ -33,7 +33,7 @@ func running(t testing.TB) (l *Lot, stop func()) {
 	await(t, "the lot is open", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return l.poller != nil
+		return l.running
 	})
 	return l, stop
 }

@@ -34,5 +34,5 @@ func failpoints(folder string) (env string, err error) {
 	for _, place := range places {
 		env += place + "=stop@" + filepath.Join(folder, place) + ";"
 	}
-	return env + answers(folder), nil
+	return env + slowLog(folder) + answers(folder), nil
 }

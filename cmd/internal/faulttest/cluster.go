@@ -34,8 +34,11 @@ type Options struct {
 	Up      bool               // one px up with that many shards instead of processes
 	NATS    []*natstest.Server // the room log; nil: SQLite
 	Place   func(name string) Place
-	Args    []string // more flags of every process
-	Logf    func(format string, args ...any)
+	Site    *Site // places processes on its machines; the cluster closes it
+	// DiskSize is of a disk that the Site is to put below the data directory.
+	DiskSize int64
+	Args     []string // more flags of every process
+	Logf     func(format string, args ...any)
 }
 
 // Cluster is the processes of one run.
@@ -61,7 +64,10 @@ func StartCluster(ctx context.Context, opts Options) (*Cluster, error) {
 	if opts.Routers == 0 {
 		opts.Routers = 2
 	}
-	if opts.Place == nil {
+	switch {
+	case opts.Site != nil:
+		opts.Place = opts.Site.place
+	case opts.Place == nil:
 		opts.Place = func(string) Place { return Place{} }
 	}
 	c := &Cluster{opts: opts, data: filepath.Join(opts.Dir, "data"), routers: map[string]string{}, claimed: map[*Process]bool{}}
@@ -72,6 +78,11 @@ func StartCluster(ctx context.Context, opts Options) (*Cluster, error) {
 }
 
 func (c *Cluster) start(ctx context.Context) error {
+	if c.opts.Site != nil {
+		if err := c.opts.Site.mount(c.data, c.opts.DiskSize); err != nil {
+			return err
+		}
+	}
 	if c.opts.Up {
 		if _, err := c.StartUp("up"); err != nil {
 			return err
@@ -283,10 +294,14 @@ func (c *Cluster) Close() error {
 	for _, p := range c.All() {
 		p.Kill()
 	}
-	if c.peers == nil {
-		return nil
+	var errs []error
+	if c.peers != nil {
+		errs = append(errs, c.peers.Close())
 	}
-	return c.peers.Close()
+	if c.opts.Site != nil {
+		errs = append(errs, c.opts.Site.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // drainWithin is how long a shard may take to end in order: the drain's own

@@ -22,7 +22,7 @@ type LoadOptions struct {
 	Writers    int           // of each room: 3
 	Readers    int           // of each room: 2, SDK and bare in turn
 	HotWriters int           // of the hot room: 20
-	Every      time.Duration // how often a room's writers send together: 100 ms
+	Every      time.Duration // how often a room's writers send together: 150 ms
 	Grace      time.Duration // for what is unacknowledged in the end: 20 s
 }
 
@@ -36,7 +36,7 @@ func (o *LoadOptions) fill() {
 		}
 	}
 	if o.Every == 0 {
-		o.Every = 100 * time.Millisecond
+		o.Every = 150 * time.Millisecond
 	}
 	if o.Grace == 0 {
 		o.Grace = 20 * time.Second
@@ -62,6 +62,7 @@ type Load struct {
 	present map[string]map[string]int // room -> user -> sessions
 	at      map[string]uint64         // reader's place: room + " " + who -> last
 	quiet   []string                  // rooms that were written to once
+	probes  int
 	errs    []error
 }
 

@@ -50,6 +50,10 @@ func Nemeses() []Nemesis {
 		freezeNemeses(),
 		restartNemeses(),
 		serverNemeses(),
+		netNemeses(),
+		logNemeses(),
+		slowNemeses(),
+		diskNemeses(),
 		answerNemeses(),
 	)
 }

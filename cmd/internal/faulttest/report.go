@@ -29,6 +29,12 @@ func (r *run) report(c *checker.Report, usage []string) {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
 	noise := c.Noise()
+	for i, took := range r.settled {
+		if took > convergeWithin+noise {
+			r.t.Errorf("I12 converges: phase %d took %s after its last fault, at most %s is allowed and the machine adds up to %s by itself",
+				i+1, took.Round(time.Millisecond), convergeWithin, noise.Round(time.Millisecond))
+		}
+	}
 	fmt.Fprintf(&b, "  pauses in ms (without an event at most %d; limits in brackets):\n", noise.Milliseconds())
 	for _, f := range r.figures(c) {
 		if !r.solo(f.nemesis.Name) {

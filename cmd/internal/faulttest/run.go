@@ -62,10 +62,18 @@ func Execute(t testing.TB, plan Plan) {
 			t.Logf("history and logs are kept in %s; to run it again: %s", dir, plan.Replay)
 			return
 		}
+		if os.Getenv("PX_FAULT_KEEP") != "" {
+			t.Logf("history and logs are kept in %s", dir)
+			return
+		}
 		os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	}()
 	if plan.NATS > 0 {
-		plan.Cluster.NATS = natstest.StartCluster(t, plan.NATS)
+		host := ""
+		if plan.Cluster.Site != nil {
+			host = plan.Cluster.Site.Net.Host()
+		}
+		plan.Cluster.NATS = natstest.StartClusterAt(t, host, plan.NATS)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -166,7 +166,7 @@ func (w *writer) run(start <-chan struct{}) {
 	}
 }
 
-func (w *writer) restartIn() time.Duration { return 2*time.Second + rand.N(4*time.Second) }
+func (w *writer) restartIn() time.Duration { return 4*time.Second + rand.N(8*time.Second) }
 
 // post sends the next message, or repeats an old one beside it.
 func (w *writer) post(due time.Time) bool {

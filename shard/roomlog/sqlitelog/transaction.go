@@ -91,15 +91,22 @@ func (p *part) transact(t transaction, synced bool, f func() error) (known bool,
 		return true, err
 	}
 	if err := t.end(); err != nil {
-		// Still open: rolled back now, certainly not in. Otherwise nobody knows.
-		return t.undo(), fmt.Errorf("commit: %w", err)
+		// Still open: rolled back now, certainly not in. Where there was no room
+		// for its frames SQLite has done so itself, and a transaction whose last
+		// frame is not whole is none. Otherwise nobody knows.
+		return t.undo() || isFull(err), fmt.Errorf("commit: %w", err)
 	}
 	p.commits.Add(1)
 	return true, nil
 }
 
 // isBusy tells that another process holds the lock.
-func isBusy(err error) bool {
+func isBusy(err error) bool { return hasCode(err, sqlite3.SQLITE_BUSY) }
+
+// isFull tells that the disk has no room.
+func isFull(err error) bool { return hasCode(err, sqlite3.SQLITE_FULL) }
+
+func hasCode(err error, code int) bool {
 	var e interface{ Code() int }
-	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+	return errors.As(err, &e) && e.Code()&0xff == code
 }

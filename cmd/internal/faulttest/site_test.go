@@ -1,0 +1,42 @@
+package faulttest
+
+import (
+	"errors"
+	"testing"
+
+	"positivity-exchange/cmd/internal/faulttest/netns"
+)
+
+// newSite is ground of its own for a cluster, or the test is skipped.
+func newSite(t *testing.T) *Site {
+	t.Helper()
+	s, err := NewSite()
+	if errors.Is(err, netns.ErrUnavailable) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// diskSize holds what the fast tier writes.
+const diskSize = 96 << 20
+
+// TestFastNetwork lets what networks and disks do strike once, with fixed seeds.
+func TestFastNetwork(t *testing.T) {
+	t.Run("clusters", func(t *testing.T) {
+		t.Run("files", func(t *testing.T) {
+			t.Parallel()
+			fast(t, Plan{Seed: 6, Cluster: Options{Site: newSite(t), DiskSize: diskSize}, FewestMoves: -1},
+				"loss-20", "alone", "halves", "gossip-cut", "slow-log", "disk-full", "disk-stall")
+		})
+		if testing.Short() {
+			return
+		}
+		t.Run("nats", func(t *testing.T) {
+			t.Parallel()
+			fast(t, Plan{Seed: 7, NATS: 1, Cluster: Options{Site: newSite(t)}}, "log-cut", "slow-link")
+		})
+	})
+}

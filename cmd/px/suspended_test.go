@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"positivity-exchange/client"
+)
+
+// TestUpIsSuspendedAndContinued stops a whole px up, as a laptop does whose lid
+// is closed, alone and with a shard beside it that takes over what is used. All
+// must be served again within seconds of its waking, and nobody be ended by
+// force.
+func TestUpIsSuspendedAndContinued(t *testing.T) {
+	for name, beside := range map[string]bool{"alone": false, "with a shard beside it": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			listen := freeAddr(t) // its first line tells of a shard
+			up := start(t, "up", "--shards", "3", "--no-client", "--listen", listen, "--http", "127.0.0.1:0", "--gossip", "127.0.0.1:0", "--data", dir)
+			addrs := []string{listen}
+			all := []*process{up}
+			if beside {
+				addrs = append(addrs, startRouter(t, dir).addr("client"))
+				all = append(all, startShard(t, dir, "s9"))
+			}
+			c := converse(t, 4, addrs...)
+			const sleeps = 10 * time.Second
+			up.signal(syscall.SIGSTOP)
+			awaitState(t, up, 'T')
+			asleep := time.Now()
+			pass(t.Context(), sleeps)
+			up.signal(syscall.SIGCONT)
+			c.happens("it goes on", sleeps+pauseKilled)
+			c.progress(40)
+			c.finish()
+			for _, p := range all {
+				if state := stateOf(p); state == 'Z' || strings.Contains(p.log(), "ending a process") {
+					t.Errorf("state %c, and the log says\n%s", state, p.log())
+				}
+			}
+			if !beside {
+				return
+			}
+			// Their router sleeps too: that is noticed first.
+			took := time.Duration(0)
+			for _, h := range c.histories {
+				took = max(took, worst(h.samples, asleep))
+			}
+			t.Logf("the longest wait for the shard beside it: %s", took.Round(time.Millisecond))
+			waited := strings.Contains(all[2].log(), fmt.Sprint("pid=", up.cmd.Process.Pid)) // it sleeps inside a transaction
+			if took > pauseSilent+3*time.Second && !waited {
+				t.Errorf("the shard beside it took over after %s:\n%s", took, all[2].log())
+			}
+		})
+	}
+}
+
+// freeAddr is an address that nobody listened at just now.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// TestBothRoutersAreDown takes both routers away for five seconds. Rooms go on
+// for those in them, without a pause; who comes meanwhile is let in when one is
+// back.
+func TestBothRoutersAreDown(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	startShard(t, dir, "s2")
+	routers := []*process{startRouter(t, dir), startRouter(t, dir)}
+	addrs := []string{routers[0].addr("client"), routers[1].addr("client")}
+	c := converse(t, 4, addrs...)
+	for _, r := range routers {
+		r.kill()
+	}
+	c.happens("both routers are killed", slack)
+	down := time.Now()
+	entered := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		s, err := client.Connect(ctx, client.Options{Routers: addrs, User: "late"})
+		if err == nil {
+			drainEvents(s)
+			err = s.Join(ctx, "go", nil)
+			s.Close() //nolint:errcheck // never fails
+		}
+		entered <- err
+	}()
+	pass(t.Context(), 5*time.Second)
+	c.progress(20)
+	select {
+	case err := <-entered:
+		t.Errorf("somebody came in without a router: %v", err)
+	default:
+	}
+	c.happens("they come back", slack)
+	for _, addr := range addrs {
+		start(t, "router", "--data", dir, "--listen", addr, "--http", "127.0.0.1:0", "--gossip", "127.0.0.1:0")
+	}
+	back := time.Now()
+	if err := <-entered; err != nil {
+		t.Error(err)
+	}
+	took := time.Since(back)
+	t.Logf("routers were down for %s; who came meanwhile is in %s after they were back", back.Sub(down).Round(time.Millisecond), took.Round(time.Millisecond))
+	if took > 2*time.Second+slack {
+		t.Error("that is more than 2 s")
+	}
+	c.progress(20)
+	c.finish()
+}
+
+// TestRestartedWhileTheOldOneIsFrozen starts a shard under the name of one that
+// is frozen. It gets the name once the old one is gone; the old one, when it
+// wakes, finds a newer boot under its name and ends.
+func TestRestartedWhileTheOldOneIsFrozen(t *testing.T) {
+	dir := t.TempDir()
+	old := startShard(t, dir, "s1")
+	startShard(t, dir, "s2")
+	router := startRouter(t, dir).addr("client")
+	c := converse(t, 6, router)
+	old.signal(syscall.SIGSTOP)
+	awaitState(t, old, 'T')
+	c.happens("s1 is frozen", pauseSilent)
+	begun := time.Now()
+	again, err := launch(t, exec.Command(binary, "shard", "--name", "s1", "--data", dir, "--gossip", "127.0.0.1:0"))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, again.log())
+	}
+	t.Logf("the new one is ready %s after the old one froze", time.Since(begun).Round(time.Millisecond))
+	c.progress(40)
+	if stateOf(old) == 'T' { // else it was inside a transaction, and is ended
+		old.signal(syscall.SIGCONT)
+		c.happens("the old one wakes", pauseKilled)
+		awaitState(t, old, 'Z')
+		<-old.ended
+		if code := old.cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(old.log(), "s1") {
+			t.Errorf("the old one ended with %d:\n%s", code, old.log())
+		}
+	}
+	c.progress(20)
+	if stateOf(again) == 'Z' {
+		t.Errorf("the new one has ended:\n%s", again.log())
+	}
+	c.finish()
+}
