@@ -110,7 +110,7 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 		}
 	case stateUp:
 		r.flush(now)
-		if len(r.outbox) > 0 && r.outbox[0].sent && now.Sub(r.outbox[0].at) > stuckAfter && now.Sub(r.probed) > time.Second && s.router != nil && s.router.up {
+		if len(r.outbox) > 0 && r.outbox[0].sent && now.Sub(r.outbox[0].at) > stuckAfter && now.Sub(r.probed) > probeEvery && s.router != nil && s.router.up {
 			r.probed = now
 			s.router.send(comms.Locate{Room: r.name})
 		}

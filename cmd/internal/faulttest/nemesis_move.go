@@ -72,10 +72,14 @@ func rolling(ctx context.Context, e *Episode) error {
 	return nil
 }
 
-// freeName is a shard's name that no living one has.
+// freeName is a name that no shard had: one that had it may be about to come back.
 func (c *Cluster) freeName() string {
+	had := map[string]bool{}
+	for _, p := range c.All() {
+		had[p.Name] = true
+	}
 	for i := 1; ; i++ {
-		if name := fmt.Sprint("s", i); c.Named(name) == nil {
+		if name := fmt.Sprint("s", i); !had[name] {
 			return name
 		}
 	}

@@ -20,8 +20,9 @@ func slowLog(folder string) string {
 
 func slowNemeses() []Nemesis {
 	return []Nemesis{
-		// A message may wait for the append before it and for its own.
-		{Name: "slow-log", Least: 4 * time.Second, Most: 8 * time.Second, Limits: Limits{Max: 1500 * time.Millisecond}, Others: Limits{Max: 1500 * time.Millisecond}, Still: true, Run: delayLog},
+		// A message may wait for the append before it and for its own, and a person
+		// who comes in meanwhile for those that the coming needs.
+		{Name: "slow-log", Least: 4 * time.Second, Most: 8 * time.Second, Limits: Limits{Max: 2 * time.Second}, Others: Limits{Max: 2 * time.Second}, Still: true, Run: delayLog},
 		// What people get over such a link is not asked for; others must not notice.
 		{Name: "slow-link", Needs: onNetwork, Least: 4 * time.Second, Most: 8 * time.Second, Others: others, Run: slowLink},
 	}

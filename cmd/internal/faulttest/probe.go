@@ -37,6 +37,7 @@ func (l *Load) openProbe(ctx context.Context, room, addr string) (*probe, error)
 		if p.conn, _, err = bareDial(ctx, addr, comms.Hello{Version: comms.Version, User: p.user, Ticket: ticket}); err != nil {
 			return nil, err
 		}
+		p.conn.SetIdle(time.Minute) // how long an answer may take is the caller's to say
 		var next string
 		if _, next, err = joinOnce(p.conn, room); err == nil && next == "" {
 			return p, nil
