@@ -30,7 +30,7 @@ var witnesses = []witness{
 	},
 	{
 		name: "twin", folder: "cmd/internal/faulttest/twin", test: "^TestTwin$", limit: 5 * time.Minute,
-		settings: func(mutation) []string { return []string{"PX_TWIN_SEEDS=60"} },
+		settings: func(mutation) []string { return []string{"PX_TWIN_SEEDS=30"} },
 	},
 }
 
