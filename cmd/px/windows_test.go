@@ -23,6 +23,17 @@ type conversation struct {
 	end       func() // of the readers
 	senders   sync.WaitGroup
 	readers   sync.WaitGroup
+	late      time.Duration // the machine's own worst delay; of the watch until it has ended
+}
+
+// watch measures how late the machine wakes a process, until ctx ends.
+func (c *conversation) watch(ctx context.Context) {
+	const nap = 5 * time.Millisecond
+	for ctx.Err() == nil {
+		due := time.Now().Add(nap)
+		pass(ctx, nap)
+		c.late = max(c.late, time.Since(due))
+	}
 }
 
 // converse lets three people write and one read in each room.
@@ -43,6 +54,7 @@ func converse(t *testing.T, rooms int, addrs ...string) *conversation {
 			c.senders.Go(func() { talk(talking, t, s, name, n, h) })
 		}
 	}
+	c.readers.Go(func() { c.watch(reading) })
 	c.progress(10)
 	return c
 }
@@ -89,11 +101,6 @@ func (c *conversation) finish() {
 		for _, ids := range h.sent {
 			sent += len(ids)
 		}
-		for _, f := range c.faults {
-			if took := worst(h.samples, f.at); took > f.most {
-				c.t.Errorf("#%s, %s: a pause of %s, at most %s is allowed", name, f.name, took, f.most)
-			}
-		}
 		h.mu.Unlock()
 	}
 	c.end()
@@ -101,15 +108,21 @@ func (c *conversation) finish() {
 	if sent == 0 || acked != sent {
 		c.t.Errorf("sent %d, acknowledged %d: all sent must be acknowledged", sent, acked)
 	}
-	var paused []string
+	// A machine that is late itself is late at each of a take-over's steps.
+	allowance := 10 * c.late
 	for _, f := range c.faults {
-		most := time.Duration(0)
-		for _, h := range c.histories {
-			most = max(most, worst(h.samples, f.at))
+		took, room := time.Duration(0), ""
+		for name, h := range c.histories {
+			if d := worst(h.samples, f.at); d > took {
+				took, room = d, name
+			}
 		}
-		paused = append(paused, fmt.Sprintf("%s: %s", f.name, most.Round(time.Millisecond)))
+		c.t.Logf("%s: the longest wait is %s, in #%s", f.name, took.Round(time.Millisecond), room)
+		if took > f.most+allowance {
+			c.t.Errorf("%s: #%s waits for %s, at most %s and %s for a busy machine are allowed", f.name, room, took, f.most, allowance)
+		}
 	}
-	c.t.Logf("%d acknowledged; longest waits: %s", acked, strings.Join(paused, ", "))
+	c.t.Logf("%d acknowledged; the machine itself was late by %s at worst", acked, c.late)
 }
 
 // ownerOf asks which shard serves a room.
@@ -124,9 +137,8 @@ func ownerOf(t *testing.T, router, room string) string {
 }
 
 const (
-	slack       = 500 * time.Millisecond // of a machine that does other things too
-	pauseKilled = 2*time.Second + slack
-	pauseSilent = 5*time.Second + 500*time.Millisecond + slack
+	pauseKilled = 2 * time.Second
+	pauseSilent = 5*time.Second + 500*time.Millisecond // it may have been inside a transaction
 )
 
 // TestStoppedInAWindow kills or freezes the shard that writes at each place

@@ -3,6 +3,7 @@ package faulttest
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"positivity-exchange/cmd/internal/faulttest/netns"
 )
@@ -25,18 +26,18 @@ const diskSize = 96 << 20
 
 // TestFastNetwork lets what networks and disks do strike once, with fixed seeds.
 func TestFastNetwork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a minute for what the long run of the tests does anyway")
+	}
+	few := LoadOptions{Rooms: 6, HotWriters: 6, Every: 150 * time.Millisecond}
 	t.Run("clusters", func(t *testing.T) {
 		t.Run("files", func(t *testing.T) {
 			t.Parallel()
-			fast(t, Plan{Seed: 6, Cluster: Options{Site: newSite(t), DiskSize: diskSize}, FewestMoves: -1},
-				"loss-20", "alone", "halves", "gossip-cut", "slow-log", "disk-full", "disk-stall")
+			fast(t, Plan{Seed: 6, Load: few, Cluster: Options{Site: newSite(t), DiskSize: diskSize}}, "loss-20", "alone", "gossip-cut", "disk-full", "disk-stall")
 		})
-		if testing.Short() {
-			return
-		}
 		t.Run("nats", func(t *testing.T) {
 			t.Parallel()
-			fast(t, Plan{Seed: 7, NATS: 1, Cluster: Options{Site: newSite(t)}}, "log-cut", "slow-link")
+			fast(t, Plan{Seed: 7, Load: few, NATS: 1, Cluster: Options{Site: newSite(t)}}, "log-cut", "slow-link", "slow-log", "swizzle")
 		})
 	})
 }
