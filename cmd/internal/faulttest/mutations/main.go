@@ -101,7 +101,7 @@ func run(ctx context.Context, only, which, keep string) (uncaught int, err error
 				return uncaught, err
 			}
 			switch {
-			case i == 0 && v.caught:
+			case i == 0 && v.failed:
 				fmt.Println()
 				return uncaught, fmt.Errorf("the %s fails without a mutation: %s (-keep shows what it said)", w.name, v)
 			case i == 0:
