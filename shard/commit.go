@@ -26,6 +26,7 @@ type pending struct {
 	session *session
 	room    *room
 	entry   *seen
+	before  []*session // by which it came as well, earlier
 }
 
 func (q *pending) key() dedupKey { return dedupKey{q.entry.record.User, q.entry.record.ID} }
@@ -175,7 +176,7 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 	seat.repeated(rec.ID)
 	entry := &seen{record: rec}
 	r.window[key] = entry
-	p.queue = append(p.queue, pending{s, r, entry})
+	p.queue = append(p.queue, pending{s, r, entry, nil})
 	if !p.duty && p.gate == nil {
 		p.duty = true
 		s.duties = append(s.duties, p)

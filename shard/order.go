@@ -41,31 +41,40 @@ func (s *seat) repeated(id string) {
 // before whatever was refused meanwhile without having been queued.
 func (p *part) mustRepeat(batch []pending, stored []bool) {
 	for i := len(batch) - 1; i >= 0; i-- {
-		q := batch[i]
 		if stored != nil && stored[i] {
 			continue
 		}
-		if seat := q.room.members[q.session]; seat != nil {
-			seat.refused, seat.late = q.entry.record.ID, false
-			continue
+		p.holdUp(batch[i], batch[i].session)
+		for _, s := range batch[i].before {
+			p.holdUp(batch[i], s)
 		}
-		// It has gone, and has nobody who would be told to wait.
-		p.queue = slices.DeleteFunc(p.queue, func(w pending) bool {
-			behind := w.session == q.session && w.room == q.room
-			if behind {
-				delete(w.room.window, w.key())
-			}
-			return behind
-		})
 	}
 }
 
+// holdUp lets nothing of a session's follow a record that is not in the log.
+func (p *part) holdUp(q pending, s *session) {
+	if seat := q.room.members[s]; seat != nil {
+		seat.refused, seat.late = q.entry.record.ID, false
+		return
+	}
+	// It has gone, and has nobody who would be told to wait.
+	p.queue = slices.DeleteFunc(p.queue, func(w pending) bool {
+		behind := w.session == s && w.room == q.room
+		if behind {
+			delete(w.room.window, w.key())
+		}
+		return behind
+	})
+}
+
 // answerTo makes s the one who hears what becomes of a message that waits for
-// its commit: its sender has sent it again over another connection.
+// its commit: its sender has sent it again over another connection. What it sent
+// behind it over the first may not have been read yet.
 func (p *part) answerTo(s *session, entry *seen) {
 	for _, waiting := range [][]pending{p.batch, p.queue} {
 		for i := range waiting {
-			if waiting[i].entry == entry {
+			if was := waiting[i].session; waiting[i].entry == entry && was != s {
+				waiting[i].before = append(waiting[i].before, was)
 				waiting[i].session = s
 			}
 		}

@@ -186,6 +186,30 @@ func TestRepeatOverAnotherConnectionHearsOfTheFailure(t *testing.T) {
 	ada.awaitMessages("i1", "i2")
 }
 
+// TestWhatTheFirstConnectionHoldsDoesNotFollowTheFailure: it has not been read
+// yet, since the connection's own reader is storing the message that fails and
+// that the sender has repeated over another connection.
+func TestWhatTheFirstConnectionHoldsDoesNotFollowTheFailure(t *testing.T) {
+	log := newGated()
+	addr := serveOn(t, log)
+	first, second := login(t, addr, "ada"), login(t, addr, "ada")
+	first.join("go", nil)
+	second.join("go", nil)
+	log.armed.Store(true)
+	first.say(say("i1"))
+	<-log.begun
+	first.say(say("i2"))
+	second.say(say("i1"), say("i2"), comms.Ping{N: 1})
+	if pong, ok := second.next().(comms.PongEvent); !ok {
+		t.Fatalf("got %+v", pong)
+	}
+	log.settle(roomlog.ErrRefused)
+	second.awaitRefusals("i1", "i2")
+	first.awaitRefusals("i2")
+	second.say(say("i1"), say("i2"))
+	second.awaitMessages("i1", "i2")
+}
+
 // TestNothingOfOneWhoIsGoneOvertakesWhatFailed: nobody is there to be told that
 // the first must come again, so the second must not be stored either.
 func TestNothingOfOneWhoIsGoneOvertakesWhatFailed(t *testing.T) {

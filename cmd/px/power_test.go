@@ -16,6 +16,7 @@ import (
 
 	"positivity-exchange/client"
 	"positivity-exchange/comms"
+	"positivity-exchange/shard/roomlog/jetstreamlog/natstest"
 )
 
 // disk is an ext4 file system on a file, behind a loop device. Whatever was
@@ -101,11 +102,16 @@ type powered struct {
 	router string
 	all    []*process
 	logs   strings.Builder
+	again  func() // cuts the power, and has it back
 }
 
 func newPowered(t testing.TB, sync string) *powered {
 	t.Helper()
 	c := &powered{disk: newDisk(t), sync: sync}
+	c.again = func() {
+		c.lose()
+		c.start()
+	}
 	c.start()
 	return c
 }
@@ -260,8 +266,7 @@ func cutUnderLoad(t *testing.T, c *powered, talkFor time.Duration) map[string][]
 		}
 	}
 	pass(t.Context(), talkFor)
-	c.lose()
-	c.start()
+	c.again()
 	lost := time.Now()
 	for _, room := range rooms {
 		sender := connectTo(t, "later", c.router)
@@ -374,6 +379,42 @@ func TestPowerCutWithoutSync(t *testing.T) {
 	t.Logf("%d acknowledged, %d lost at the ends of their rooms, %d epochs issued, none twice", seen, lost, c.issued())
 	if lost == 0 {
 		t.Error("nothing was lost: a run without a loss shows nothing")
+	}
+}
+
+// TestPowerCutOfAJetStreamServer cuts the power of the machine with the NATS
+// server, while shards and clients elsewhere live on: with sync_interval: always,
+// which --sync full demands, nothing acknowledged or shown is lost.
+func TestPowerCutOfAJetStreamServer(t *testing.T) {
+	d := newDisk(t)
+	dir := filepath.Join(d.dir, "nats")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	server := natstest.Start(t, natstest.Config{Dir: dir, SyncAlways: true})
+	a := newApart(t, server.URL())
+	c := &powered{disk: d, again: func() {
+		server.Kill()
+		d.cut()
+		server.Start(t)
+	}}
+	for _, name := range []string{"s1", "s2"} {
+		c.all = append(c.all, a.start("shard", "--name", name, "--sync", "full", "--nats-monitor", server.MonitorURL()))
+	}
+	c.router = a.router()
+	seen := 0
+	for room, witnesses := range cutUnderLoad(t, c, 1500*time.Millisecond) {
+		if lost := checkWitnesses(t, c, room, witnesses); lost > 0 {
+			t.Errorf("#%s: %d records lost", room, lost)
+		}
+		for _, w := range witnesses {
+			seen += w.acked
+			w.session.Close() //nolint:errcheck // never fails
+		}
+	}
+	t.Logf("%d acknowledged, none lost; %d epochs issued, none twice", seen, c.issued())
+	if seen == 0 {
+		t.Error("a run without messages shows nothing")
 	}
 }
 

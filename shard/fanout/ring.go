@@ -122,14 +122,15 @@ func (r *Ring) Members() int {
 }
 
 // cursor is how far one outlet has read one ring. The outlet's mu guards it,
-// but for index.
+// but for index. It takes 64 bytes, one line of the processor's cache: a walk
+// touches every member's.
 type cursor struct {
 	ring     *Ring
 	out      *Outlet
 	place    uint64 // of the next byte to write
 	replay   uint64 // below this place, notices are older than the attachment: skip them
 	last     uint64 // sequence of the last record written
-	index    int32  // in ring.members; the ring's mu
+	index    int    // in ring.members; the ring's mu
 	attached bool   // its reply was written: the ring's turn has come
 	seek     bool   // place is not known: behind record last, wherever that is
 	missed   bool   // notices were dropped unread: a snapshot is due
@@ -141,7 +142,7 @@ func (r *Ring) enter(o *Outlet, after uint64) *cursor {
 	defer r.mu.Unlock()
 	c := &cursor{ring: r, out: o, last: after, place: r.placeBehind(after), replay: r.end}
 	r.own()
-	c.index = int32(len(r.members))
+	c.index = len(r.members)
 	r.members = append(r.members, c)
 	return c
 }

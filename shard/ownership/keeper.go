@@ -316,9 +316,17 @@ func whereOf(o roomlog.Owner) Where {
 	return Where{Name: o.Name, Addr: o.Addr, Epoch: o.Epoch}
 }
 
-// Fenced tells that an append under epoch was fenced. Rooms.Lost follows.
+// Fenced tells that an append under epoch was fenced. Rooms.Lost follows, also
+// where the partition is held, under another epoch than its serving side has:
+// that would be fenced for ever.
 func (k *Keeper) Fenced(partition int, epoch uint64) {
-	k.wg.Go(func() { k.recheck(k.ctx, partition) })
+	k.wg.Go(func() {
+		k.recheck(k.ctx, partition)
+		if h := k.slots[partition].held.Load(); h != nil && h.Epoch != epoch {
+			self := k.gossip.Self()
+			k.rooms.Lost(partition, epoch, Where{Name: self.Name, Addr: self.Client, Epoch: h.Epoch})
+		}
+	})
 }
 
 // Reacquire follows an append of unknown outcome: it acquires from itself, so
@@ -337,6 +345,11 @@ func (k *Keeper) Reacquire(ctx context.Context, partition int, epoch uint64) (Ho
 		return Holding{}, roomlog.ErrFenced
 	}
 	h, err := k.acquire(ctx, partition, v)
+	if now := s.held.Load(); errors.Is(err, ErrNotReady) && now != nil && now.Epoch > epoch {
+		// Acquired, slowly: we may have been deposed since. The caller has to know
+		// its epoch all the same, and answers what it then reads in the log.
+		h, err = *now, nil
+	}
 	h.Crashed = false
 	return h, err
 }

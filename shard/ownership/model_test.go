@@ -1,6 +1,7 @@
 package ownership
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -63,6 +64,7 @@ func TestModelHolds(t *testing.T) {
 // design.md lists as fallen, defects that the program once had, and mutations
 // of the log: the model must break on each, and by what it broke on before.
 func TestModelCatchesFallenDesigns(t *testing.T) {
+	table := "\n| Fallen design | what it breaks | states searched | steps | s |\n|---|---|---|---|---|\n"
 	for _, c := range []struct {
 		name   string
 		design design
@@ -106,6 +108,8 @@ func TestModelCatchesFallenDesigns(t *testing.T) {
 				t.Errorf("and so is the protocol itself: %s after %s", own.broken, strings.Join(own.trace, " "))
 			}
 			t.Logf("%s: %d states, depth %d, %.3f s: %s", f.broken, f.states, f.depth, f.took.Seconds(), strings.Join(f.trace, " "))
+			table += fmt.Sprintf("| %s | %s | %d | %d | %.2f |\n", c.name, f.broken, f.states, f.depth, f.took.Seconds())
 		})
 	}
+	t.Log(table)
 }

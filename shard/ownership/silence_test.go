@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"positivity-exchange/shard/roomlog"
@@ -334,6 +335,46 @@ func TestNoHeartbeatFollowsTheStrike(t *testing.T) {
 		}
 		if entries, err := a.log.Entries(t.Context()); err != nil || len(entries) != 0 {
 			t.Errorf("on the roll after the strike: %v, %v", entries, err)
+		}
+	})
+}
+
+// TestReacquiredSlowlyIsReacquired: whoever acquires anew after an append of
+// unknown outcome must learn its epoch, however long the log took to answer;
+// otherwise it appends under the old one, and is fenced for ever.
+func TestReacquiredSlowlyIsReacquired(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a := w.start("a")
+		p := a.partitionOf(a)
+		old := a.mustHold(p, 0)
+		a.keeper.log = &frozenInAcquire{Log: a.log, during: func() { time.Sleep(2 * freshFor) }}
+		h, err := a.keeper.Reacquire(t.Context(), p, old.Epoch)
+		if err != nil || h.Epoch != old.Epoch+1 {
+			t.Errorf("reacquired from epoch %d: %d, %v", old.Epoch, h.Epoch, err)
+		}
+	})
+}
+
+// TestServingSideOfAnotherEpochIsEnded: a serving side that is fenced although
+// its shard holds the partition has missed an epoch.
+func TestServingSideOfAnotherEpochIsEnded(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a := w.start("a")
+		p := a.partitionOf(a)
+		old := a.mustHold(p, 0)
+		if _, err := a.keeper.Reacquire(t.Context(), p, old.Epoch); err != nil {
+			t.Fatal(err)
+		}
+		lost := fmt.Sprintf("lost %d %d a", p, old.Epoch)
+		a.keeper.Fenced(p, old.Epoch+1)
+		synctest.Wait()
+		if a.saw(lost) {
+			t.Error("the side of the epoch held was ended")
+		}
+		a.keeper.Fenced(p, old.Epoch)
+		synctest.Wait()
+		if !a.saw(lost) {
+			t.Errorf("the side of epoch %d goes on: %q", old.Epoch, a.told)
 		}
 	})
 }

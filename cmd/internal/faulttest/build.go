@@ -21,7 +21,7 @@ func Build(dir string) (string, error) {
 // package shard/failpoint.
 var places = []string{
 	"roomlog.append.beforeBegin", "roomlog.append.inTx", "roomlog.append.afterCommit",
-	"roomlog.acquire.inTx", "roomlog.acquire.afterCommit", "roomlog.beat.inWrite",
+	"roomlog.acquire.inTx", "roomlog.acquire.afterCommit", "roomlog.release.inTx", "roomlog.release.afterCommit", "roomlog.beat.inWrite",
 }
 
 // failpoints arms all places of a process: each stops it once, when a file of

@@ -52,7 +52,7 @@ func TestFast(t *testing.T) {
 	t.Run("beside", func(t *testing.T) {
 		t.Run("kills", func(t *testing.T) {
 			t.Parallel()
-			kills := []string{"kill", "kill-before", "kill-inside", "kill-after", "kill-acquiring", "kill-again", "kill-two", "restart", "restart-there"}
+			kills := []string{"kill", "kill-before", "kill-inside", "kill-after", "kill-acquiring", "kill-releasing", "kill-again", "kill-two", "restart", "restart-there"}
 			if testing.Short() {
 				kills = kills[:3]
 			}
@@ -63,7 +63,7 @@ func TestFast(t *testing.T) {
 		}
 		t.Run("zombies", func(t *testing.T) {
 			t.Parallel()
-			fast(t, Plan{Seed: 2}, "join", "drain", "zombie", "zombie-before", "zombie-inside", "zombie-acquiring", "zombie-quiet", "restart-frozen", "twin")
+			fast(t, Plan{Seed: 2}, "join", "drain", "zombie", "zombie-before", "zombie-inside", "zombie-acquiring", "zombie-releasing", "zombie-quiet", "restart-frozen", "twin")
 		})
 		t.Run("nats", func(t *testing.T) {
 			t.Parallel()

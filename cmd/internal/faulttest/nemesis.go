@@ -49,6 +49,7 @@ func Nemeses() []Nemesis {
 		killNemeses(),
 		freezeNemeses(),
 		restartNemeses(),
+		releaseNemeses(),
 		serverNemeses(),
 		netNemeses(),
 		logNemeses(),

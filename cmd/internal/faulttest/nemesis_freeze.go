@@ -19,6 +19,7 @@ func freezeNemeses() []Nemesis {
 		{Name: "zombie", Least: time.Second, Most: 3 * time.Second, Limits: silence, Others: others, Run: zombie("")},
 		{Name: "zombie-before", Least: time.Second, Most: 3 * time.Second, Limits: silence, Others: others, Run: zombie("roomlog.append.beforeBegin")},
 		{Name: "zombie-inside", Least: time.Second, Most: 3 * time.Second, Limits: frozen, Others: others, Run: zombie("roomlog.append.inTx")},
+		{Name: "zombie-after", Least: time.Second, Most: 3 * time.Second, Limits: silence, Others: others, Run: zombie("roomlog.append.afterCommit")},
 		{Name: "zombie-quiet", Least: time.Second, Most: 3 * time.Second, Limits: silence, Others: others, Run: zombieQuiet},
 		{Name: "zombie-acquiring", Least: 5 * time.Second, Most: 7 * time.Second, Limits: frozen, Needs: needsThree, Run: zombieAcquiring},
 		{Name: "stops", Least: 4 * time.Second, Most: 8 * time.Second, Limits: Limits{Max: longestStop + others.Max}, Others: others, Still: true, Run: stops},
@@ -85,9 +86,12 @@ func (e *Episode) woken(ctx context.Context, p *Process, w *witness, place strin
 		_, err := e.Cluster.StartShard(p.Name)
 		return err
 	case place == "roomlog.append.beforeBegin":
-		return until(ctx, 2*wakesWithin, "refused append of "+p.Name+", which stood before it", func() bool {
+		err := until(ctx, 2*wakesWithin, "refused append of "+p.Name+", which stood before it", func() bool {
 			return strings.Count(p.Logged(), "append refused") > refused
 		})
+		if err != nil {
+			return fmt.Errorf("I6 one writer: %w", err)
+		}
 	}
 	return nil
 }

@@ -152,7 +152,12 @@ func (r *run) phase(ctx context.Context, phase Phase) {
 	if r.plan.Between == 0 {
 		r.plan.Between = between
 	}
-	pass(ctx, r.plan.Between)
+	// Rooms may still be going home; the next phase may ask that none moves.
+	for moves, calm := r.load.Moves(), time.Now(); time.Since(calm) < r.plan.Between && ctx.Err() == nil; pass(ctx, 20*time.Millisecond) {
+		if now := r.load.Moves(); now != moves && time.Since(start) < convergePatient {
+			moves, calm = now, time.Now()
+		}
+	}
 }
 
 // finish ends the load, looks at what is left, reads the rooms from the log

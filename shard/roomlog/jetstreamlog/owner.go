@@ -197,9 +197,10 @@ func (l *Log) Release(ctx context.Context, partition int, epoch uint64, r roomlo
 		if err := l.release(ctx, p, epoch, r); !errors.Is(err, errStale) {
 			p.forget()
 			if err != nil {
-				err = fmt.Errorf("release partition %d: %w", partition, err)
+				return fmt.Errorf("release partition %d: %w", partition, err)
 			}
-			return err
+			failpoint.Hit("roomlog.release.afterCommit")
+			return nil
 		}
 		p.forget()
 	}

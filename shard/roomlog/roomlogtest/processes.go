@@ -86,7 +86,9 @@ func write(impl Implementation, spec string) error {
 			fmt.Println("fenced")
 			return errors.Join(l.Strike(ctx, boot), l.Close())
 		}
-		if errors.Is(err, roomlog.ErrUnknown) { // as owners do: acquire again, and read the head
+		if errors.Is(err, roomlog.ErrUnknown) {
+			fmt.Println("unknown")
+			// As owners do: acquire again, and read the head
 			from, ownerErr := l.Owner(ctx, partition)
 			if ownerErr == nil && from.Boot != boot {
 				fmt.Println("fenced")
@@ -122,6 +124,8 @@ type writer struct {
 	batch  uint64
 	acked  map[uint64]string // shared by all writers of a partition: last sequence of a batch -> boot
 	fenced bool
+	// unknown is how many appends had no known outcome.
+	unknown int
 }
 
 func startWriter(t *testing.T, binary, spec string, partition, batch int, failpoint string, acked map[uint64]string, more ...string) *writer {
@@ -162,6 +166,8 @@ func (w *writer) read(t *testing.T, n int) {
 			}
 		case "fenced":
 			w.fenced = true
+		case "unknown":
+			w.unknown++
 		default:
 			t.Fatalf("the writer says %q", w.lines.Text())
 		}
@@ -273,6 +279,7 @@ func takeOvers(t *testing.T, impl Implementation) {
 		{name: "killed between commit and acknowledgement", binary: failing, failpoint: "roomlog.append.afterCommit=kill*", count: 10},
 		{name: "stopped inside a heartbeat", binary: failing, failpoint: "roomlog.beat.inWrite=stop*2", count: 10},
 	}
+	var all struct{ takeOvers, refused, forced, unknown int }
 	for _, m := range modes {
 		m.mustForce = m.mustForce && impl.Locks
 		refused, forced := 0, 0
@@ -307,6 +314,7 @@ func takeOvers(t *testing.T, impl Implementation) {
 			w.signal(syscall.SIGCONT)
 			w.read(t, 1<<40)
 			w.cmd.Wait() //nolint:errcheck // its fate is looked at below
+			all.unknown += w.unknown
 			status := w.cmd.ProcessState.Sys().(syscall.WaitStatus)
 			killed := status.Signaled() && status.Signal() == syscall.SIGKILL
 			wanted := strings.Contains(m.failpoint, "kill") || m.then == syscall.SIGKILL
@@ -329,6 +337,7 @@ func takeOvers(t *testing.T, impl Implementation) {
 		if m.mustForce && forced != count || forced != 0 && !mayForce || (inside || strings.Contains(m.name, "before")) && refused != count {
 			t.Errorf("%s: %d take-overs, %d ended by force, %d appends refused", m.name, count, forced, refused)
 		}
+		all.takeOvers, all.refused, all.forced = all.takeOvers+count, all.refused+refused, all.forced+forced
 		slices.Sort(took)
 		t.Logf("%s: %d take-overs (p50 %s, max %s), %d ended by force, %d deposed owners refused", m.name, count, took[len(took)/2].Round(time.Microsecond), took[len(took)-1].Round(time.Microsecond), forced, refused)
 	}
@@ -340,12 +349,15 @@ func takeOvers(t *testing.T, impl Implementation) {
 	if bystander.cmd.Wait() != nil || !bystander.fenced {
 		t.Errorf("the bystander ended with %v", bystander.cmd.ProcessState)
 	}
-	checkHistory(t, l, partition, acked, last)
+	lost, doubled := checkHistory(t, l, partition, acked, last)
+	t.Logf("in all: %d take-overs, %d appends of deposed owners refused, %d processes ended by force, %d outcomes of appends unknown, %d acknowledged records lost, %d doubled",
+		all.takeOvers, all.refused, all.forced, all.unknown, lost, doubled)
 }
 
 // checkHistory holds the records to what was acknowledged.
-func checkHistory(t *testing.T, l roomlog.Log, partition int, acked map[uint64]string, last map[string]uint64) {
+func checkHistory(t *testing.T, l roomlog.Log, partition int, acked map[uint64]string, last map[string]uint64) (lost, doubled int) {
 	t.Helper()
+	seen := map[string]bool{} // ids: a record's is given with its sequence
 	var next, epoch uint64 = 1, 0
 	for {
 		records, err := l.Read(t.Context(), partition, "go", next, 10_000, 1<<30)
@@ -361,7 +373,13 @@ func checkHistory(t *testing.T, l roomlog.Log, partition int, acked map[uint64]s
 			}
 			if boot, ok := acked[r.Seq]; ok && boot != r.Content {
 				t.Errorf("sequence %d was acknowledged to %s and is %s's", r.Seq, boot, r.Content)
+				lost++
 			}
+			if seen[r.ID] {
+				t.Errorf("sequence %d: %s is there twice", r.Seq, r.ID)
+				doubled++
+			}
+			seen[r.ID] = true
 			if end, ok := last[r.Content]; ok && r.Seq > end {
 				t.Errorf("sequence %d of the deposed %s stands after its successor's first, %d", r.Seq, r.Content, end+1)
 			}
@@ -372,5 +390,7 @@ func checkHistory(t *testing.T, l roomlog.Log, partition int, acked map[uint64]s
 	if len(acked) > 0 {
 		t.Errorf("%d acknowledged records are missing", len(acked))
 	}
-	t.Logf("%d records, 0 acknowledged ones missing", next-1)
+	lost += len(acked)
+	t.Logf("%d records", next-1)
+	return lost, doubled
 }

@@ -15,6 +15,13 @@
 // ended by End where Linux shows who it is. One goroutine checkpoints changed
 // files; it ends with Close.
 //
+// What a power cut leaves: with Sync "full" all that was acknowledged. Without
+// it, of each partition all up to its last checkpoint (four a second) or synced
+// write, and maybe more; the end behind that is lost whole, never a record
+// before a kept one. Always synced are the identity of the directory, each epoch
+// issued and each room made. The roll is not: nobody of whom it tells lives
+// after a power cut.
+//
 // Never open these files by other means inside a process that runs a shard:
 // closing any descriptor of the -shm file drops the process's POSIX locks.
 package sqlitelog

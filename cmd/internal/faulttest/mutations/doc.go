@@ -13,6 +13,8 @@
 // package's own test, which runs with all others, applies and compiles every
 // one: the list cannot rot.
 //
+// Before all of them the source runs as it is: what fails then shows nothing.
+//
 // To add one, name the defect, the replacement, and the nemeses under which it
 // shows; whoever cannot name a nemesis has found one that is missing.
 package main

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -36,6 +37,19 @@ func moduleRoot() (string, error) {
 	return filepath.Dir(strings.TrimSpace(string(out))), err
 }
 
+// unmutated is the control: under all the nemeses to come nothing may be caught.
+func unmutated(only string) mutation {
+	var nemeses []string
+	for _, m := range mutations {
+		for _, n := range strings.Split(m.nemeses, ",") {
+			if strings.Contains(m.name, only) && !slices.Contains(nemeses, n) {
+				nemeses = append(nemeses, n)
+			}
+		}
+	}
+	return mutation{name: "none", nemeses: strings.Join(nemeses, ",")}
+}
+
 // run puts every mutation before every witness and prints the table as it
 // grows. The first witness must catch them all.
 func run(ctx context.Context, only, which, keep string) (uncaught int, err error) {
@@ -57,21 +71,21 @@ func run(ctx context.Context, only, which, keep string) (uncaught int, err error
 	var chosen []witness
 	header := "| Mutation |"
 	for _, w := range witnesses {
-		if strings.HasPrefix(w.name, which) {
+		if _, err := os.Stat(filepath.Join(root, w.folder)); err == nil && strings.HasPrefix(w.name, which) {
 			chosen = append(chosen, w)
 			header += " " + w.name + " |"
 		}
 	}
 	fmt.Println(header + "\n" + strings.Repeat("|---", len(chosen)+1) + "|")
-	for i, m := range mutations {
-		if !strings.Contains(m.name, only) {
+	for i, m := range append([]mutation{unmutated(only)}, mutations...) {
+		if i > 0 && !strings.Contains(m.name, only) {
 			continue
 		}
 		c := &copies{root: root, text: map[string]string{}}
 		if err := c.apply(m); err != nil {
 			return uncaught, err
 		}
-		of := filepath.Join(dir, fmt.Sprint(i+1))
+		of := filepath.Join(dir, fmt.Sprint(i))
 		if err := os.MkdirAll(of, 0o700); err != nil {
 			return uncaught, err
 		}
@@ -85,6 +99,14 @@ func run(ctx context.Context, only, which, keep string) (uncaught int, err error
 			if err != nil {
 				fmt.Println()
 				return uncaught, err
+			}
+			switch {
+			case i == 0 && v.failed:
+				fmt.Println()
+				return uncaught, fmt.Errorf("the %s fails without a mutation: %s (-keep shows what it said)", w.name, v)
+			case i == 0:
+				fmt.Printf(" nothing, %.0f s |", v.took.Seconds())
+				continue
 			}
 			fmt.Printf(" %s |", v)
 			if !v.caught && n == 0 {

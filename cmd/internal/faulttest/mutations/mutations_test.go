@@ -61,7 +61,8 @@ func TestFindingNamesWhatWasBroken(t *testing.T) {
 		"    twin_test.go:9: seed 3: I12 converges: an answer to every message\n":                                                            "I12 converges",
 		"    report.go:9: kill: I11 isolation: a room of another shard\n":                                                                    "I11 isolation",
 		"panic: runtime error: index out of range\n--- FAIL: x\n":                                                                            "panic: runtime error: index out of range",
-		"    run.go:7: 1-zombie: none of its appends was refused\n--- FAIL: TestX (3.00s)\n":                                                 "a check of the run",
+		"    run.go:7: the load did not come in\n--- FAIL: TestX (3.00s)\n":                                                                  "",
+		"    run.go:7: 1-zombie: I6 one writer: there was no refused append\n--- FAIL: TestX (3.00s)\n":                                      "I6 one writer",
 	} {
 		if got := finding(text); got != want {
 			t.Errorf("of %q: %q, want %q", text, got, want)

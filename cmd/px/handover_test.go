@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,6 +22,17 @@ type conversation struct {
 	end       func() // of the readers
 	senders   sync.WaitGroup
 	readers   sync.WaitGroup
+	late      time.Duration // the machine's own worst delay; of the watch until it has ended
+}
+
+// watch measures how late the machine wakes a process, until ctx ends.
+func (c *conversation) watch(ctx context.Context) {
+	const nap = 5 * time.Millisecond
+	for ctx.Err() == nil {
+		due := time.Now().Add(nap)
+		pass(ctx, nap)
+		c.late = max(c.late, time.Since(due))
+	}
 }
 
 // converse lets three people write and one read in each room.
@@ -43,6 +53,7 @@ func converse(t *testing.T, rooms int, addrs ...string) *conversation {
 			c.senders.Go(func() { talk(talking, t, s, name, n, h) })
 		}
 	}
+	c.readers.Go(func() { c.watch(reading) })
 	c.progress(10)
 	return c
 }
@@ -89,11 +100,6 @@ func (c *conversation) finish() {
 		for _, ids := range h.sent {
 			sent += len(ids)
 		}
-		for _, f := range c.faults {
-			if took := worst(h.samples, f.at); took > f.most {
-				c.t.Errorf("#%s, %s: a pause of %s, at most %s is allowed", name, f.name, took, f.most)
-			}
-		}
 		h.mu.Unlock()
 	}
 	c.end()
@@ -101,53 +107,47 @@ func (c *conversation) finish() {
 	if sent == 0 || acked != sent {
 		c.t.Errorf("sent %d, acknowledged %d: all sent must be acknowledged", sent, acked)
 	}
-	var paused []string
+	// A machine that is late itself is late at each of a take-over's steps.
+	allowance := 10 * c.late
 	for _, f := range c.faults {
-		most := time.Duration(0)
-		for _, h := range c.histories {
-			most = max(most, worst(h.samples, f.at))
+		took, room := time.Duration(0), ""
+		for name, h := range c.histories {
+			if d := worst(h.samples, f.at); d > took {
+				took, room = d, name
+			}
 		}
-		paused = append(paused, fmt.Sprintf("%s: %s", f.name, most.Round(time.Millisecond)))
+		c.t.Logf("%s: the longest wait is %s, in #%s", f.name, took.Round(time.Millisecond), room)
+		if took > f.most+allowance {
+			c.t.Errorf("%s: #%s waits for %s, at most %s and %s for a busy machine are allowed", f.name, room, took, f.most, allowance)
+		}
 	}
-	c.t.Logf("%d acknowledged; longest waits: %s", acked, strings.Join(paused, ", "))
-}
-
-// ownerOf asks which shard serves a room.
-func ownerOf(t *testing.T, router, room string) string {
-	t.Helper()
-	out, errs, code := px("where", room, "--router", router, "--json")
-	m := regexp.MustCompile(`"shard":"([^"]+)"`).FindStringSubmatch(out)
-	if code != 0 || m == nil {
-		t.Fatalf("where: %s%s", out, errs)
-	}
-	return m[1]
+	c.t.Logf("%d acknowledged; the machine itself was late by %s at worst", acked, c.late)
 }
 
 const (
-	slack       = 500 * time.Millisecond // of a machine that does other things too
-	pauseKilled = 2*time.Second + slack
-	pauseSilent = 5*time.Second + 500*time.Millisecond + slack
+	pauseKilled = 2 * time.Second
+	pauseSilent = 5*time.Second + 500*time.Millisecond // it may have been inside a transaction
 )
 
-// TestStoppedInAWindow kills or freezes the shard that writes at each place
-// where a write can be cut short, while people talk. What was under way there
-// is in the history once or not at all, whoever asks again gets an answer, and
-// a frozen shard that wakes finds out what became of it.
-func TestStoppedInAWindow(t *testing.T) {
-	for _, place := range []string{"append.beforeBegin", "append.inTx", "append.afterCommit", "acquire.inTx", "acquire.afterCommit", "release.inTx", "release.afterCommit"} {
+// TestHandOverCutShort kills or freezes, while people talk, the shard that gives
+// a partition to one that joins, or the one that takes it, at each place where
+// that can be cut short. Whoever asks gets an answer, and a frozen shard that
+// wakes finds out what became of it.
+func TestHandOverCutShort(t *testing.T) {
+	for _, place := range []string{"acquire.inTx", "acquire.afterCommit", "release.inTx", "release.afterCommit"} {
 		for _, action := range []string{"kill", "stop"} {
 			t.Run(place+" "+action, func(t *testing.T) {
 				if testing.Short() && (action == "stop" || !strings.HasSuffix(place, "afterCommit")) {
-					t.Skip("those that are committed and not acknowledged must do")
+					t.Skip("those that are committed and not known must do")
 				}
 				t.Parallel() // it is mostly waiting
-				stopInWindow(t, place, action)
+				cutHandOverShort(t, place, action)
 			})
 		}
 	}
 }
 
-func stopInWindow(t *testing.T, place, action string) {
+func cutHandOverShort(t *testing.T, place, action string) {
 	dir := t.TempDir()
 	arm := func(name string) string { return filepath.Join(dir, "armed-"+name) }
 	shards := map[string]*process{}
@@ -169,38 +169,23 @@ func stopInWindow(t *testing.T, place, action string) {
 	if action == "stop" {
 		most = pauseSilent
 	}
-	fire := func() {
-		if err := os.WriteFile(arm(victim), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasPrefix(place, "append") {
-			begin("s2")
-		}
-		// One that is stopped inside a transaction may have been ended by now.
-		await(t, "end of "+victim, func() bool {
-			state := stateOf(shards[victim])
-			return state == 'Z' || state == 'T' && action == "stop"
-		})
-		c.happens(victim+" "+action, most)
-		if err := os.Remove(arm(victim)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	switch {
-	case strings.HasPrefix(place, "append"):
-		begin("s2")
-		begin("s3")
-		c.progress(5)
-		victim = ownerOf(t, router, "general")
-		fire()
-	case strings.HasPrefix(place, "acquire"):
+	if strings.HasPrefix(place, "acquire") {
 		victim = "s2"
-		fire()
-		begin("s3")
-	default:
-		fire()
-		begin("s3")
 	}
+	if err := os.WriteFile(arm(victim), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	begin("s2")
+	// One that is stopped inside a transaction may have been ended by now.
+	await(t, "end of "+victim, func() bool {
+		state := stateOf(shards[victim])
+		return state == 'Z' || state == 'T' && action == "stop"
+	})
+	c.happens(victim+" "+action, most)
+	if err := os.Remove(arm(victim)); err != nil {
+		t.Fatal(err)
+	}
+	begin("s3")
 	if action == "kill" {
 		begin(victim) // under the same name, before anybody has its heartbeat for silent
 		c.progress(20)
