@@ -12,8 +12,9 @@ import (
 // freedWithin is how long after a full disk was freed a message may still be refused.
 const freedWithin = time.Second
 
-// answeredWithin is how long an answer may take that is an error "at once".
-const answeredWithin = time.Second
+// answeredWithin is how long an answer may take that is an error "at once": a
+// command waits a second for a partition that is not there.
+const answeredWithin = 1500 * time.Millisecond
 
 func diskNemeses() []Nemesis {
 	// What is sent just before waits for as long as it lasts, and two seconds more.
