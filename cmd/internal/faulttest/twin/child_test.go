@@ -108,14 +108,18 @@ var errOtherStart = errors.New("the run began elsewhere")
 // runSeed runs one seed in a process of its own: what is left of one run, and
 // how far the runtime's random numbers are drawn, must not be in the next.
 func runSeed(o order) (*Result, error) {
-	for range 100 {
-		res, err := runOnce(o)
-		if err == nil && res.Start == 0 {
-			continue // it began elsewhere than it was to
+	err := errOtherStart
+	for range 300 {
+		res, failed := runOnce(o)
+		switch {
+		case failed != nil && o.Start != 0:
+			err = failed // perhaps not where it was to begin: it did not come to say so
+		case failed == nil && res.Start == 0: // it began elsewhere than it was to
+		default:
+			return res, failed
 		}
-		return res, err
 	}
-	return nil, errOtherStart
+	return nil, err
 }
 
 func runOnce(o order) (*Result, error) {
@@ -124,7 +128,7 @@ func runOnce(o order) (*Result, error) {
 		return nil, err
 	}
 	var out bytes.Buffer
-	cmd := exec.Command(exe, "-test.run=^TestChild$", "-test.timeout=60s")
+	cmd := exec.Command(exe, "-test.run=^TestChild$", "-test.timeout=30s")
 	cmd.Env = []string{"PX_TWIN_CHILD=" + o.String(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1"}
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if o.Log {
@@ -139,5 +143,5 @@ func runOnce(o order) (*Result, error) {
 			return res, json.Unmarshal(rest, res)
 		}
 	}
-	return nil, fmt.Errorf("seed %d: no result: %w\n%.4000s", o.Seed, err, out.Bytes())
+	return nil, fmt.Errorf("seed %d: no result: %w\n%.20000s", o.Seed, err, out.Bytes())
 }
