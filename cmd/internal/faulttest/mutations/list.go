@@ -58,10 +58,6 @@ var mutations = []mutation{
 			"shard/roomlog/memlog/memlog.go",
 			"if p == nil || p.owner.Epoch != epoch || p.owner.Released {\n\t\treturn roomlog.ErrFenced\n\t}\n\t// Looked at first",
 			"if p == nil || p.owner.Epoch < epoch {\n\t\treturn roomlog.ErrFenced\n\t}\n\t// Looked at first",
-		}, {
-			"shard/roomlog/memlog/memlog.go",
-			"case r.Seq != want:",
-			"case r.Seq != want && p.owner.Epoch == epoch:",
 		}},
 		nemeses: "zombie-before",
 	},
