@@ -42,8 +42,9 @@ type Reader struct {
 }
 
 // NewReader reads frames of at most max bytes, line end included, from nc. It
-// sets nc's read deadline: idle while no frame has begun (0: none), FrameTimeout
-// from a frame's first byte on, however slowly the rest drips in.
+// sets nc's read deadline: while no frame has begun idle (0: none), and up to an
+// eighth of it more, a second at most; FrameTimeout from a frame's first byte on,
+// however slowly the rest drips in.
 func NewReader(nc net.Conn, max int, idle time.Duration) *Reader {
 	r := &Reader{nc: nc, max: max, idle: idle}
 	if r.raw = rawconn.Of(nc); r.raw != nil {
