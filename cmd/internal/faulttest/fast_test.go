@@ -41,6 +41,7 @@ func fast(t *testing.T, plan Plan, nemeses ...string) {
 		plan.Load = small
 	}
 	plan.Between = 2 * time.Second
+	plan.NoFigures = raceEnabled // it slows the writers, not the cluster
 	plan.Binary, plan.Phases = binary, Each(plan.Seed, nemeses...)
 	plan.Replay = fmt.Sprintf("go test ./cmd/internal/faulttest -run %s -v", t.Name())
 	Execute(t, plan)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type Plan struct {
 	// FewestMoves is how often rooms must move at least; 0 means 1, less than 0 none.
 	FewestMoves int
 	Between     time.Duration // quiet after each phase; 0: 3 s
+	NoFigures   bool          // pauses are printed and not judged
 }
 
 // run is a Plan at work.
@@ -47,6 +49,7 @@ type run struct {
 
 	episodes []*Episode
 	settled  []time.Duration // how long the cluster took to converge
+	late     atomic.Int64    // by how much the machine let the driver itself wait at most
 }
 
 // Execute runs a plan and fails t with whatever did not hold.
@@ -94,6 +97,10 @@ func Execute(t testing.TB, plan Plan) {
 	r.origin = time.Now()
 	r.log = checker.NewLog(f, func() int64 { return int64(time.Since(r.origin)) })
 	r.load = newLoad(plan.Load, r.cluster.Routers(), r.log, r.origin, plan.Seed, t.Logf)
+	var watching sync.WaitGroup
+	watching.Go(func() { r.watchMachine(ctx) })
+	defer watching.Wait()
+	defer cancel()
 	began := r.load.begin(ctx)
 	if began == nil {
 		pass(ctx, 2*between) // the base line of pauses
@@ -102,6 +109,17 @@ func Execute(t testing.TB, plan Plan) {
 		}
 	}
 	r.finish(ctx, began)
+}
+
+// watchMachine notes by how much a short wait of the driver's own is late: what
+// this machine, with all that runs on it, may add to any pause.
+func (r *run) watchMachine(ctx context.Context) {
+	const wait = 5 * time.Millisecond
+	for ctx.Err() == nil {
+		start := time.Now()
+		pass(ctx, wait)
+		r.late.Store(max(r.late.Load(), int64(time.Since(start)-wait)))
+	}
 }
 
 // phase runs a phase's episodes and waits until the cluster has converged.
