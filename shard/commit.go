@@ -21,6 +21,10 @@ const batchSize = 256
 // one costs more than a commit, but a reader must get back to its own session.
 const inlineBatches = 4
 
+// busyGap is the longest time between a commit and the next message at which a
+// shard counts as busy.
+const busyGap = 2 * time.Millisecond
+
 // pending is a record that waits for its commit. Its window's entry has it.
 type pending struct {
 	session *session
@@ -208,9 +212,12 @@ func (s *session) commitQueued() {
 		return
 	}
 	// Let all readers that can run queue theirs first: one commit and one walk
-	// then do for all. It costs nothing when none can.
-	runtime.Gosched()
-	runtime.Gosched()
+	// then do for all. Where messages are rare none can, and the scheduler would
+	// wake a thread to look for work.
+	if s.heard.Load()-s.server.committed.Load() < int64(busyGap) {
+		runtime.Gosched()
+		runtime.Gosched()
+	}
 	for i, p := range s.duties {
 		s.duties[i] = nil
 		p.commit(inlineBatches)
@@ -304,6 +311,7 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 // tells what is in the log despite err; nil: nothing.
 func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, err error) (rings []*fanout.Ring) {
 	now := time.Now()
+	p.server.committed.Store(now.UnixNano())
 	rings = p.rings[:0]
 	if err != nil {
 		p.mustRepeat(batch, stored)

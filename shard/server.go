@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"positivity-exchange/comms"
@@ -50,6 +51,8 @@ type Server struct {
 	ctx    context.Context // of everything the Server started
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+
+	committed atomic.Int64 // when a commit last ended, Unix time in ns
 
 	mu       sync.Mutex
 	parts    map[int]*part
