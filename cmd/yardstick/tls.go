@@ -47,7 +47,9 @@ func secure(b *bench, f *findings) error {
 			}
 			cost[t.label], p50[t.label], memory[t.label], joining[t.label] = r.CPU, float64(r.Latency.P50), r.PerHead/1024, r.JoinCPUSeconds
 			f.add(name+": CPU us a delivery, "+t.label, r.CPU)
-			f.add(name+": writes a delivery, "+t.label, r.Writes)
+			if r.Writes > 0 {
+				f.add(name+": writes a delivery, "+t.label, r.Writes)
+			}
 			f.add(name+": deliveries a second, "+t.label, r.PerSecond)
 			f.add(name+": p50 us, "+t.label, float64(r.Latency.P50))
 			f.add(name+": KiB a session, "+t.label, r.PerHead/1024)

@@ -35,7 +35,7 @@ type Result struct {
 	PerSecond float64 `json:"deliveries_a_second"`   // in that time
 	CPU       float64 `json:"cpu_us_a_delivery"`     // of the server
 	CPUCores  float64 `json:"cpu_cores"`             // of the server: seconds a second
-	Writes    float64 `json:"writes_a_delivery"`     // system calls of the server
+	Writes    float64 `json:"writes_a_delivery"`     // of the server to sockets, by what arrived here; 0: not known
 	OwnCPU    float64 `json:"own_cpu_us_a_delivery"` // of the generator
 	Strangers float64 `json:"strangers_cores"`       // used on the machine by anybody else meanwhile: figures taken beside much of it are noise
 	Memory    int64   `json:"memory"`                // bytes resident in the server at the end
@@ -65,7 +65,7 @@ func (r *Result) window(from, to, empty mark, sessions int) {
 	n := float64(r.Measured)
 	r.PerSecond = n / r.Seconds
 	r.CPU = float64(used.CPU) / float64(time.Microsecond) / n
-	r.Writes = float64(used.Writes) / n
+	r.Writes = float64(to.segments-from.segments) / n
 	r.OwnCPU = float64(to.generator-from.generator) / float64(time.Microsecond) / n
 }
 

@@ -144,6 +144,7 @@ type mark struct {
 	others    Usage
 	generator time.Duration
 	machine   time.Duration
+	segments  int64 // with data, that arrived so far
 }
 
 // mark notes the moment. measured switches the latency's recording.
@@ -162,6 +163,7 @@ func (r *run) mark(measured bool) (m mark, err error) {
 	}
 	r.mu.Lock()
 	m.at, m.tally, r.measured = r.now(), r.tally, measured
+	m.segments = r.poller.received()
 	r.mu.Unlock()
 	return m, nil
 }

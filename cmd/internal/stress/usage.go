@@ -8,12 +8,11 @@ import (
 // Usage is what processes have used since their start.
 type Usage struct {
 	CPU    time.Duration `json:"cpu"`
-	Writes int64         `json:"writes"` // system calls
 	Memory int64         `json:"memory"` // bytes resident
 }
 
 func (u Usage) minus(before Usage) Usage {
-	return Usage{u.CPU - before.CPU, u.Writes - before.Writes, u.Memory - before.Memory}
+	return Usage{u.CPU - before.CPU, u.Memory - before.Memory}
 }
 
 // UsageOf adds up what the processes have used. It fails where the system does
@@ -25,7 +24,6 @@ func UsageOf(pids []int) (sum Usage, err error) {
 			return sum, err
 		}
 		sum.CPU += u.CPU
-		sum.Writes += u.Writes
 		sum.Memory += u.Memory
 	}
 	return sum, nil

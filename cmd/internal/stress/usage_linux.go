@@ -24,15 +24,11 @@ func usageOf(pid int) (u Usage, err error) {
 		return u, fmt.Errorf("CPU time of process %d: %w", pid, err)
 	}
 	u.CPU = time.Duration(ts.Nano())
-	writes, err := procField(pid, "io", "syscw:")
-	if err != nil {
-		return u, err
-	}
 	kib, err := procField(pid, "status", "VmRSS:")
 	if err != nil {
 		return u, err
 	}
-	u.Writes, u.Memory = writes, kib<<10
+	u.Memory = kib << 10
 	return u, nil
 }
 

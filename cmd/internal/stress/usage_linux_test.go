@@ -19,21 +19,13 @@ func TestUsageIsWhatProcTells(t *testing.T) {
 	}
 	for start := time.Now(); time.Since(start) < 100*time.Millisecond; {
 	}
-	f, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for range 50 {
-		f.Write([]byte("x")) //nolint:errcheck // it is the call that counts
-	}
 	after, err := UsageOf([]int{os.Getpid()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	used := after.minus(before)
-	if used.CPU < 10*time.Millisecond || used.CPU > 5*time.Second || used.Writes < 50 || after.Memory < 1<<20 {
-		t.Errorf("got %+v for a tenth of a second of work and 50 writes", used)
+	if used.CPU < 10*time.Millisecond || used.CPU > 5*time.Second || after.Memory < 1<<20 {
+		t.Errorf("got %+v for a tenth of a second of work", used)
 	}
 	if all, err := busy(); err != nil || all < after.CPU {
 		t.Errorf("the machine was busy for %s, less than this process: %v", all, err)
