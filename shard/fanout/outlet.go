@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -48,13 +49,21 @@ type Outlet struct {
 	page     page
 	sealed   []byte // encrypted and not yet gone: before all else
 	how      how
-	fd       uintptr               // inPoller
-	progress uint64                // bytes that went inPoller
-	ready    func(fd uintptr) bool // o.writeReady, bound once
-	out      []byte                // what it writes
-	n        int                   // how much of it went
+	progress uint64 // bytes that went inPoller
 	err      error
+
+	// The descriptor is written to without asking net for it, so it is this
+	// outlet that sees to it that it is not closed meanwhile.
+	fd  uintptr // of raw
+	use atomic.Int32
 }
+
+// What an Outlet's descriptor is.
+const (
+	free   int32 = iota
+	inUse        // being written to, atOnce
+	closed       // or to be closed by whoever is using it
+)
 
 // attaching is a ring whose turn comes once the replies up to there are written.
 type attaching struct {
@@ -222,7 +231,9 @@ func (o *Outlet) fail(err error) {
 	o.release()
 	o.mu.Unlock()
 	o.pool.forget(o)
-	o.nc.Close() //nolint:errcheck // it is over either way
+	if o.use.Swap(closed) != inUse {
+		o.nc.Close() //nolint:errcheck // it is over either way
+	}
 	o.closed(err)
 }
 

@@ -67,7 +67,11 @@ func (p *Pool) NewOutlet(nc net.Conn, closed func(error)) *Outlet {
 			o.sealer = sealer
 		}
 	}
-	o.ready = o.writeReady
+	if o.raw != nil {
+		if err := o.raw.Control(func(fd uintptr) { o.fd = fd }); err != nil {
+			o.raw, o.sealer = nil, nil // closed already: as a write will say
+		}
+	}
 	p.mu.Lock()
 	stopped := p.stopped
 	if !stopped {

@@ -223,23 +223,20 @@ func (o *Outlet) put(b []byte) (n int, err error) {
 		n, err = rawconn.Write(o.fd, b)
 		o.progress += uint64(n)
 	default:
-		o.out, o.n, o.err = b, 0, nil
-		if err := o.raw.Write(o.ready); err != nil {
-			return 0, err
+		// Holding the descriptor through net would cost a tenth of the write.
+		if !o.use.CompareAndSwap(free, inUse) {
+			return 0, net.ErrClosed
 		}
-		n, err = o.n, o.err
-		o.out, o.err = nil, nil
+		n, err = rawconn.Write(o.fd, b)
+		if !o.use.CompareAndSwap(inUse, free) {
+			o.nc.Close() //nolint:errcheck // fail left it to this write's end
+			return n, net.ErrClosed
+		}
 	}
 	if err == nil && n < len(b) {
 		err = rawconn.ErrWouldBlock
 	}
 	return n, err
-}
-
-// writeReady never waits: it is the one attempt of put.
-func (o *Outlet) writeReady(fd uintptr) bool {
-	o.n, o.err = rawconn.Write(fd, o.out)
-	return true
 }
 
 // writeSlowly is the goroutine of an outlet whose peer takes no more, or that
@@ -284,10 +281,10 @@ func (o *Outlet) pumpWaiting() (result outcome) {
 		o.nc.SetWriteDeadline(time.Now().Add(o.pool.opts.WriteTimeout)) //nolint:errcheck // fails on what has ended, as the write says better
 	}
 	o.mu.Unlock()
-	err := o.raw.Write(func(fd uintptr) bool {
+	err := o.raw.Write(func(uintptr) bool {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.how, o.fd = inPoller, fd
+		o.how = inPoller
 		before := o.progress
 		result = o.pump()
 		return result != blocked || o.progress != before
