@@ -25,6 +25,9 @@ const inlineBatches = 4
 // shard counts as busy.
 const busyGap = 2 * time.Millisecond
 
+// crowd is the number of members whose writing takes longer than a commit or two.
+const crowd = 32
+
 // pending is a record that waits for its commit. Its window's entry has it.
 type pending struct {
 	session *session
@@ -246,8 +249,8 @@ func (p *part) commit(batches int) {
 	}
 }
 
-// commitBatch is one transaction and one walk. false: nothing is left to do,
-// and the duty has ended.
+// commitBatch is one transaction and one walk. false: the duty has ended, and
+// nothing was left to do when it did.
 func (p *part) commitBatch() bool {
 	p.mu.Lock()
 	if len(p.queue) == 0 || p.gate != nil || p.over {
@@ -273,15 +276,19 @@ func (p *part) commitBatch() bool {
 		}
 	}
 	p.mu.Lock()
-	rings := p.settle(batch, records, stored, err)
+	var few [4]*fanout.Ring
+	rings := append(few[:0], p.settle(batch, records, stored, err)...)
 	p.committing = false
 	p.idle.Broadcast()
+	// While a crowd is written to, who has something new stores it: then those
+	// who come later in the walk get both in one write, and sooner.
+	on := len(p.queue) > 0 || !slices.ContainsFunc(rings, func(r *fanout.Ring) bool { return r.Members() >= crowd })
+	p.duty = on
 	p.mu.Unlock()
-	for i, r := range rings {
+	for _, r := range rings {
 		r.Wake()
-		rings[i] = nil
 	}
-	return true
+	return on
 }
 
 // number gives a batch its sequences. Records whose sender must first repeat

@@ -11,6 +11,9 @@ import (
 // waking it costs more than it saves.
 const walkShare = 1024
 
+// lookAgain is after how many members a walker sees whether there is more.
+const lookAgain = 8
+
 // view is what a walk knows of its ring, so that it needs no lock for a member.
 type view struct {
 	tail  piece  // of the newest chunk, whole
@@ -35,9 +38,9 @@ func (r *Ring) Wake() {
 		members, v := r.members, r.view()
 		r.mu.Unlock()
 		if len(members) <= walkShare {
-			v.walk(members)
+			r.walk(members, v)
 		} else {
-			v.walkTogether(members)
+			r.walkTogether(members, v)
 		}
 		r.mu.Lock()
 		if !r.again {
@@ -57,22 +60,31 @@ func (r *Ring) view() view {
 	return view{tail: r.cut(start, r.end), start: start, end: r.end}
 }
 
-func (v *view) walkTogether(members []*cursor) {
+func (r *Ring) walkTogether(members []*cursor, v view) {
 	n := min(runtime.GOMAXPROCS(0), (len(members)+walkShare-1)/walkShare)
 	var wg sync.WaitGroup
 	for i := range n {
 		part := members[len(members)*i/n : len(members)*(i+1)/n]
 		if i < n-1 {
-			wg.Go(func() { v.walk(part) })
+			wg.Go(func() { r.walk(part, v) })
 		} else {
-			v.walk(part)
+			r.walk(part, v)
 		}
 	}
 	wg.Wait()
 }
 
-func (v *view) walk(members []*cursor) {
-	for _, c := range members {
+// walk visits the members one by one. What is appended meanwhile goes to those
+// that are still to come, too, in the same write.
+func (r *Ring) walk(members []*cursor, v view) {
+	for i, c := range members {
+		if i%lookAgain == lookAgain-1 {
+			r.mu.Lock()
+			if r.end != v.end {
+				v = r.view()
+			}
+			r.mu.Unlock()
+		}
 		v.visit(c)
 	}
 }
