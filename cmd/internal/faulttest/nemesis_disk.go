@@ -65,7 +65,7 @@ func diskFull(ctx context.Context, e *Episode) error {
 	case err != nil:
 	case len(refused) == 0:
 		err = fmt.Errorf("nothing was refused by a full disk, %d messages were taken", acked)
-	case worst > answeredWithin && e.alone:
+	case worst > judged(answeredWithin) && e.alone:
 		err = fmt.Errorf("an answer on a full disk took %s, at most %s is allowed", worst, answeredWithin)
 	}
 	if freed := d.Free(); freed != nil {
@@ -80,7 +80,7 @@ func diskFull(ctx context.Context, e *Episode) error {
 	})
 	took := time.Since(start)
 	e.Note("writable %s after it was freed", took.Round(time.Millisecond))
-	if wait == nil && took > freedWithin && e.alone {
+	if wait == nil && took > judged(freedWithin) && e.alone {
 		wait = fmt.Errorf("writable %s after the disk was freed, at most %s is allowed", took, freedWithin)
 	}
 	if wait != nil {

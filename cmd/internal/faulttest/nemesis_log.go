@@ -62,7 +62,7 @@ func logCut(ctx context.Context, e *Episode) error {
 	cut := time.Now()
 	what, took, err := e.Load.sentOn(asking, person, room, p.Name)
 	e.Note("%s %s after the cut", what, took.Round(time.Millisecond))
-	if err == nil && took > refusesWithin+cutNoise && e.alone {
+	if err == nil && took > judged(refusesWithin)+cutNoise && e.alone {
 		err = fmt.Errorf("%s %s after a shard's log was cut, at most %s is allowed", what, took, refusesWithin)
 	}
 	pass(ctx, time.Until(cut.Add(e.Length)))
