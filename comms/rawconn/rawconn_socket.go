@@ -1,4 +1,4 @@
-//go:build linux && !386 && !s390x
+//go:build linux && !386 && !s390x && !race
 
 package rawconn
 
@@ -11,7 +11,8 @@ import (
 // which wakes the runtime's monitor thread whenever the process was idle before:
 // a tenth of the processor time where a message comes now and then. And a
 // socket's own calls spare what read and write do for files: 5 % of what small
-// rooms cost. Where these calls have no numbers of their own the portable way is taken.
+// rooms cost. Where these calls have no numbers of their own the portable way is
+// taken, and under the race detector, which learns from it what a message orders.
 
 func read(fd uintptr, b []byte) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), syscall.MSG_DONTWAIT, 0, 0)
