@@ -2,18 +2,18 @@
 
 package rawconn
 
-import (
-	"errors"
-	"syscall"
-)
+import "syscall"
 
 func read(fd uintptr, b []byte) (int, syscall.Errno) { return result(syscall.Read(int(fd), b)) }
 
 func write(fd uintptr, b []byte) (int, syscall.Errno) { return result(syscall.Write(int(fd), b)) }
 
 func result(n int, err error) (int, syscall.Errno) {
-	var errno syscall.Errno
-	if err != nil && !errors.As(err, &errno) {
+	if err == nil {
+		return n, 0
+	}
+	errno, ok := err.(syscall.Errno) //nolint:errorlint // as package syscall gives them, and without an allocation
+	if !ok {
 		errno = syscall.EIO
 	}
 	return n, errno
