@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
@@ -200,100 +199,6 @@ func backoff(tries int) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-// link is one connection, to a router or a shard.
-type link struct {
-	session *Session
-	addr    string
-	conn    *comms.Conn // nil until the dial is done
-	name    string
-	up      bool // welcomed
-	closed  bool
-	waiting []waiter
-	asked   time.Time // when it was dialled, or last written to since it said something; zero: nothing is due
-}
-
-// flight is that a room fled from a shard that did not answer.
-type flight struct {
-	at      time.Time
-	patient time.Duration // how long the next join there may take
-}
-
-// waiter is a request that waits for its answer on a link.
-type waiter struct {
-	matches func(comms.Event) bool
-	answer  chan comms.Event // closed if the link breaks
-}
-
-func (l *link) close() {
-	l.closed = true
-	if l.conn != nil {
-		l.conn.Close() //nolint:errcheck // it is over either way
-	}
-	for _, w := range l.waiting {
-		close(w.answer)
-	}
-	l.waiting = nil
-}
-
-func (l *link) send(commands ...comms.Command) {
-	if l.conn != nil && !l.closed {
-		if l.asked.IsZero() {
-			l.asked = time.Now()
-		}
-		if err := l.conn.WriteCommand(commands...); err != nil {
-			l.conn.Close() //nolint:errcheck // its reader reports it
-		}
-	}
-}
-
-// open dials and says hello; handle gets every event, lost the end. Both run in the loop.
-func (s *Session) open(l *link, hello comms.Hello, handle func(comms.Event), lost func(error)) {
-	s.wg.Go(func() {
-		nc, err := s.opts.Dial(s.ctx, l.addr)
-		if err != nil {
-			s.post(func() { lost(err) })
-			return
-		}
-		conn := comms.NewClientConn(nc)
-		conn.SetIdle(silentFor)
-		stop := context.AfterFunc(s.ctx, func() { conn.Close() }) //nolint:errcheck // ends the reads
-		defer stop()
-		if err := conn.WriteCommand(hello); err != nil {
-			conn.Close() //nolint:errcheck // the first error counts
-			s.post(func() { lost(err) })
-			return
-		}
-		s.post(func() {
-			l.conn = conn
-			if l.closed {
-				conn.Close() //nolint:errcheck // not wanted any more
-			}
-		})
-		for {
-			e, err := conn.ReadEvent()
-			if told, ok := e.(comms.Error); ok && told.Code == comms.CodeTLS {
-				err = &told
-			}
-			if err != nil {
-				conn.Close() //nolint:errcheck // the first error counts
-				s.post(func() { lost(err) })
-				return
-			}
-			if ping, ok := e.(comms.PingEvent); ok {
-				if err := conn.WriteCommand(comms.Pong(ping)); err == nil {
-					continue
-				}
-			}
-			s.post(func() {
-				if !l.closed {
-					l.asked = time.Time{}
-					handle(e)
-				}
-			})
-		}
-	})
-}
-
 // step does what is due.
 func (s *Session) step(now time.Time) {
 	s.stepRouter(now)
@@ -418,48 +323,4 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 	default:
 		l.answered(e)
 	}
-}
-
-// answered hands e to the first request that waits for it.
-func (l *link) answered(e comms.Event) bool {
-	for i, w := range l.waiting {
-		if w.matches(e) {
-			l.waiting = slices.Delete(l.waiting, i, i+1)
-			w.answer <- e
-			return true
-		}
-	}
-	return false
-}
-
-// shardAt returns the connection to a shard, opening it if there is none.
-func (s *Session) shardAt(addr string) *link {
-	if l := s.shards[addr]; l != nil {
-		return l
-	}
-	l := &link{session: s, addr: addr}
-	s.shards[addr] = l
-	delete(s.trouble, addr)
-	s.known = slices.DeleteFunc(s.known, func(known string) bool { return known == addr })
-	s.known = slices.Insert(s.known, 0, addr)
-	s.known = s.known[:min(len(s.known), maxKnown)]
-	s.open(l, comms.Hello{Version: comms.Version, User: s.user, Ticket: s.ticket}, func(e comms.Event) { s.fromShard(l, e) }, func(err error) {
-		l.close()
-		if s.shards[addr] == l {
-			delete(s.shards, addr)
-		}
-		if tlsconn.Trouble(err) {
-			s.trouble[addr] = err
-		}
-		for _, r := range s.rooms {
-			switch {
-			case r.shard != l:
-			case r.waiter != nil && tlsconn.Trouble(err):
-				s.gone(r, err) // the first join: somebody waits, and can do something
-			default:
-				s.lost(r, err)
-			}
-		}
-	})
-	return l
 }

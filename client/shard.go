@@ -1,0 +1,231 @@
+package client
+
+import (
+	"errors"
+	"time"
+
+	"positivity-exchange/comms"
+)
+
+// fromShard handles what a shard said.
+func (s *Session) fromShard(l *link, e comms.Event) {
+	delete(s.fled, l.addr)
+	at := func(name string) *room {
+		if r := s.rooms[name]; r != nil && r.shard == l {
+			return r
+		}
+		return nil
+	}
+	switch e := e.(type) {
+	case comms.Welcome:
+		l.up, l.name, s.ticket = true, e.Name, e.Ticket
+	case comms.Ticket:
+		s.ticket = e.Ticket
+	case comms.UserJoinedRoom:
+		if r := at(e.Room); r != nil && r.state == stateJoining {
+			s.welcomed(r, e)
+		}
+	case comms.UserMessage:
+		if r := at(e.Room); r != nil {
+			s.record(r, comms.Record{Kind: comms.KindMessage, Seq: e.Seq, Epoch: e.Epoch, User: e.User, ID: e.ID, Time: e.Time, Content: e.Content})
+		}
+	case comms.TopicChanged:
+		if r := at(e.Room); r != nil {
+			s.record(r, comms.Record{Kind: comms.KindTopic, Seq: e.Seq, Epoch: e.Epoch, User: e.User, ID: e.ID, Time: e.Time, Content: e.Topic})
+		}
+	case comms.HistoryCut:
+		if r := at(e.Room); r != nil {
+			r.last = comms.Position{Seq: e.At}
+			if e.At == r.head.Seq {
+				r.last = r.head // else the next record tells the epoch at once
+			}
+			s.emit(Cut{e.Room, e.At})
+		}
+	case comms.Presence:
+		if at(e.Room) != nil {
+			s.emit(Presence{e.Room, e.Joined, e.Left, e.Count})
+		}
+	case comms.PresenceList:
+		if at(e.Room) != nil {
+			s.emit(People{e.Room, e.Users, e.Count})
+		}
+	case comms.RoomMoving:
+		s.shardAt(e.Addr)
+		for _, name := range e.Rooms {
+			if r := at(name); r != nil {
+				s.emit(RoomLink{Room: name, State: LinkMoving, Shard: l.name, Addr: l.addr, Epoch: r.epoch})
+			}
+		}
+	case comms.RoomMoved:
+		if e.Ticket != "" {
+			s.ticket = e.Ticket
+		}
+		delete(s.fled, e.Addr) // it took the room
+		for _, name := range e.Rooms {
+			if r := at(name); r != nil {
+				s.moveTo(r, e.Addr, time.Time{})
+			}
+		}
+	case comms.RoomLeft:
+		if r := at(e.Room); r != nil && r.leaving {
+			s.gone(r, nil)
+		}
+	case comms.Redirect:
+		if r := at(e.Room); r != nil && (e.ID != "" || r.state == stateJoining) {
+			s.redirected(r, e)
+			return
+		}
+		l.answered(e)
+	case comms.Error:
+		s.refused(l, e)
+	default: // Located, HistoryPage, RoomCreated: answers
+		l.answered(e)
+	}
+}
+
+func (s *Session) welcomed(r *room, e comms.UserJoinedRoom) {
+	r.state, r.tries, r.redirects, r.epoch = stateUp, 0, 0, e.Epoch
+	r.head = comms.Position{Seq: e.Head, Epoch: e.HeadEpoch}
+	if !r.joined {
+		r.joined = true
+		r.last = r.head
+		// A position without its epoch is refused should the store lose it, where
+		// one with it is told of the cut.
+		if r.after != nil && *r.after != (comms.Position{Seq: e.Head}) {
+			r.last = *r.after
+		}
+		s.emit(Joined{e.Room, e.Users, e.Count, e.Description, comms.Position{Seq: e.Head, Epoch: e.HeadEpoch}, e.Epoch})
+	} else if !e.Silent {
+		s.emit(People{e.Room, e.Users, e.Count})
+	}
+	if r.waiter != nil {
+		r.waiter <- nil
+		r.waiter = nil
+	}
+	r.down = false
+	s.tellRouter(r)
+	s.emit(RoomLink{Room: r.name, State: LinkUp, Shard: r.shard.name, Addr: r.shard.addr, Epoch: e.Epoch})
+}
+
+// tellRouter says which shard serves a room, if it is not the one that the
+// router named: it is to tell us when that one is gone.
+func (s *Session) tellRouter(r *room) {
+	if s.router != nil && s.router.up && r.shard != nil && r.named != r.shard.addr {
+		r.named = r.shard.addr
+		r.told++
+		s.router.send(comms.Locate{Room: r.name, At: r.named})
+	}
+}
+
+// record takes one record of the room's stream: each sequence once, in order.
+func (s *Session) record(r *room, rec comms.Record) {
+	own := -1
+	if rec.User == s.user {
+		for i, o := range r.outbox {
+			if o.ID == rec.ID {
+				own = i
+				break
+			}
+		}
+	}
+	switch {
+	case rec.Seq == r.last.Seq+1:
+		r.last = comms.Position{Seq: rec.Seq, Epoch: rec.Epoch}
+	case rec.Seq <= r.last.Seq && own < 0:
+		return // a double
+	case rec.Seq <= r.last.Seq:
+		// The answer to a repeat whose record we have passed already.
+	case own >= 0:
+		return // the answer to a repeat overtook the stream, which brings it too
+	default:
+		s.abandon(r.shard) // a hole: the join with "after" fills it
+		return
+	}
+	m := Message{Room: r.name, Record: rec, Mine: own >= 0}
+	if own >= 0 {
+		r.outbox[own].settle(sendResult{message: m})
+		r.outbox = append(r.outbox[:own:own], r.outbox[own+1:]...)
+	}
+	s.emit(m)
+}
+
+func (s *Session) redirected(r *room, e comms.Redirect) {
+	if e.Epoch != 0 && e.Epoch < r.epoch {
+		e.Addr = "" // older than what an owner told us
+	}
+	if e.Epoch > r.epoch {
+		delete(s.fled, e.Addr) // it has taken the room since
+	}
+	r.redirects++
+	wait := time.Now().Add(time.Duration(e.Retry) * time.Millisecond)
+	if e.Addr == "" || r.redirects > maxRedirect {
+		r.redirects = 0
+		r.fail(errors.New("the room is moving"), time.Duration(e.Retry)*time.Millisecond)
+		return
+	}
+	s.moveTo(r, e.Addr, wait)
+}
+
+func (s *Session) refused(l *link, e comms.Error) {
+	r := s.rooms[e.Room]
+	if r == nil || r.shard != l {
+		if e.Code == comms.CodeExpired && s.router != nil {
+			s.router.send(comms.Renew{})
+		}
+		l.answered(e)
+		return
+	}
+	refusal := &Refused{e.Code, e.Message}
+	if e.ID == "" {
+		switch {
+		case r.state != stateJoining:
+			l.answered(e)
+		case e.Code == comms.CodeJoined:
+			s.abandon(l) // an earlier place of ours: end it with its connection
+		case comms.Retryable(e.Code):
+			r.fail(refusal, time.Duration(e.Retry)*time.Millisecond)
+		case l.answered(e):
+		default:
+			s.gone(r, refusal)
+		}
+		return
+	}
+	for i, o := range r.outbox {
+		if o.ID != e.ID {
+			continue
+		}
+		switch {
+		case e.Code == comms.CodeNotJoined:
+			s.abandon(l)
+		case comms.Retryable(e.Code):
+			// Everything not acknowledged again, in order; repeats are recognized.
+			for _, o := range r.outbox {
+				o.sent = false
+			}
+			if now := time.Now(); !r.blocked.After(now) {
+				r.blocked = now.Add(max(time.Duration(e.Retry)*time.Millisecond, minBackoff))
+			}
+		default:
+			r.outbox = append(r.outbox[:i:i], r.outbox[i+1:]...)
+			o.settle(sendResult{err: refusal})
+			s.emit(SendFailed{r.name, o.ID, refusal})
+		}
+		return
+	}
+}
+
+// gone forgets a room: left, or refused for good.
+func (s *Session) gone(r *room, err error) {
+	delete(s.rooms, r.name)
+	for _, o := range r.outbox {
+		refusal := &Refused{comms.CodeNotJoined, "the room was left before it was stored"}
+		o.settle(sendResult{err: refusal})
+		s.emit(SendFailed{r.name, o.ID, refusal})
+	}
+	if r.waiter != nil {
+		r.waiter <- err
+	}
+	if r.joined {
+		s.emit(Left{r.name})
+	}
+}
