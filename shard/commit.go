@@ -277,7 +277,7 @@ func (p *part) commitBatch() bool {
 	}
 	p.mu.Lock()
 	var few [4]*fanout.Ring
-	rings := append(few[:0], p.settle(batch, records, stored, err)...)
+	rings := p.settle(few[:0], batch, records, stored, err)
 	p.committing = false
 	p.idle.Broadcast()
 	// While a crowd is written to, who has something new stores it: then those
@@ -314,12 +314,11 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 	return batch, records
 }
 
-// settle answers a batch and returns the rings that have something new. stored
+// settle answers a batch and adds the rings that have something new to rings. stored
 // tells what is in the log despite err; nil: nothing.
-func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, err error) (rings []*fanout.Ring) {
+func (p *part) settle(rings []*fanout.Ring, batch []pending, records []roomlog.Record, stored []bool, err error) []*fanout.Ring {
 	now := time.Now()
 	p.server.committed.Store(now.UnixNano())
-	rings = p.rings[:0]
 	if err != nil {
 		p.mustRepeat(batch, stored)
 	}
@@ -350,7 +349,6 @@ func (p *part) settle(batch []pending, records []roomlog.Record, stored []bool, 
 	}
 	clear(batch)
 	clear(records)
-	p.rings = rings
 	return rings
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
-	"positivity-exchange/shard/fanout"
 	"positivity-exchange/shard/ownership"
 	"positivity-exchange/shard/roomlog"
 )
@@ -53,7 +52,6 @@ type part struct {
 	// Of the one committer, kept for the next batch.
 	batch   []pending
 	records []roomlog.Record
-	rings   []*fanout.Ring
 	encoded []byte
 }
 

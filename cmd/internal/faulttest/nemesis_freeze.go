@@ -167,18 +167,11 @@ func zombieQuiet(ctx context.Context, e *Episode) error {
 // zombieAcquiring stops a successor while it takes over: whoever takes the
 // rooms from it must not wait for it.
 func zombieAcquiring(ctx context.Context, e *Episode) error {
-	p, err := e.OwnerOf(e.Load.Hot())
+	p, q, err := e.hotAndAnother()
 	if err != nil {
 		return err
 	}
-	q, err := e.Shard()
-	if err != nil {
-		return err
-	}
-	place := "roomlog.acquire.afterCommit"
-	if e.Rand.IntN(2) == 0 && e.Cluster.NATS() == nil {
-		place = "roomlog.acquire.inTx"
-	}
+	place := e.acquiring()
 	q.MayEnd() // as zombie
 	defer q.MustLive()
 	e.Began(p.Name, q.Name)

@@ -52,22 +52,13 @@ func killTwo(ctx context.Context, e *Episode) error {
 	q.Kill()
 	<-p.Ended()
 	pass(ctx, e.Length)
-	for _, name := range []string{p.Name, q.Name} {
-		if _, err := e.Cluster.StartShard(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return e.startAgain(p, q)
 }
 
 // killAgain ends the hot room's owner and then, in the middle of the take-over,
 // whoever is about to become its successor.
 func killAgain(ctx context.Context, e *Episode) error {
-	p, err := e.OwnerOf(e.Load.Hot())
-	if err != nil {
-		return err
-	}
-	q, err := e.Shard()
+	p, q, err := e.hotAndAnother()
 	if err != nil {
 		return err
 	}
@@ -76,12 +67,7 @@ func killAgain(ctx context.Context, e *Episode) error {
 	pass(ctx, time.Duration(e.Rand.IntN(300))*time.Millisecond)
 	q.Kill()
 	pass(ctx, e.Length)
-	for _, name := range []string{p.Name, q.Name} {
-		if _, err := e.Cluster.StartShard(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return e.startAgain(p, q)
 }
 
 // window ends the hot room's owner at a failpoint of its append.
@@ -105,27 +91,44 @@ func window(name, place string) Nemesis {
 // killAcquiring ends a successor while it takes over: its owner record is
 // written, or nearly, and nobody knows.
 func killAcquiring(ctx context.Context, e *Episode) error {
-	p, err := e.OwnerOf(e.Load.Hot())
-	if err != nil {
-		return err
-	}
-	q, err := e.Shard()
+	p, q, err := e.hotAndAnother()
 	if err != nil {
 		return err
 	}
 	e.Began(p.Name, q.Name)
 	p.Kill()
-	place := "roomlog.acquire.afterCommit"
-	if e.Rand.IntN(2) == 0 && e.Cluster.NATS() == nil {
-		place = "roomlog.acquire.inTx"
-	}
-	hit := q.FreezeAt(ctx, place, 4*time.Second)
+	hit := q.FreezeAt(ctx, e.acquiring(), 4*time.Second)
 	q.Kill()
 	pass(ctx, e.Length)
-	for _, name := range []string{p.Name, q.Name} {
-		if _, err := e.Cluster.StartShard(name); err != nil {
+	if err := e.startAgain(p, q); err != nil {
+		return err
+	}
+	return e.Missed(hit)
+}
+
+// hotAndAnother claims the hot room's owner and one more shard.
+func (e *Episode) hotAndAnother() (owner, other *Process, err error) {
+	if owner, err = e.OwnerOf(e.Load.Hot()); err != nil {
+		return nil, nil, err
+	}
+	other, err = e.Shard()
+	return owner, other, err
+}
+
+// startAgain starts shards that have ended, under their names.
+func (e *Episode) startAgain(shards ...*Process) error {
+	for _, p := range shards {
+		if _, err := e.Cluster.StartShard(p.Name); err != nil {
 			return err
 		}
 	}
-	return e.Missed(hit)
+	return nil
+}
+
+// acquiring draws a place within a take-over.
+func (e *Episode) acquiring() string {
+	if e.Rand.IntN(2) == 0 && e.Cluster.NATS() == nil {
+		return "roomlog.acquire.inTx"
+	}
+	return "roomlog.acquire.afterCommit"
 }
