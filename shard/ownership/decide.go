@@ -18,13 +18,13 @@ const (
 
 // view is all that a decision depends on.
 type view struct {
-	self      membership.Member
-	record    roomlog.Owner
-	table     membership.Member // who should own it; zero if nobody
-	gone      bool              // the record's holder is gone
-	quiet     bool              // its heartbeat stands still: who is sent there finds nobody
-	nextAlive bool              // the shard that a released record names lives
-	lastDead  bool              // who released it is not alive for gossip
+	self     membership.Member
+	record   roomlog.Owner
+	table    membership.Member // who should own it; zero if nobody
+	gone     bool              // the record's holder is gone
+	quiet    bool              // its heartbeat stands still: who is sent there finds nobody
+	next     membership.Member // the living shard that a released record names; zero if it names none
+	lastDead bool              // who released it is not alive for gossip
 }
 
 // decide is the ownership protocol's heart, pure. It never takes from the living.
@@ -45,8 +45,9 @@ func decide(v view) (verdict, Where) {
 		return byTable()
 	case r.Released && r.NextName == v.self.Name && v.self.State == membership.StateActive:
 		return acquire, Where{} // promised to us, whatever our own table says
-	case r.Released && r.NextName != "" && r.NextName != v.self.Name && v.nextAlive:
-		return redirect, Where{Name: r.NextName, Addr: r.NextAddr}
+	case r.Released && v.next.Name != "" && v.next.Name != v.self.Name:
+		// Where it is now: it may have started again since the record was written.
+		return redirect, Where{Name: v.next.Name, Addr: v.next.Client}
 	case r.Released:
 		return byTable()
 	case r.Boot == v.self.Boot && v.self.State == membership.StateDraining:

@@ -12,6 +12,7 @@ func TestDecideNeverTakesFromTheLiving(t *testing.T) {
 	draining := me
 	draining.State = membership.StateDraining
 	other := membership.Member{Name: "other", Boot: "b-other", Client: "other:1", State: membership.StateActive}
+	third := membership.Member{Name: "third", Boot: "b-third", Client: "third:2", State: membership.StateActive} // started again since
 	held := roomlog.Owner{Epoch: 4, Name: "holder", Boot: "b-holder", Addr: "holder:1"}
 	mine := roomlog.Owner{Epoch: 4, Name: "me", Boot: "b-me", Addr: "me:1"}
 	released := roomlog.Owner{Epoch: 4, Name: "holder", Boot: "b-holder", Released: true}
@@ -27,7 +28,7 @@ func TestDecideNeverTakesFromTheLiving(t *testing.T) {
 		"released, given to us":               {view{self: me, table: me, record: released}, acquire, ""},
 		"released to us, table says another":  {view{self: me, table: other, record: to(released, "me", "me:1")}, acquire, ""},
 		"released to us, who drain":           {view{self: draining, table: other, record: to(released, "me", "me:1")}, redirect, "other:1"},
-		"released to a living shard":          {view{self: me, table: me, record: to(released, "third", "third:1"), nextAlive: true}, redirect, "third:1"},
+		"released to a living shard":          {view{self: me, table: me, record: to(released, "third", "third:1"), next: third}, redirect, "third:2"},
 		"released to a dead shard":            {view{self: me, table: me, record: to(released, "third", "third:1")}, acquire, ""},
 		"held by a living shard":              {view{self: me, table: me, record: held}, ask, "holder:1"},
 		"held by a living shard, not ours":    {view{self: me, table: other, record: held}, redirect, "holder:1"},

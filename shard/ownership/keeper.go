@@ -188,7 +188,7 @@ func (k *Keeper) look(ctx context.Context, partition int) (view, error) {
 	if record.Released && record.NextName != "" {
 		for _, m := range k.gossip.Members() {
 			if m.Name == record.NextName && m.State == membership.StateActive && k.gossip.Alive(m.Boot) {
-				v.nextAlive = true
+				v.next = m
 			}
 		}
 	}

@@ -178,6 +178,31 @@ func TestOutageOfTheLogDeposesNobody(t *testing.T) {
 	})
 }
 
+// TestReleasedToAShardThatCameBackElsewhere: the whole cluster ended after a
+// partition was given to b, and b started again under another address. Who asks
+// a must be sent to where b is now.
+func TestReleasedToAShardThatCameBackElsewhere(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.start("a"), w.start("b")
+		p := a.partitionOf(a)
+		before, err := a.log.Acquire(t.Context(), p, roomlog.Owner{}, roomlog.Owner{Name: "c", Boot: "ended", Addr: "where c was"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.log.Release(t.Context(), p, before.Epoch, roomlog.Release{NextName: "b", NextAddr: "where b was"}); err != nil {
+			t.Fatal(err)
+		}
+		var to *RedirectError
+		if _, err := a.keeper.Hold(t.Context(), p); !errors.As(err, &to) || to.Where.Addr != b.Self().Client {
+			t.Errorf("a answers %v, want a redirect to %s", err, b.Self().Client)
+		}
+		if at, err := a.keeper.Where(t.Context(), p); err != nil || at.Addr != b.Self().Client {
+			t.Errorf("a says it is at %+v, %v; want %s", at, err, b.Self().Client)
+		}
+		b.mustHold(p, 0)
+	})
+}
+
 // TestNobodyTakesFromTheLiving parts gossip and the member connections of two
 // shards that reach one log, each with a table of its own: clients of both
 // sides use the partition all the time, and its owner must not change.

@@ -322,7 +322,7 @@ func (m *model) look(s *mstate, i, p int) view {
 		v.record.NextName, v.record.NextAddr = procName[r.next], procAddr[r.next]
 		for j := range m.procs {
 			if procName[j] == procName[r.next] && j != i && s.sees[i][j] == seesActive {
-				v.nextAlive = true
+				v.next = membership.Member{Name: procName[j], Boot: procBoot[j], Client: procAddr[j], State: membership.StateActive}
 			}
 		}
 	}
