@@ -449,9 +449,10 @@ func TestPowerCutSeenInATerminal(t *testing.T) {
 		return term.client("px", 80, 30, "--router", c.router, "--user", "bob", "--room", "general")
 	}
 	stays, goes := open(newTerminal(t)), newTerminal(t)
+	stays.seeText("nobody has said anything yet") // before eve's coming is told
 	away := goes.client("px", 80, 30, "--router", c.router, "--user", "eve", "--room", "general")
 	for _, w := range []*pane{stays, away} {
-		w.seeText("nobody has said anything yet")
+		w.seeText("2 here")
 	}
 	s := connectTo(t, "ada", c.router)
 	drainEvents(s)
