@@ -151,9 +151,8 @@ func cutHandOverShort(t *testing.T, place, action string) {
 	dir := t.TempDir()
 	arm := func(name string) string { return filepath.Join(dir, "armed-"+name) }
 	shards := map[string]*process{}
-	begin := func(name string) {
-		shards[name] = startFailing(t, dir, name, fmt.Sprintf("roomlog.%s=%s@%s", place, action, arm(name)))
-	}
+	failpoint := func(name string) string { return fmt.Sprintf("roomlog.%s=%s@%s", place, action, arm(name)) }
+	begin := func(name string) { shards[name] = startFailing(t, dir, name, failpoint(name)) }
 	t.Cleanup(func() {
 		for name, p := range shards {
 			if t.Failed() {
@@ -175,7 +174,11 @@ func cutHandOverShort(t *testing.T, place, action string) {
 	if err := os.WriteFile(arm(victim), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	begin("s2")
+	if victim == "s2" {
+		shards["s2"] = startDoomed(t, dir, "s2", failpoint("s2"))
+	} else {
+		begin("s2")
+	}
 	// One that is stopped inside a transaction may have been ended by now.
 	await(t, "end of "+victim, func() bool {
 		state := stateOf(shards[victim])

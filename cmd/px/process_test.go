@@ -92,14 +92,30 @@ func (p *process) log() string {
 
 func launch(t testing.TB, cmd *exec.Cmd) (*process, error) {
 	t.Helper()
-	p := &process{cmd: cmd, err: &bytes.Buffer{}, ended: make(chan struct{}), mu: &sync.Mutex{}}
-	p.cmd.Stderr = lockedWriter{p.mu, p.err}
-	out, err := p.cmd.StdoutPipe()
+	p, line, err := spawn(t, cmd)
 	if err != nil {
 		return p, err
 	}
+	select {
+	case p.ready = <-line:
+		return p, nil
+	case <-p.ended:
+		return p, fmt.Errorf("ended with %v before it was ready", p.cmd.ProcessState)
+	case <-time.After(20 * time.Second):
+		return p, fmt.Errorf("not ready after 20 s")
+	}
+}
+
+// spawn runs a process without waiting for its ready line, which comes on line.
+func spawn(t testing.TB, cmd *exec.Cmd) (p *process, line chan string, err error) {
+	p = &process{cmd: cmd, err: &bytes.Buffer{}, ended: make(chan struct{}), mu: &sync.Mutex{}}
+	p.cmd.Stderr = lockedWriter{p.mu, p.err}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return p, nil, err
+	}
 	if err := p.cmd.Start(); err != nil {
-		return p, err
+		return p, nil, err
 	}
 	t.Cleanup(func() {
 		p.kill()
@@ -107,7 +123,7 @@ func launch(t testing.TB, cmd *exec.Cmd) (*process, error) {
 			os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d-%s.log", p.cmd.Process.Pid, cmd.Args[1])), []byte(strings.Join(cmd.Args, " ")+"\n"+p.log()), 0o600) //nolint:errcheck // a help to look for the cause
 		}
 	})
-	line := make(chan string, 1)
+	line = make(chan string, 1)
 	go func() {
 		defer close(p.ended)
 		lines := bufio.NewScanner(out)
@@ -119,14 +135,7 @@ func launch(t testing.TB, cmd *exec.Cmd) (*process, error) {
 		}
 		p.cmd.Wait() //nolint:errcheck // the exit code is in cmd.ProcessState
 	}()
-	select {
-	case p.ready = <-line:
-		return p, nil
-	case <-p.ended:
-		return p, fmt.Errorf("ended with %v before it was ready", p.cmd.ProcessState)
-	case <-time.After(20 * time.Second):
-		return p, fmt.Errorf("not ready after 20 s")
-	}
+	return p, line, nil
 }
 
 func (p *process) signal(s syscall.Signal) { p.cmd.Process.Signal(s) } //nolint:errcheck // it may have ended
@@ -152,17 +161,32 @@ func startShard(t testing.TB, dir, name string, more ...string) *process {
 // startFailing is startShard of a shard with failpoints.
 func startFailing(t testing.TB, dir, name, failpoints string) *process {
 	t.Helper()
+	p, err := launch(t, failing(t, dir, name, failpoints))
+	if err != nil {
+		t.Fatalf("shard %s: %v\n%s", name, err, p.log())
+	}
+	return p
+}
+
+// startDoomed is startFailing of one whose failpoint may come before it is ready.
+func startDoomed(t testing.TB, dir, name, failpoints string) *process {
+	t.Helper()
+	p, _, err := spawn(t, failing(t, dir, name, failpoints))
+	if err != nil {
+		t.Fatalf("shard %s: %v", name, err)
+	}
+	return p
+}
+
+func failing(t testing.TB, dir, name, failpoints string) *exec.Cmd {
+	t.Helper()
 	path, err := withFailpoints()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, "shard", "--name", name, "--data", dir, "--gossip", "127.0.0.1:0")
 	cmd.Env = append(os.Environ(), "PX_FAILPOINTS="+failpoints)
-	p, err := launch(t, cmd)
-	if err != nil {
-		t.Fatalf("shard %s: %v\n%s", name, err, p.log())
-	}
-	return p
+	return cmd
 }
 
 func startRouter(t testing.TB, dir string) *process {
