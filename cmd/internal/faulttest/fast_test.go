@@ -43,9 +43,14 @@ func fast(t *testing.T, plan Plan, nemeses ...string) {
 	plan.Between = 2 * time.Second
 	plan.NoFigures = raceEnabled // it slows the writers, not the cluster
 	plan.Binary, plan.Phases = binary, Each(plan.Seed, nemeses...)
-	plan.Replay = fmt.Sprintf("go test ./cmd/internal/faulttest -run %s -v", t.Name())
+	plan.Replay = fmt.Sprintf("PX_FAULTS=1 go test ./cmd/internal/faulttest -run %s -v", t.Name())
 	Execute(t, plan)
 }
+
+// brief tells to strike three times only. Beside other packages' tests the whole
+// tier takes the processors from them, and they from it: it comes where asked
+// for, as .ci/run does.
+func brief() bool { return testing.Short() || os.Getenv("PX_FAULTS") == "" }
 
 // TestFast lets every nemesis strike once, with fixed seeds. Those that need
 // more than this machine or user has say so.
@@ -54,12 +59,12 @@ func TestFast(t *testing.T) {
 		t.Run("kills", func(t *testing.T) {
 			t.Parallel()
 			kills := []string{"kill", "kill-before", "kill-inside", "kill-after", "kill-acquiring", "kill-releasing", "kill-again", "kill-two", "restart", "restart-there"}
-			if testing.Short() {
+			if brief() {
 				kills = kills[:3]
 			}
 			fast(t, Plan{Seed: 1}, kills...)
 		})
-		if testing.Short() {
+		if brief() {
 			return
 		}
 		t.Run("zombies", func(t *testing.T) {
@@ -75,7 +80,7 @@ func TestFast(t *testing.T) {
 			fast(t, Plan{Seed: 5, FewestMoves: -1, Cluster: Options{Up: true}}, "suspend")
 		})
 	})
-	if testing.Short() {
+	if brief() {
 		return
 	}
 	// These ask whether a moment's silence is taken for a death: no other

@@ -26,8 +26,8 @@ const diskSize = 96 << 20
 
 // TestFastNetwork lets what networks and disks do strike once, with fixed seeds.
 func TestFastNetwork(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a minute for what the long run of the tests does anyway")
+	if brief() {
+		t.Skip("a minute, with PX_FAULTS=1")
 	}
 	few := LoadOptions{Rooms: 6, HotWriters: 6, Every: 150 * time.Millisecond}
 	t.Run("clusters", func(t *testing.T) {
