@@ -20,7 +20,7 @@ const (
 	maxBackoff  = 2 * time.Second
 	stuckAfter  = 1500 * time.Millisecond // unacknowledged for so long: where is the room now?
 	answerIn    = 3 * time.Second         // a locate or join without an answer is tried again
-	probeEvery  = 500 * time.Millisecond  // how often is asked where a stuck room is
+	probeEvery  = 250 * time.Millisecond  // how often is asked where a stuck room is
 	deafFor     = 500 * time.Millisecond  // like answerIn, for the first join at a shard that a room fled from
 	fledFor     = 10 * time.Second        // so long ago at most
 	renewEvery  = 4 * time.Minute

@@ -288,6 +288,10 @@ func (c *Cluster) Alive(boot string) bool {
 	return false
 }
 
+// Uneasy reports whether probes of this member's have lately had no answer: it,
+// or somebody else, may be about to be taken for dead.
+func (c *Cluster) Uneasy() bool { return c.list.GetHealthScore() > 0 }
+
 // SetState changes what this member says of itself and gossips it.
 func (c *Cluster) SetState(s State) {
 	c.change(func(m *Member) bool { changed := m.State != s; m.State = s; return changed })

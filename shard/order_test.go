@@ -19,9 +19,9 @@ type away struct {
 	away atomic.Bool
 }
 
-func (l *away) Beat(ctx context.Context, boot string, wants []int) error {
+func (l *away) Beat(ctx context.Context, boot string, wants []int) ([]roomlog.Entry, error) {
 	if l.away.Load() {
-		return roomlog.ErrRefused
+		return nil, roomlog.ErrRefused
 	}
 	return l.Log.Beat(ctx, boot, wants)
 }

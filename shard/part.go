@@ -16,7 +16,8 @@ import (
 const (
 	graceFor    = 10 * time.Second // in which people come back after a move or a crash
 	maxHandover = 256 << 10
-	tailRecords = 512 // of a room's end, for the dedup window
+	heardWithin = time.Second // a session whose shard need not think itself unreachable
+	tailRecords = 512         // of a room's end, for the dedup window
 )
 
 // handover is what a released partition says of who was present.
@@ -330,13 +331,13 @@ func (r *rooms) Load(partition int) (sessions, heard int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if now.Sub(p.heard) < 2*time.Second {
+	if now.Sub(p.heard) < heardWithin {
 		heard++
 	}
 	for _, room := range p.rooms {
 		sessions += len(room.members)
 		for sess := range room.members {
-			if now.Sub(sess.heardAt()) < 2*time.Second {
+			if now.Sub(sess.heardAt()) < heardWithin {
 				heard++
 			}
 		}

@@ -15,15 +15,18 @@ import (
 
 const (
 	beatEvery  = 500 * time.Millisecond
-	silentFor  = time.Second // between two reads of an unchanged heartbeat
+	lookEvery  = 100 * time.Millisecond // at the roll, while gossip is uneasy
+	silentFor  = time.Second            // between two reads of an unchanged heartbeat
 	enrollWait = 5 * time.Second
-	freshFor   = time.Second // after a heartbeat, within which an owner need not read its records again
+	wantedFor  = 3 * time.Second // a want is stated for so long after the last client that asked
+	freshFor   = time.Second     // after a heartbeat, within which an owner need not read its records again
 )
 
 // CensusOptions configures a Census.
 type CensusOptions struct {
 	Logger *slog.Logger
 	Alive  func(boot string) bool // gossip's view (membership.Cluster.Alive); needed
+	Uneasy func() bool            // whether gossip misses answers just now; nil means never
 }
 
 // Census keeps this process's entry on the roll and judges who is gone. Shards
@@ -32,10 +35,13 @@ type Census struct {
 	log    roomlog.Log
 	self   roomlog.Process
 	alive  func(string) bool
+	uneasy func() bool
 	logger *slog.Logger
 	last   atomic.Int64 // start of the last successful heartbeat, Unix nanoseconds
 
 	turn   chan struct{} // one slot, held by a heartbeat or a strike under way
+	hurry  chan struct{} // one slot: the next heartbeat has something new to say
+	heard  chan struct{} // one slot: Run has read the roll
 	struck atomic.Bool
 
 	// unbroken is the start of the first heartbeat since when no two lay so far
@@ -44,8 +50,12 @@ type Census struct {
 
 	mu    sync.Mutex
 	seen  map[string]sighting
-	wants map[int]time.Time // partitions wanted, until when
+	roll  []roomlog.Entry // as it was read last; nobody changes it
+	wants map[int]wish
 }
+
+// wish is a partition whose holder cannot be reached.
+type wish struct{ since, until time.Time }
 
 // sighting is the last change of an entry's heartbeat as this process saw it.
 type sighting struct {
@@ -60,7 +70,11 @@ func NewCensus(log roomlog.Log, p roomlog.Process, opts CensusOptions) *Census {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Census{log: log, self: p, alive: opts.Alive, logger: opts.Logger, turn: make(chan struct{}, 1), seen: map[string]sighting{}, wants: map[int]time.Time{}}
+	if opts.Uneasy == nil {
+		opts.Uneasy = func() bool { return false }
+	}
+	return &Census{log: log, self: p, alive: opts.Alive, uneasy: opts.Uneasy, logger: opts.Logger, turn: make(chan struct{}, 1),
+		hurry: make(chan struct{}, 1), heard: make(chan struct{}, 1), seen: map[string]sighting{}, wants: map[int]wish{}}
 }
 
 // Enroll puts this process on the roll once no other living boot has its name;
@@ -101,12 +115,12 @@ func (c *Census) Enroll(ctx context.Context) error {
 	return c.beat(ctx) // of several that start at once the newest finds itself alone
 }
 
-// Run beats every 500 ms and reads the roll until ctx ends. It returns an error
+// Run beats every 500 ms, which reads the roll too, until ctx ends; while
+// gossip hears too little, it reads more often. It returns an error
 // wrapping roomlog.ErrNameTaken if a newer boot has the name: the caller must exit.
 func (c *Census) Run(ctx context.Context) error {
-	tick := time.NewTicker(beatEvery)
-	defer tick.Stop()
 	for {
+		due := time.Now().Add(beatEvery)
 		err := c.beat(ctx)
 		switch {
 		case c.struck.Load():
@@ -117,14 +131,41 @@ func (c *Census) Run(ctx context.Context) error {
 		case err != nil:
 			c.logger.Warn("heartbeat", "err", err)
 		}
-		if _, err := c.read(ctx); err != nil {
-			c.logger.Debug("read the roll", "err", err)
+		if err := c.rest(ctx, due); err != nil {
+			return err
+		}
+	}
+}
+
+// rest waits until due, or until there is something to say. A holder that
+// nobody reaches has the roll alone to learn from what others want of it.
+func (c *Census) rest(ctx context.Context, due time.Time) error {
+	for {
+		left := time.Until(due)
+		if left > lookEvery && c.uneasy() {
+			left = lookEvery
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
+		case <-c.hurry:
+			return nil
+		case <-time.After(left):
 		}
+		if !time.Now().Before(due) {
+			return nil
+		}
+		if _, err := c.read(ctx); err != nil {
+			c.logger.Debug("read the roll", "err", err)
+		}
+		mark(c.heard)
+	}
+}
+
+func mark(slot chan struct{}) {
+	select {
+	case slot <- struct{}{}:
+	default:
 	}
 }
 
@@ -141,8 +182,8 @@ func (c *Census) beat(ctx context.Context) error {
 	start := time.Now()
 	c.mu.Lock()
 	var wants []int
-	for p, until := range c.wants {
-		if until.Before(start) {
+	for p, w := range c.wants {
+		if w.until.Before(start) {
 			delete(c.wants, p)
 			continue
 		}
@@ -150,9 +191,12 @@ func (c *Census) beat(ctx context.Context) error {
 	}
 	c.mu.Unlock()
 	slices.Sort(wants)
-	if err := c.log.Beat(ctx, c.self.Boot, wants); err != nil {
+	entries, err := c.log.Beat(ctx, c.self.Boot, wants)
+	if err != nil {
 		return err
 	}
+	c.note(entries, start)
+	mark(c.heard)
 	if time.Since(time.Unix(0, c.last.Load())) > freshFor {
 		c.unbroken.Store(start.UnixNano())
 	}
@@ -168,6 +212,12 @@ func (c *Census) read(ctx context.Context) ([]roomlog.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.note(entries, start)
+	return entries, nil
+}
+
+// note remembers what a read of the roll that began at start has found.
+func (c *Census) note(entries []roomlog.Entry, start time.Time) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -179,7 +229,17 @@ func (c *Census) read(ctx context.Context) ([]roomlog.Entry, error) {
 		s.latest = start
 		c.seen[e.Boot] = s
 	}
-	return entries, nil
+	c.roll = entries
+}
+
+// Read is marked whenever Run has read the roll.
+func (c *Census) Read() <-chan struct{} { return c.heard }
+
+// lastRoll is the roll as it was read last.
+func (c *Census) lastRoll() []roomlog.Entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.roll
 }
 
 // silent is rule (b): the process is known not to exist, or its heartbeat did
@@ -254,20 +314,40 @@ func (c *Census) entriesOf(ctx context.Context, os roomlog.OSProcess) []roomlog.
 	return slices.DeleteFunc(entries, func(e roomlog.Entry) bool { return e.OS != os })
 }
 
-// want states in the next heartbeats that partition's holder cannot be reached.
+// want states at once, and in the heartbeats to come, that partition's holder
+// cannot be reached.
 func (c *Census) want(partition int) {
+	now := time.Now()
 	c.mu.Lock()
-	c.wants[partition] = time.Now().Add(3 * time.Second)
+	w := c.wants[partition]
+	stated := now.Before(w.until)
+	if !stated {
+		w.since = now
+	}
+	w.until = now.Add(wantedFor)
+	c.wants[partition] = w
 	c.mu.Unlock()
+	if !stated {
+		mark(c.hurry)
+	}
+}
+
+// wanted tells whether partition is wanted, and for how long it has been.
+func (c *Census) wanted(partition int) (since time.Duration, ok bool) {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.wants[partition]
+	return now.Sub(w.since), now.Before(w.until)
 }
 
 // fulfilled tells whether partition, which came to us, was wanted lately. It is not any more.
 func (c *Census) fulfilled(partition int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	until := c.wants[partition]
+	w := c.wants[partition]
 	delete(c.wants, partition)
-	return time.Now().Before(until)
+	return time.Now().Before(w.until)
 }
 
 // LastBeat is when the last successful heartbeat began; zero if none.

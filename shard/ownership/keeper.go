@@ -25,6 +25,12 @@ const (
 	// one needs a commit at most; who is asked again answers again.
 	answerWithin = 300 * time.Millisecond
 
+	// hopelessFor is answerWithin for one that is dead for gossip.
+	hopelessFor = 100 * time.Millisecond
+	// readsWants is how long a holder that nobody reaches takes to read in the
+	// roll what is wanted of it, and to give it up.
+	readsWants = 500 * time.Millisecond
+
 	// restFor bounds what is released without pacing at the end of a drain.
 	restFor = 5 * time.Second
 	// settledFor is how long a partition stays with whom it came to by a want:
@@ -105,13 +111,14 @@ func (k *Keeper) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-changed:
 			k.lookAtMoves()
+		case <-k.census.Read():
+			k.serveWants(ctx)
 		case <-tick.C:
 			for p := range k.slots {
 				if k.slots[p].held.Load() != nil {
 					k.recheck(ctx, p)
 				}
 			}
-			k.serveWants(ctx)
 			k.lookAtMoves()
 		}
 	}
@@ -212,12 +219,16 @@ func (k *Keeper) obtain(ctx context.Context, partition int) (Holding, error) {
 			}
 			return Holding{}, &RedirectError{where}
 		case ask:
-			answer, err := k.askYield(ctx, where.Addr, partition)
+			since, wanted := k.census.wanted(partition)
+			if wanted && since < readsWants {
+				return Holding{}, ErrNotReady
+			}
+			answer, err := k.askYield(ctx, v.record, partition)
 			switch {
 			case err != nil:
 				k.census.want(partition)
 				k.logger.Debug("yield", "partition", partition, "owner", where.Name, "err", err)
-				if k.census.seenLately(v.record.Boot) {
+				if wanted && k.census.seenLately(v.record.Boot) {
 					// It lives and we cannot reach it; the client may. If it
 					// cannot either, the holder hears nobody and gives up.
 					return Holding{}, &RedirectError{where}
@@ -244,10 +255,14 @@ func (k *Keeper) obtain(ctx context.Context, partition int) (Holding, error) {
 
 // askYield asks the holder, who may be a process that stands still: the turn of
 // the slot must not be kept waiting until its death is known.
-func (k *Keeper) askYield(ctx context.Context, addr string, partition int) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+func (k *Keeper) askYield(ctx context.Context, holder roomlog.Owner, partition int) (string, error) {
+	patience := answerWithin
+	if !k.gossip.Alive(holder.Boot) {
+		patience = hopelessFor
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return k.peers.Yield(ctx, addr, partition)
+	return k.peers.Yield(ctx, holder.Addr, partition)
 }
 
 func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, error) {

@@ -191,12 +191,8 @@ func (k *Keeper) move(ctx context.Context, partition int, to membership.Member, 
 // serveWants gives up partitions that another shard wants and cannot ask for,
 // if no client of theirs reaches us either.
 func (k *Keeper) serveWants(ctx context.Context) {
-	entries, err := k.census.read(ctx)
-	if err != nil {
-		return
-	}
 	self := k.gossip.Self()
-	for _, e := range entries {
+	for _, e := range k.census.lastRoll() {
 		if e.Boot == self.Boot {
 			continue
 		}

@@ -47,7 +47,7 @@ type Rooms interface {
 	// the log may be answered any more.
 	Lost(partition int, epoch uint64, where Where)
 	// Load tells how busy partition is: sessions in its rooms, and how many
-	// were heard within the last 2 s, those that have left since included.
+	// were heard within the last second, those that have left since included.
 	Load(partition int) (sessions, heard int)
 }
 

@@ -167,16 +167,17 @@ type stalled struct {
 	frozen  atomic.Pointer[chan struct{}]
 }
 
-func (s *stalled) Beat(ctx context.Context, boot string, wants []int) error {
+func (s *stalled) Beat(ctx context.Context, boot string, wants []int) ([]roomlog.Entry, error) {
 	if s.stall.Load() {
-		return roomlog.ErrRefused
+		return nil, roomlog.ErrRefused
 	}
 	if goOn := s.slow.Load(); goOn != nil {
-		if err := s.Log.Beat(ctx, boot, wants); err != nil {
-			return err
+		entries, err := s.Log.Beat(ctx, boot, wants)
+		if err != nil {
+			return nil, err
 		}
 		<-*goOn
-		return s.Log.Register(ctx, s.process)
+		return entries, s.Log.Register(ctx, s.process)
 	}
 	return s.Log.Beat(ctx, boot, wants)
 }

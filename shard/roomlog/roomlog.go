@@ -137,8 +137,9 @@ type Log interface {
 	// boots of the name: the caller decides with Entries, before and after.
 	Register(ctx context.Context, p Process) error
 	// Beat renews the entry of boot and states what it wants. ErrNameTaken if
-	// the roll has a newer boot under the same stable name.
-	Beat(ctx context.Context, boot string, wants []int) error
+	// the roll has a newer boot under the same stable name. It returns the roll
+	// as it read it for that: Entries, of a moment within the call.
+	Beat(ctx context.Context, boot string, wants []int) ([]Entry, error)
 	// Strike removes the entry of boot.
 	Strike(ctx context.Context, boot string) error
 	// Entries reads the whole roll. Damaged or foreign entries are skipped.

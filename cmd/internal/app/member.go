@@ -68,7 +68,7 @@ func newMember(cfg Config, role membership.Role, client string, log roomlog.Log)
 		return nil, errors.Join(err, m.peers.Close())
 	}
 	process := roomlog.Process{Name: cfg.Name, Boot: m.boot, Role: string(role), Client: client, OS: roomlog.ThisProcess(), Alone: cfg.Alone}
-	m.census = ownership.NewCensus(log, process, ownership.CensusOptions{Logger: logger, Alive: m.cluster.Alive})
+	m.census = ownership.NewCensus(log, process, ownership.CensusOptions{Logger: logger, Alive: m.cluster.Alive, Uneasy: m.cluster.Uneasy})
 	return m, nil
 }
 

@@ -26,9 +26,9 @@ func (p patient) Register(ctx context.Context, proc roomlog.Process) (err error)
 	return err
 }
 
-func (p patient) Beat(ctx context.Context, boot string, wants []int) (err error) {
-	patiently(func() error { err = p.Log.Beat(ctx, boot, wants); return err })
-	return err
+func (p patient) Beat(ctx context.Context, boot string, wants []int) (entries []roomlog.Entry, err error) {
+	patiently(func() error { entries, err = p.Log.Beat(ctx, boot, wants); return err })
+	return entries, err
 }
 
 func (p patient) Strike(ctx context.Context, boot string) (err error) {

@@ -72,30 +72,30 @@ func (l *Log) writeEntry(ctx context.Context, e roomlog.Entry, over *rollEntry) 
 }
 
 // Beat renews the entry of boot.
-func (l *Log) Beat(ctx context.Context, boot string, wants []int) error {
+func (l *Log) Beat(ctx context.Context, boot string, wants []int) ([]roomlog.Entry, error) {
 	ctx, done, err := l.begin(ctx, readFor)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer done()
 	entries, err := l.entries(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	i := slices.IndexFunc(entries, func(e rollEntry) bool { return e.Boot == boot })
 	if i < 0 {
-		return fmt.Errorf("%w: no entry of %s on the roll", roomlog.ErrNameTaken, boot)
+		return nil, fmt.Errorf("%w: no entry of %s on the roll", roomlog.ErrNameTaken, boot)
 	}
 	own := entries[i]
 	for _, e := range entries {
 		if e.Name == own.Name && e.Boot > boot {
-			return fmt.Errorf("%w: %s is %s", roomlog.ErrNameTaken, e.Name, e.Boot)
+			return nil, fmt.Errorf("%w: %s is %s", roomlog.ErrNameTaken, e.Name, e.Boot)
 		}
 	}
 	next := own.Entry
 	next.Beat++
 	next.Wants = wants
-	return l.writeEntry(ctx, next, &own)
+	return plain(entries), l.writeEntry(ctx, next, &own)
 }
 
 // Strike removes the entry of boot.
@@ -136,11 +136,15 @@ func (l *Log) Entries(ctx context.Context) ([]roomlog.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return plain(found), nil
+}
+
+func plain(found []rollEntry) []roomlog.Entry {
 	entries := make([]roomlog.Entry, len(found))
 	for i, e := range found {
 		entries[i] = e.Entry
 	}
-	return entries, nil
+	return entries
 }
 
 // entries reads the roll from a replica that has what the leader has: a lagging

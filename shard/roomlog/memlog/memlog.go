@@ -105,24 +105,25 @@ func (l *Log) Register(ctx context.Context, p roomlog.Process) error {
 }
 
 // Beat renews the entry of boot.
-func (l *Log) Beat(ctx context.Context, boot string, wants []int) error {
+func (l *Log) Beat(ctx context.Context, boot string, wants []int) ([]roomlog.Entry, error) {
 	if err := l.enter(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	defer l.store.mu.Unlock()
 	own, ok := l.store.roll[boot]
 	if !ok {
-		return fmt.Errorf("%w: no entry of %s", roomlog.ErrNameTaken, boot)
+		return nil, fmt.Errorf("%w: no entry of %s", roomlog.ErrNameTaken, boot)
 	}
 	for _, e := range l.store.roll {
 		if e.Name == own.Name && e.Boot > boot {
-			return fmt.Errorf("%w: %s is %s", roomlog.ErrNameTaken, e.Name, e.Boot)
+			return nil, fmt.Errorf("%w: %s is %s", roomlog.ErrNameTaken, e.Name, e.Boot)
 		}
 	}
+	entries := l.entries()
 	own.Beat++
 	own.Wants = slices.Clone(wants)
 	l.store.roll[boot] = own
-	return nil
+	return entries, nil
 }
 
 // Strike removes the entry of boot.
@@ -141,12 +142,16 @@ func (l *Log) Entries(ctx context.Context) ([]roomlog.Entry, error) {
 		return nil, err
 	}
 	defer l.store.mu.Unlock()
-	var entries []roomlog.Entry
+	return l.entries(), nil
+}
+
+// entries is the roll; the caller holds the store's lock.
+func (l *Log) entries() (entries []roomlog.Entry) {
 	for _, e := range l.store.roll {
 		entries = append(entries, e)
 	}
 	slices.SortFunc(entries, func(a, b roomlog.Entry) int { return strings.Compare(a.Boot, b.Boot) })
-	return entries, nil
+	return entries
 }
 
 // Owner reads a partition's owner record.

@@ -209,12 +209,16 @@ func roll(t *testing.T, impl Implementation) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.Beat(ctx, "1-old", nil); !errors.Is(err, roomlog.ErrNameTaken) {
+	if _, err := l.Beat(ctx, "1-old", nil); !errors.Is(err, roomlog.ErrNameTaken) {
 		t.Errorf("the older boot's heartbeat: %v", err)
 	}
 	before := entry(t, l, "2-new")
-	if err := l.Beat(ctx, "2-new", []int{5, 7}); err != nil {
+	read, err := l.Beat(ctx, "2-new", []int{5, 7})
+	if err != nil {
 		t.Error(err)
+	}
+	if !slices.ContainsFunc(read, func(e roomlog.Entry) bool { return e.Boot == "2-new" && e.Beat == before.Beat }) || len(read) != 2 {
+		t.Errorf("the heartbeat read %+v", read)
 	}
 	after := entry(t, l, "2-new")
 	if after.Beat == before.Beat || !slices.Equal(after.Wants, []int{5, 7}) || after.Process != before.Process {
@@ -231,7 +235,7 @@ func roll(t *testing.T, impl Implementation) {
 	if entries, err := l.Entries(ctx); err != nil || len(entries) != 1 {
 		t.Errorf("%+v, %v", entries, err)
 	}
-	if err := l.Beat(ctx, "1-old", nil); err == nil {
+	if _, err := l.Beat(ctx, "1-old", nil); err == nil {
 		t.Error("a heartbeat without an entry was taken")
 	}
 }

@@ -109,7 +109,7 @@ func write(impl Implementation, spec string) error {
 		seq += uint64(batch)
 		fmt.Println("acked", seq)
 		if n%20 == 10 {
-			if err := l.Beat(ctx, boot, nil); err != nil {
+			if _, err := l.Beat(ctx, boot, nil); err != nil {
 				return err
 			}
 		}

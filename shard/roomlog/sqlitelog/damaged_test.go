@@ -36,7 +36,7 @@ func TestDamagedFilesHarmOnlyThemselves(t *testing.T) {
 	if entries, err := l.Entries(t.Context()); err != nil || len(entries) != 1 || entries[0].Boot != "1" {
 		t.Errorf("the roll: %+v, %v", entries, err)
 	}
-	if err := l.Beat(t.Context(), "1", nil); err != nil {
+	if _, err := l.Beat(t.Context(), "1", nil); err != nil {
 		t.Errorf("a heartbeat: %v", err)
 	}
 	if _, err := l.Acquire(t.Context(), 5, roomlog.Owner{}, roomlog.Owner{Name: "s1", Boot: "1"}); !errors.Is(err, roomlog.ErrRefused) {

@@ -43,10 +43,10 @@ func (l *Log) Register(_ context.Context, p roomlog.Process) error {
 }
 
 // Beat renews the entry of boot.
-func (l *Log) Beat(ctx context.Context, boot string, wants []int) error {
+func (l *Log) Beat(ctx context.Context, boot string, wants []int) ([]roomlog.Entry, error) {
 	entries, err := l.Entries(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var own *roomlog.Entry
 	for i := range entries {
@@ -55,16 +55,16 @@ func (l *Log) Beat(ctx context.Context, boot string, wants []int) error {
 		}
 	}
 	if own == nil {
-		return fmt.Errorf("%w: no entry of %s on the roll", roomlog.ErrNameTaken, boot)
+		return nil, fmt.Errorf("%w: no entry of %s on the roll", roomlog.ErrNameTaken, boot)
 	}
 	for _, e := range entries {
 		if e.Name == own.Name && e.Boot > boot {
-			return fmt.Errorf("%w: %s is %s", roomlog.ErrNameTaken, e.Name, e.Boot)
+			return nil, fmt.Errorf("%w: %s is %s", roomlog.ErrNameTaken, e.Name, e.Boot)
 		}
 	}
 	own.Beat++
 	own.Wants = wants
-	return l.writeEntry(*own)
+	return entries, l.writeEntry(*own)
 }
 
 // Strike removes the entry of boot.

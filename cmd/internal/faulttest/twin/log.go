@@ -185,8 +185,17 @@ func (l *faultyLog) Register(ctx context.Context, p roomlog.Process) error {
 	return l.call(ctx, opOther, func(ctx context.Context) error { return l.Log.Register(ctx, p) })
 }
 
-func (l *faultyLog) Beat(ctx context.Context, boot string, wants []int) error {
-	return l.call(ctx, opBeat, func(ctx context.Context) error { return l.Log.Beat(ctx, boot, wants) })
+func (l *faultyLog) Beat(ctx context.Context, boot string, wants []int) ([]roomlog.Entry, error) {
+	read := make(chan []roomlog.Entry, 1) // what takes effect later may still write
+	err := l.call(ctx, opBeat, func(ctx context.Context) error {
+		entries, err := l.Log.Beat(ctx, boot, wants)
+		read <- entries
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return <-read, nil
 }
 
 func (l *faultyLog) Strike(ctx context.Context, boot string) error {
