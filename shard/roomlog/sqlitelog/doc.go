@@ -16,7 +16,7 @@
 // files; it ends with Close.
 //
 // What a power cut leaves: with Sync "full" all that was acknowledged. Without
-// it, of each partition all up to its last checkpoint (four a second) or synced
+// it, of each partition all up to its last checkpoint (one a second) or synced
 // write, and maybe more; the end behind that is lost whole, never a record
 // before a kept one. Always synced are the identity of the directory, each epoch
 // issued and each room made. The roll is not: nobody of whom it tells lives

@@ -25,10 +25,11 @@ const schema = 1
 // checkpoint's fsync inside COMMIT would be the p99: each so often, or after so
 // many commits, a page or two of the write-ahead log each. One of 24 busy files
 // costs half a millisecond, mostly its two fsyncs, however little has changed.
+// Those that are due soon are looked at together: a process is woken for less.
 const (
-	checkpointLook    = 100 * time.Millisecond
 	checkpointEvery   = time.Second
 	checkpointCommits = 1000
+	checkpointPause   = 100 * time.Millisecond
 )
 
 // Options configures a Log.
@@ -46,6 +47,7 @@ type Log struct {
 
 	parts sync.Map // of *part, by partition
 
+	called  chan struct{} // one slot: the checkpointer has something to look at
 	stop    chan struct{}
 	stopped sync.WaitGroup
 }
@@ -86,7 +88,8 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err := syncDirs(dir); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	l := &Log{dir: dir, identity: identity, sync: opts.Sync, logger: opts.Logger, stop: make(chan struct{})}
+	l := &Log{dir: dir, identity: identity, sync: opts.Sync, logger: opts.Logger,
+		called: make(chan struct{}, 1), stop: make(chan struct{})}
 	l.stopped.Go(l.checkpoint)
 	return l, nil
 }
@@ -219,21 +222,31 @@ func (l *Log) Close() error {
 }
 
 func (l *Log) checkpoint() {
-	tick := time.NewTicker(checkpointLook)
-	defer tick.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
 	for {
 		select {
 		case <-l.stop:
 			return
-		case <-tick.C:
+		case <-l.called:
+		case <-next.C:
 		}
+		var soonest time.Time
 		for _, p := range l.all() {
-			if !p.due(time.Now()) {
+			due, at := p.due(time.Now())
+			if !due {
+				if soonest.IsZero() || !at.IsZero() && at.Before(soonest) {
+					soonest = at
+				}
 				continue
 			}
 			if err := p.checkpoint(context.Background()); err != nil {
 				l.logger.Debug("checkpoint", "partition", p.partition, "err", err)
 			}
+		}
+		next.Stop()
+		if !soonest.IsZero() {
+			next.Reset(max(time.Until(soonest), checkpointPause))
 		}
 	}
 }

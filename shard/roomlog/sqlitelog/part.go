@@ -48,7 +48,7 @@ type part struct {
 	partition int
 	path      string
 	commits   atomic.Int64 // since the last checkpoint
-	cleaned   time.Time    // when that was; the checkpointer's alone
+	dirty     time.Time    // when the checkpointer saw the first of them; its alone
 
 	mu     sync.RWMutex // guards what follows against open and close
 	db     *sql.DB      // reads, checkpoints and ownership
@@ -194,15 +194,32 @@ func (p *part) useOpen(f func(db *sql.DB) error) error {
 	return f(p.db)
 }
 
-// due tells whether a checkpoint is, and counts anew if so.
-func (p *part) due(now time.Time) bool {
+// committed counts a commit, and calls the checkpointer where it has to know.
+func (p *part) committed() {
+	if n := p.commits.Add(1); n == 1 || n == checkpointCommits {
+		select {
+		case p.log.called <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// due tells whether a checkpoint is, and counts anew if so; else when one will
+// be, zero if nothing was committed.
+func (p *part) due(now time.Time) (due bool, at time.Time) {
 	n := p.commits.Load()
-	if n == 0 || n < checkpointCommits && now.Sub(p.cleaned) < checkpointEvery {
-		return false
+	if n > 0 && p.dirty.IsZero() {
+		p.dirty = now
+	}
+	if n == 0 || n < checkpointCommits && now.Sub(p.dirty) < checkpointEvery {
+		if n > 0 {
+			at = p.dirty.Add(checkpointEvery)
+		}
+		return false, at
 	}
 	p.commits.Store(0)
-	p.cleaned = now
-	return true
+	p.dirty = time.Time{}
+	return true, at
 }
 
 func (p *part) checkpoint(ctx context.Context) error {

@@ -62,9 +62,10 @@ func (l *Log) Beat(ctx context.Context, boot string, wants []int) ([]roomlog.Ent
 			return nil, fmt.Errorf("%w: %s is %s", roomlog.ErrNameTaken, e.Name, e.Boot)
 		}
 	}
-	own.Beat++
-	own.Wants = wants
-	return entries, l.writeEntry(*own)
+	next := *own
+	next.Beat++
+	next.Wants = wants
+	return entries, l.writeEntry(next)
 }
 
 // Strike removes the entry of boot.

@@ -96,7 +96,7 @@ func (p *part) transact(t transaction, synced bool, f func() error) (known bool,
 		// frame is not whole is none. Otherwise nobody knows.
 		return t.undo() || isFull(err), fmt.Errorf("commit: %w", err)
 	}
-	p.commits.Add(1)
+	p.committed()
 	return true, nil
 }
 
