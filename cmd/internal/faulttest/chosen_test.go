@@ -9,8 +9,9 @@ import (
 )
 
 // TestChosen lets the nemeses that PX_FAULT_NEMESES names (separated by commas)
-// come one after another, with the seed of PX_FAULT_SEED. scripts/mutations
-// puts defects before it.
+// come one after another, with the seed of PX_FAULT_SEED, on the log that
+// PX_FAULT_LOG names (sqlite, or nats for three servers), with a network of its
+// own if PX_FAULT_NETWORK is set. scripts/mutations puts defects before it.
 func TestChosen(t *testing.T) {
 	names := os.Getenv("PX_FAULT_NEMESES")
 	if names == "" {
@@ -26,9 +27,16 @@ func TestChosen(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	Execute(t, Plan{
+	plan := Plan{
 		Seed: seed, Binary: binary, Load: LoadOptions{Rooms: 8, HotWriters: 8, Every: 150 * time.Millisecond, Grace: 10 * time.Second},
 		Phases: Each(seed, list...), FewestMoves: -1,
 		Replay: "PX_FAULT_NEMESES=" + names + " go test ./cmd/internal/faulttest -run TestChosen -v",
-	})
+	}
+	if os.Getenv("PX_FAULT_LOG") == "nats" {
+		plan.NATS = 3
+	}
+	if os.Getenv("PX_FAULT_NETWORK") != "" {
+		plan.Cluster.Site, plan.Cluster.DiskSize = newSite(t), diskSize
+	}
+	Execute(t, plan)
 }

@@ -124,17 +124,13 @@ func (l *Log) replica(ctx context.Context, stream string, r request) (found []me
 	if err != nil {
 		return nil, 0, err
 	}
-	inbox := l.nc.NewRespInbox()
-	sub, err := l.nc.SubscribeSync(inbox)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer sub.Unsubscribe() //nolint:errcheck // only fails on a closed connection
-	if err := l.nc.PublishRequest("$JS.API.DIRECT.GET."+stream, inbox, body); err != nil {
+	answers := l.replies.expect()
+	defer answers.end()
+	if err := l.nc.PublishRequest("$JS.API.DIRECT.GET."+stream, answers.subject, body); err != nil {
 		return nil, 0, err
 	}
 	for {
-		m, err := sub.NextMsgWithContext(ctx)
+		m, err := answers.one(ctx)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -35,6 +35,18 @@ func (l *Log) forgetHints(subject string) {
 	delete(l.hints, subject)
 }
 
+// exactly is where a record stands, if that is remembered.
+func (l *Log) exactly(subject string, seq uint64) (place, bool) {
+	l.hintMu.Lock()
+	defer l.hintMu.Unlock()
+	for _, h := range l.hints[subject] {
+		if h.seq == seq {
+			return h, true
+		}
+	}
+	return place{}, false
+}
+
 // around narrows the places below and above want with what is remembered.
 func (l *Log) around(subject string, want uint64, low, high place) (place, place) {
 	l.hintMu.Lock()

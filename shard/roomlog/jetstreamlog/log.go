@@ -31,6 +31,7 @@ type Log struct {
 	nc       *nats.Conn
 	line     *connection
 	js       jetstream.JetStream
+	replies  *replies
 	cluster  string
 	identity string
 	logger   *slog.Logger
@@ -65,6 +66,8 @@ type part struct {
 	// it has caught up).
 	seen atomic.Uint64
 
+	record atomic.Pointer[ownerAt] // as it was read or written last
+
 	mu    sync.Mutex        // one write in flight; guards what follows
 	epoch uint64            // of the ownership that last and rooms belong to; 0: nothing is known
 	last  uint64            // stream sequence of the partition's newest message
@@ -92,7 +95,10 @@ func Open(opts Options) (*Log, error) {
 		base := fmt.Sprintf("%s.%d.", opts.Cluster, p)
 		l.parts = append(l.parts, &part{number: p, stream: recordsName(opts.Cluster, p%recordStreams), filter: base + ">", owner: base + "_owner", taken: base + "_taken"})
 	}
-	if l.js, err = jetstream.New(nc); err == nil {
+	if l.replies, err = newReplies(nc); err == nil {
+		l.js, err = jetstream.New(nc)
+	}
+	if err == nil {
 		err = l.prepare(opts)
 	}
 	if err != nil {

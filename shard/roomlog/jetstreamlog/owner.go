@@ -45,10 +45,17 @@ func (l *Log) Owner(ctx context.Context, partition int) (roomlog.Owner, error) {
 	return o, err
 }
 
+// ownerAt is an owner record and the stream sequence it stands at.
+type ownerAt struct {
+	roomlog.Owner
+	at uint64
+}
+
 // readOwner returns the record and the stream sequence it stands at (0: none).
 func (l *Log) readOwner(ctx context.Context, p *part) (roomlog.Owner, uint64, error) {
 	m, err := l.leader(ctx, p.stream, request{LastFor: p.owner})
 	if errors.Is(err, errNone) {
+		p.record.Store(&ownerAt{})
 		return roomlog.Owner{}, 0, nil
 	}
 	if err != nil {
@@ -58,6 +65,7 @@ func (l *Log) readOwner(ctx context.Context, p *part) (roomlog.Owner, uint64, er
 	if err := json.Unmarshal(m.data, &r); err != nil {
 		return roomlog.Owner{}, 0, fmt.Errorf("%w: the owner record of partition %d is damaged: %w", roomlog.ErrRefused, p.number, err)
 	}
+	p.record.Store(&ownerAt{roomlog.Owner(r), m.at})
 	return roomlog.Owner(r), m.at, nil
 }
 
@@ -101,15 +109,21 @@ func (l *Log) Acquire(ctx context.Context, partition int, from, to roomlog.Owner
 	to.Epoch, to.Released, to.NextName, to.NextAddr, to.Handover = from.Epoch+1, false, "", "", nil
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for {
-		now, ownerAt, err := l.readOwner(ctx, p)
-		if err != nil {
-			return roomlog.Owner{}, err
+	// The caller has just read what it acquires from: if that has changed since,
+	// the record is stale, and is read again.
+	now := p.record.Load()
+	for first := true; ; first = false {
+		if !first || now == nil || !sameOwner(now.Owner, from) {
+			o, at, err := l.readOwner(ctx, p)
+			if err != nil {
+				return roomlog.Owner{}, err
+			}
+			now = &ownerAt{o, at}
 		}
-		if now.Epoch != from.Epoch || now.Boot != from.Boot || now.Epoch != 0 && now.Released != from.Released {
+		if !sameOwner(now.Owner, from) {
 			return roomlog.Owner{}, fmt.Errorf("acquire partition %d: %w: epoch %d of %s", partition, roomlog.ErrConflict, now.Epoch, now.Name)
 		}
-		at, err := l.take(ctx, p, ownerAt, to)
+		at, err := l.take(ctx, p, now, to)
 		switch {
 		case errors.Is(err, errStale):
 			continue // the record has changed: look again
@@ -120,16 +134,24 @@ func (l *Log) Acquire(ctx context.Context, partition int, from, to roomlog.Owner
 		failpoint.Hit("roomlog.acquire.afterCommit")
 		p.epoch, p.last, p.rooms = to.Epoch, at, map[string]uint64{}
 		p.seen.Store(at)
+		p.record.Store(&ownerAt{to, at})
 		return to, nil
 	}
 }
 
-// take writes the record over the one at ownerAt, whatever else the holder
-// writes meanwhile; errStale if the record changed.
-func (l *Log) take(ctx context.Context, p *part, ownerAt uint64, to roomlog.Owner) (uint64, error) {
-	newest, err := l.newest(ctx, p)
-	if err != nil {
-		return 0, err
+func sameOwner(a, b roomlog.Owner) bool {
+	return a.Epoch == b.Epoch && a.Boot == b.Boot && (a.Epoch == 0 || a.Released == b.Released)
+}
+
+// take writes the record over another, whatever else the holder writes
+// meanwhile; errStale if that changed.
+func (l *Log) take(ctx context.Context, p *part, over *ownerAt, to roomlog.Owner) (uint64, error) {
+	newest := over.at // behind a release nothing is written: a guess, else put right below
+	if !over.Released {
+		var err error
+		if newest, err = l.newest(ctx, p); err != nil {
+			return 0, err
+		}
 	}
 	record, err := ownerMessage(p, to)
 	if err != nil {
@@ -137,7 +159,7 @@ func (l *Log) take(ctx context.Context, p *part, ownerAt uint64, to roomlog.Owne
 	}
 	taken := nats.NewMsg(p.taken)
 	taken.Header.Set(headerRollup, "sub")
-	expect(taken, p.owner, ownerAt)
+	expect(taken, p.owner, over.at)
 	ours := func(ctx context.Context) (uint64, bool, error) {
 		now, at, err := l.readOwner(ctx, p)
 		if err == nil && now.Epoch > to.Epoch {
@@ -210,9 +232,14 @@ func (l *Log) release(ctx context.Context, p *part, epoch uint64, r roomlog.Rele
 	if err := l.ready(ctx, p, epoch); err != nil {
 		return err
 	}
-	o, _, err := l.readOwner(ctx, p)
-	if err != nil {
-		return err
+	var o roomlog.Owner
+	if known := p.record.Load(); known != nil && known.Epoch == epoch && !known.Released {
+		o = known.Owner // if it has changed since, the release is stale
+	} else {
+		var err error
+		if o, _, err = l.readOwner(ctx, p); err != nil {
+			return err
+		}
 	}
 	if o.Epoch != epoch || o.Released {
 		return fmt.Errorf("%w: epoch %d of %s", roomlog.ErrFenced, o.Epoch, o.Name)
@@ -230,5 +257,6 @@ func (l *Log) release(ctx context.Context, p *part, epoch uint64, r roomlog.Rele
 		}
 		return at, err == nil && now.Epoch == epoch && now.Released, err
 	})
+	p.record.Store(nil) // whatever became of it
 	return err
 }

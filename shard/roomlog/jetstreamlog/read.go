@@ -35,14 +35,33 @@ func (l *Log) Head(ctx context.Context, partition int, room string) (at roomlog.
 		return at, info, err
 	}
 	defer done()
-	if at, _, err = l.head(ctx, p, room); err != nil {
+	seen := p.seen.Load()
+	if !validRoom(room) {
+		return at, info, fmt.Errorf("%w: %q", roomlog.ErrNoRoom, room)
+	}
+	newest, err := l.newestOf(ctx, p, roomSubject(p, room), topicSubject(p, room))
+	if err != nil {
 		return at, info, err
 	}
-	m, err := l.newestOf(ctx, p, topicSubject(p, room))
-	if err != nil && !errors.Is(err, errNone) {
+	at, in, err := headOf(newest[roomSubject(p, room)], room)
+	if err != nil {
 		return at, info, err
 	}
-	return at, roomlog.RoomInfo{Name: room, Description: string(m.data)}, nil
+	l.remember(roomSubject(p, room), place{at.Seq, in})
+	p.know(room, at.Seq, seen)
+	return at, roomlog.RoomInfo{Name: room, Description: string(newest[topicSubject(p, room)].data)}, nil
+}
+
+// know spares the first append to a room a read of its head, if nothing was
+// written since everything up to seen was.
+func (p *part) know(room string, head, seen uint64) {
+	if !p.mu.TryLock() {
+		return // a write is under way
+	}
+	defer p.mu.Unlock()
+	if p.epoch != 0 && p.last == seen && len(p.rooms) < maxRooms {
+		p.rooms[room] = head
+	}
 }
 
 // head is a room's newest position, and its place in the stream.
@@ -50,40 +69,51 @@ func (l *Log) head(ctx context.Context, p *part, room string) (roomlog.Position,
 	if !validRoom(room) {
 		return roomlog.Position{}, 0, fmt.Errorf("%w: %q", roomlog.ErrNoRoom, room)
 	}
-	m, err := l.newestOf(ctx, p, roomSubject(p, room))
-	if errors.Is(err, errNone) {
-		return roomlog.Position{}, 0, fmt.Errorf("%w: %s", roomlog.ErrNoRoom, room)
-	}
+	newest, err := l.newestOf(ctx, p, roomSubject(p, room))
 	if err != nil {
 		return roomlog.Position{}, 0, err
 	}
-	at, err := decodePosition(m)
-	return at, m.at, err
+	return headOf(newest[roomSubject(p, room)], room)
 }
 
-// newestOf is the newest message of a subject: from whoever has our own writes,
-// from the leader if there are none.
-func (l *Log) newestOf(ctx context.Context, p *part, subject string) (message, error) {
+func headOf(newest message, room string) (roomlog.Position, uint64, error) {
+	if newest.at == 0 {
+		return roomlog.Position{}, 0, fmt.Errorf("%w: %s", roomlog.ErrNoRoom, room)
+	}
+	at, err := decodePosition(newest)
+	return at, newest.at, err
+}
+
+// newestOf is the newest message of each subject that has one: from whoever has
+// our own writes, from the leader if there are none.
+func (l *Log) newestOf(ctx context.Context, p *part, subjects ...string) (map[string]message, error) {
+	newest := map[string]message{}
 	seen := p.seen.Load()
 	if seen == 0 {
-		return l.leader(ctx, p.stream, request{LastFor: subject})
+		for _, s := range subjects {
+			m, err := l.leader(ctx, p.stream, request{LastFor: s})
+			if err == nil {
+				newest[s] = m
+			} else if !errors.Is(err, errNone) {
+				return nil, err
+			}
+		}
+		return newest, nil
 	}
 	for {
 		// The owner record is always there, and makes the answer tell how far it is.
-		found, upTo, err := l.replica(ctx, p.stream, request{MultiLast: []string{subject, p.owner}})
+		found, upTo, err := l.replica(ctx, p.stream, request{MultiLast: append(slices.Clone(subjects), p.owner)})
 		if err == nil && upTo >= seen {
 			for _, m := range found {
-				if m.subject == subject {
-					return m, nil
-				}
+				newest[m.subject] = m
 			}
-			return message{}, errNone
+			return newest, nil
 		}
 		if err == nil {
 			err = errLagging
 		}
 		if ctx.Err() != nil || pause(ctx, 5*time.Millisecond) != nil {
-			return message{}, unreachable(p.stream, err)
+			return nil, unreachable(p.stream, err)
 		}
 	}
 }
@@ -122,14 +152,18 @@ func (l *Log) ReadBack(ctx context.Context, partition int, room string, before u
 		return nil, err
 	}
 	defer done()
-	head, headAt, err := l.head(ctx, p, room)
-	if err != nil {
-		return nil, err
+	high, known := l.exactly(roomSubject(p, room), max(before, 1)-1)
+	if !known {
+		head, at, err := l.head(ctx, p, room)
+		if err != nil {
+			return nil, err
+		}
+		high = place{head.Seq, at}
 	}
 	var records []roomlog.Record // descending
-	for to := min(max(before, 1)-1, head.Seq); to > 0 && len(records) < limit && maxBytes > 0; {
+	for to := min(max(before, 1)-1, high.seq); to > 0 && len(records) < limit && maxBytes > 0; {
 		n := min(uint64(limit-len(records)), pageMessages, to)
-		page, err := l.page(ctx, p, room, to-n+1, to, math.MaxInt, place{head.Seq, headAt})
+		page, err := l.page(ctx, p, room, to-n+1, to, math.MaxInt, high)
 		if err != nil {
 			return nil, err
 		}
