@@ -281,6 +281,37 @@ func TestSentBackIntoABlackHole(t *testing.T) {
 	}
 }
 
+// TestSentBackToTheDead: a router says that the room's shard is gone, and who is
+// to take the room over does not know so yet, and sends the client back.
+func TestSentBackToTheDead(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	if _, err := s.Send(t.Context(), "go", "before"); err != nil {
+		t.Fatal(err)
+	}
+	sent := false
+	c.mu.Lock()
+	c.silent, c.guess = "s1", "s2"
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		if join, ok := command.(comms.JoinRoom); ok && shard == "s2" && !sent {
+			sent = true
+			c.owner["go"] = "s2"
+			return comms.Redirect{Room: join.Room, Shard: "s1", Addr: c.shards["s1"].addr()}
+		}
+		return nil
+	}
+	c.mu.Unlock()
+	start := time.Now()
+	c.router.tell(comms.RoomMoved{Rooms: []string{"go"}, Shard: "s2", Addr: c.shards["s2"].addr()})
+	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(start)
+	t.Logf("it was stored %s after the router's word", took)
+	if took > 1500*time.Millisecond {
+		t.Error("it waited for a shard of which a router said that it is gone")
+	}
+}
+
 // TestSlowShardIsJoinedAfterAFlight: the shard from which a room fled is there
 // again and keeps the room, but takes its time.
 func TestSlowShardIsJoinedAfterAFlight(t *testing.T) {

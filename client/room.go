@@ -150,10 +150,16 @@ func (s *Session) located(r *room, addr string) {
 		// Who takes over cannot know whether its present shard still hears us,
 		// and may send us back for that shard to settle.
 		l := r.shard
-		s.fled[l.addr] = flight{time.Now(), deafFor}
 		s.moveTo(r, addr, time.Time{})
-		s.dropUnused(l)
+		s.flee(l)
 	}
+}
+
+// flee follows the departure of a room from a shard that does not answer: who
+// is sent back there must not wait long.
+func (s *Session) flee(l *link) {
+	s.fled[l.addr] = flight{time.Now(), deafFor}
+	s.dropUnused(l)
 }
 
 // dropUnused closes a connection that hangs, once no room is on it. Who comes

@@ -313,7 +313,11 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 				spread = rand.N(time.Duration(e.Spread) * time.Millisecond)
 			}
 			delete(s.fled, e.Addr) // it is to serve, and was not gone before
+			l := r.shard
 			s.moveTo(r, e.Addr, time.Now().Add(spread))
+			if l != nil {
+				s.flee(l) // it is gone: who takes over may not know yet, and send us back
+			}
 		}
 	case comms.Error:
 		if r := s.rooms[e.Room]; r != nil && r.state == stateLocating {

@@ -21,7 +21,7 @@ const (
 
 func logNemeses() []Nemesis {
 	return []Nemesis{
-		{Name: "log-cut", Needs: logOnNetwork, Least: 6 * time.Second, Most: 10 * time.Second, Limits: silence, Others: others, Run: logCut},
+		{Name: "log-cut", Needs: logOnNetwork, Least: 6 * time.Second, Most: 10 * time.Second, Limits: Limits{Max: refusesWithin}, Others: others, Run: logCut},
 	}
 }
 

@@ -62,6 +62,39 @@ func (r *run) report(c *checker.Report, usage []string) {
 		}
 	}
 	r.t.Log(b.String())
+	if err := r.noteFigures(c); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// noteFigures adds a line for each pause to the file that PX_FAULT_FIGURES
+// names, from which scripts/faults makes one table of many runs.
+func (r *run) noteFigures(c *checker.Report) error {
+	path := os.Getenv("PX_FAULT_FIGURES")
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // the writes say it
+	log := "sqlite"
+	if r.plan.NATS > 0 {
+		log = "nats"
+	}
+	for _, fig := range r.figures(c) {
+		kind := fig.nemesis.Name
+		if !r.solo(kind) {
+			continue
+		}
+		for _, took := range fig.hit {
+			if _, err := fmt.Fprintln(f, log, kind, took.Milliseconds()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // solo tells whether all episodes of a nemesis were alone in their phases.
