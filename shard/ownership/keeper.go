@@ -206,6 +206,11 @@ func (k *Keeper) look(ctx context.Context, partition int) (view, error) {
 func (k *Keeper) obtain(ctx context.Context, partition int) (Holding, error) {
 	for range 4 {
 		v, err := k.look(ctx, partition)
+		var blocked *roomlog.BlockedError
+		if errors.As(err, &blocked) {
+			k.force(ctx, blocked)
+			return Holding{}, ErrNotReady
+		}
 		if err != nil {
 			return Holding{}, err
 		}

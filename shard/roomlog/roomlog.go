@@ -113,7 +113,8 @@ type Release struct {
 }
 
 // BlockedError says that a write cannot go on because a process stopped inside
-// its own transaction on the partition. It wraps ErrRefused.
+// its own transaction on the partition, or not even a read since it stopped
+// while it put the file right after a crash. It wraps ErrRefused.
 type BlockedError struct {
 	Partition int
 	OS        OSProcess     // the process that holds the lock; zero if it cannot be known

@@ -29,10 +29,14 @@ func (l *Log) Owner(ctx context.Context, partition int) (o roomlog.Owner, err er
 	err = p.use(func(db *sql.DB) error {
 		return retryBusy(func() error { o, err = readOwner(ctx, db); return err })
 	})
-	if err != nil {
-		return o, fmt.Errorf("read owner of partition %d: %w", partition, err)
+	switch {
+	case err == nil:
+		p.reading.free()
+		return o, nil
+	case isBusy(err):
+		err = p.blocked(&p.reading)
 	}
-	return o, nil
+	return o, fmt.Errorf("read owner of partition %d: %w", partition, err)
 }
 
 // Acquire makes to the holder under the next epoch, synced: an epoch must never

@@ -56,13 +56,22 @@ type part struct {
 
 	write sync.Mutex       // one transaction at a time; guards what follows
 	rooms map[string]int64 // ids of rooms known to exist
-	block blocker
+
+	writing, reading blocker // what cannot be done
 }
 
 // blocker remembers who held the lock since when.
 type blocker struct {
+	mu    sync.Mutex
 	os    roomlog.OSProcess
 	since time.Time
+}
+
+// free follows success: nobody holds the lock, or it does not matter.
+func (b *blocker) free() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.os, b.since = roomlog.OSProcess{}, time.Time{}
 }
 
 func (p *part) open(create bool) (bool, error) {
@@ -89,6 +98,9 @@ func (p *part) open(create bool) (bool, error) {
 	db.SetMaxOpenConns(4)
 	db.SetConnMaxIdleTime(5 * time.Second)
 	if err := p.prepare(db); err != nil {
+		if isBusy(err) {
+			err = p.blocked(&p.reading) // recovering the file after its last owner's death
+		}
 		return false, errors.Join(fmt.Errorf("%w: partition %d: %w", roomlog.ErrRefused, p.partition, err), p.closeLocked(db))
 	}
 	p.db = db
@@ -229,17 +241,19 @@ func (p *part) checkpoint(ctx context.Context) error {
 	})
 }
 
-// blocked names the process in the way and since when it has been there.
-func (p *part) blocked() error {
+// blocked names the process in the way of b and since when it has been there.
+func (p *part) blocked(b *blocker) error {
 	holder := lockHolder(p.path + "-shm")
 	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if holder.PID == 0 {
 		// The kernel's list is read in pieces while others change it, so an
 		// entry can be missed; who was seen before counts as there still.
 		return &roomlog.BlockedError{Partition: p.partition, OS: holder, For: 0}
 	}
-	if holder != p.block.os || p.block.since.IsZero() {
-		p.block = blocker{holder, now.Add(-lockWait)}
+	if holder != b.os || b.since.IsZero() {
+		b.os, b.since = holder, now.Add(-lockWait)
 	}
-	return &roomlog.BlockedError{Partition: p.partition, OS: holder, For: now.Sub(p.block.since)}
+	return &roomlog.BlockedError{Partition: p.partition, OS: holder, For: now.Sub(b.since)}
 }

@@ -81,11 +81,11 @@ func (p *part) transact(t transaction, synced bool, f func() error) (known bool,
 	}
 	if err := retryBusy(t.begin); err != nil {
 		if isBusy(err) {
-			return true, p.blocked()
+			return true, p.blocked(&p.writing)
 		}
 		return true, fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 	}
-	p.block = blocker{}
+	p.writing.free()
 	if err := f(); err != nil {
 		t.undo()
 		return true, err

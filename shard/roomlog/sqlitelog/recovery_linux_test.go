@@ -1,0 +1,92 @@
+package sqlitelog
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"positivity-exchange/shard/roomlog"
+)
+
+// recovering names a -shm file to a process that stands still while it rebuilds
+// the index of a write-ahead log.
+const recovering = "PX_TEST_RECOVERING"
+
+func init() {
+	path := os.Getenv(recovering)
+	if path == "" {
+		return
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		panic(err)
+	}
+	// As SQLite does: the lock of whoever has the file open, then those of a
+	// recovery (write, checkpoint, recover); the index is not whole meanwhile.
+	for _, l := range []unix.Flock_t{{Type: unix.F_RDLCK, Start: 128, Len: 1}, {Type: unix.F_WRLCK, Start: walWriteLock, Len: 3}} {
+		if err := unix.FcntlFlock(f.Fd(), unix.F_SETLK, &l); err != nil {
+			panic(err)
+		}
+	}
+	if _, err := f.WriteAt(make([]byte, 136), 0); err != nil {
+		panic(err)
+	}
+	fmt.Println("held")
+	io.Copy(io.Discard, os.Stdin) //nolint:errcheck // until the test ends it
+	os.Exit(0)
+}
+
+// TestStoppedInARecovery: the first to open a partition after its owner was
+// killed rebuilds its index, and one that is stopped in it is in the way of
+// everybody who reads. Who it is must be told, as of one stopped in a write.
+func TestStoppedInARecovery(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir)
+	if _, err := l.Acquire(t.Context(), 3, roomlog.Owner{}, roomlog.Owner{Name: "s1", Boot: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), recovering+"="+filepath.Join(dir, "partitions", "003.db-shm"))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		in.Close() //nolint:errcheck // it ends
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "held\n" {
+		t.Fatal(line, err)
+	}
+	fresh := open(t, dir) // this process's locks would not be in its own way
+	var blocked *roomlog.BlockedError
+	for deadline := time.Now().Add(5 * time.Second); blocked == nil || blocked.For < 500*time.Millisecond; {
+		_, err := fresh.Owner(t.Context(), 3)
+		if !errors.As(err, &blocked) || !errors.Is(err, roomlog.ErrRefused) {
+			t.Fatalf("the owner record of a partition that another process recovers: %v", err)
+		}
+		if blocked.OS.PID != cmd.Process.Pid || blocked.Partition != 3 {
+			t.Fatalf("in the way is said to be %+v, not process %d", blocked, cmd.Process.Pid)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after 5 s it is said to have been there for %s", blocked.For)
+		}
+	}
+}
