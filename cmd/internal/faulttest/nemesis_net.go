@@ -121,7 +121,7 @@ func routersFromShards(ctx context.Context, e *Episode) error {
 // than once, however long it lasts.
 func gossipCut(ctx context.Context, e *Episode) error {
 	all := e.Cluster.opts.Site.addrs(append(e.Cluster.Live("shard"), e.Cluster.Live("router")...)...)
-	return e.cut(ctx, nil, "gossip of all", netns.Cut{From: all, To: all, Ports: []int{gossipPort}})
+	return e.cut(ctx, nil, "gossip of all", netns.Cut{From: all, To: all, Ports: allGossipPorts()})
 }
 
 // oneWay: a shard hears the others, who do not hear it.

@@ -19,10 +19,22 @@ type Site struct {
 
 	mu       sync.Mutex
 	machines map[string]*netns.Machine
+	starts   map[string]int // of processes on each
 }
 
-// gossipPort is where every process on a Site gossips.
-const gossipPort = 7946
+// Processes on a Site gossip at one of these ports of their machine, each at
+// the next: the one before it may still stand there, or live.
+const (
+	gossipPort  = 7946
+	gossipPorts = 16
+)
+
+func allGossipPorts() (ports []int) {
+	for i := range gossipPorts {
+		ports = append(ports, gossipPort+i)
+	}
+	return ports
+}
 
 // NewSite makes one without machines and, yet, without a disk. The error wraps
 // netns.ErrUnavailable where there can be none.
@@ -31,7 +43,7 @@ func NewSite() (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Site{Net: n, machines: map[string]*netns.Machine{}}, nil
+	return &Site{Net: n, machines: map[string]*netns.Machine{}, starts: map[string]int{}}, nil
 }
 
 // mount puts a disk below the data directory, if one can be had here.
@@ -67,7 +79,11 @@ func (s *Site) place(name string) Place {
 	if err != nil {
 		return Place{Start: func(*exec.Cmd) error { return err }}
 	}
-	return Place{Host: m.Addr(), Start: m.Start, Args: []string{"--gossip", fmt.Sprintf("%s:%d", m.Addr(), gossipPort)}}
+	s.mu.Lock()
+	port := gossipPort + s.starts[name]%gossipPorts
+	s.starts[name]++
+	s.mu.Unlock()
+	return Place{Host: m.Addr(), Start: m.Start, Args: []string{"--gossip", fmt.Sprintf("%s:%d", m.Addr(), port)}}
 }
 
 // addrs are the addresses of processes.
