@@ -29,6 +29,9 @@ func onDisk(c *Cluster) string {
 	if c.opts.Site == nil || c.opts.Site.Disk == nil {
 		return "its data is on no disk of its own"
 	}
+	if len(c.opts.NATS) > 0 {
+		return "its rooms are on its log's servers' disks"
+	}
 	return onNetwork(c)
 }
 
