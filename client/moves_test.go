@@ -1,0 +1,221 @@
+package client_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"positivity-exchange/client"
+	"positivity-exchange/comms"
+)
+
+func TestRoomMovesUnderAConversation(t *testing.T) {
+	for name, move := range map[string]func(c *fakeCluster){
+		"told":          func(c *fakeCluster) { c.move("go", "s2", true) },
+		"by a redirect": func(c *fakeCluster) { c.move("go", "s2", false) },
+		"connection lost": func(c *fakeCluster) {
+			c.move("go", "s2", false)
+			c.shards["s1"].reset()
+		},
+		"killed, the router knows": func(c *fakeCluster) {
+			c.move("go", "s2", false)
+			c.mu.Lock()
+			c.guess = "s2"
+			c.mu.Unlock()
+			c.shards["s1"].kill()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := connected(t, "s1", "s2")
+			acknowledged(t, s, 1, post(t, s, 5))
+			move(c)
+			acknowledged(t, s, 6, post(t, s, 40))
+			joins := commands[comms.JoinRoom](c)
+			last := joins[len(joins)-1]
+			if last.After == nil || last.After.Seq < 5 || last.After.Epoch == 0 {
+				t.Errorf("it joined again from %+v", last.After)
+			}
+		})
+	}
+}
+
+// TestRedirectsInACircleEndAtTheRouter: two shards name each other; the client
+// asks a router again and backs off.
+func TestRedirectsInACircleEndAtTheRouter(t *testing.T) {
+	c := newCluster("s1", "s2")
+	t.Cleanup(c.close)
+	s := login(t, "ada", c.router.addr())
+	circle := 0
+	c.mu.Lock()
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		join, ok := command.(comms.JoinRoom)
+		if !ok || circle >= 10 {
+			return nil
+		}
+		circle++
+		other := map[string]string{"s1": "s2", "s2": "s1"}[shard]
+		return comms.Redirect{Room: join.Room, Shard: other, Addr: c.shards[other].addr()}
+	}
+	c.mu.Unlock()
+	if err := s.Join(t.Context(), "go", nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(commands[comms.Locate](c)); n < 3 {
+		t.Errorf("the router was asked %d times through 10 redirects", n)
+	}
+}
+
+// TestSentBackIntoABlackHole: the room's shard answers nobody any more. Who is
+// to take the room over cannot know whether clients reach that shard, and sends
+// them back to it; a client that has just fled from there need not wait long.
+func TestSentBackIntoABlackHole(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	if _, err := s.Send(t.Context(), "go", "before"); err != nil {
+		t.Fatal(err)
+	}
+	var back time.Time
+	c.mu.Lock()
+	c.silent, c.guess = "s1", "s2"
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		if join, ok := command.(comms.JoinRoom); ok && shard == "s2" && back.IsZero() {
+			back = time.Now()
+			c.owner["go"] = "s2" // s1 lets go of it meanwhile
+			return comms.Redirect{Room: join.Room, Shard: "s1", Addr: c.shards["s1"].addr()}
+		}
+		return nil
+	}
+	c.mu.Unlock()
+	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	took := time.Since(back)
+	c.mu.Unlock()
+	t.Logf("it was stored %s after the client was sent back", took)
+	if took > 2*time.Second {
+		t.Error("it waited for a shard from which it had just fled")
+	}
+	// The room goes back there, and the old connection still hangs.
+	c.mu.Lock()
+	c.silent, c.guess = "", "s1"
+	c.mu.Unlock()
+	start := time.Now()
+	c.move("go", "s1", true)
+	if _, err := s.Send(t.Context(), "go", "back"); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 500*time.Millisecond {
+		t.Errorf("the move back took %s: it waited for a connection that hangs", took)
+	}
+}
+
+// TestSentBackToTheDead: a router says that the room's shard is gone, and who is
+// to take the room over does not know so yet, and sends the client back.
+func TestSentBackToTheDead(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	if _, err := s.Send(t.Context(), "go", "before"); err != nil {
+		t.Fatal(err)
+	}
+	sent := false
+	c.mu.Lock()
+	c.silent, c.guess = "s1", "s2"
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		if join, ok := command.(comms.JoinRoom); ok && shard == "s2" && !sent {
+			sent = true
+			c.owner["go"] = "s2"
+			return comms.Redirect{Room: join.Room, Shard: "s1", Addr: c.shards["s1"].addr()}
+		}
+		return nil
+	}
+	c.mu.Unlock()
+	start := time.Now()
+	c.router.tell(comms.RoomMoved{Rooms: []string{"go"}, Shard: "s2", Addr: c.shards["s2"].addr()})
+	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(start)
+	t.Logf("it was stored %s after the router's word", took)
+	if took > 1500*time.Millisecond {
+		t.Error("it waited for a shard of which a router said that it is gone")
+	}
+}
+
+// TestSlowShardIsJoinedAfterAFlight: the shard from which a room fled is there
+// again and keeps the room, but takes its time.
+func TestSlowShardIsJoinedAfterAFlight(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	if _, err := s.Send(t.Context(), "go", "before"); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	c.silent, c.guess = "s1", "s2"
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		if _, join := command.(comms.JoinRoom); join && shard == "s2" && c.silent != "" {
+			c.silent, c.lag = "", 600*time.Millisecond
+		}
+		return nil // the room is s1's: a redirect
+	}
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+	defer cancel()
+	if _, err := s.Send(ctx, "go", "after"); err != nil {
+		t.Fatalf("a shard whose answers take 600 ms is never joined: %v", err)
+	}
+}
+
+// TestOlderWordIsNotFollowed: who quotes an older epoch than an owner named
+// knows less than we do.
+func TestOlderWordIsNotFollowed(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	c.move("go", "s2", true)
+	acknowledged(t, s, 1, post(t, s, 1)) // at s2, whose epoch is 2
+	stale := true
+	c.mu.Lock()
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		if m, ok := command.(comms.SendMessage); ok && stale {
+			stale = false
+			return comms.Redirect{Room: m.Room, Shard: "s1", Addr: c.shards["s1"].addr(), Epoch: 1, ID: m.ID}
+		}
+		return nil
+	}
+	c.guess = "s2"
+	before := len(c.heard)
+	c.mu.Unlock()
+	acknowledged(t, s, 2, post(t, s, 1))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range c.heard[before:] {
+		if _, joins := h.command.(comms.JoinRoom); joins && h.server == "s1" {
+			t.Error("it followed an older word to s1")
+		}
+	}
+}
+
+// TestRouterIsToldWhereARoomIs: after a redirect the router would watch another shard.
+func TestRouterIsToldWhereARoomIs(t *testing.T) {
+	c := newCluster("s1", "s2")
+	t.Cleanup(c.close)
+	c.set(func() { c.owner["go"] = "s2" }) // the router's guess is s1
+	s := login(t, "ada", c.router.addr())
+	if err := s.Join(t.Context(), "go", nil); err != nil {
+		t.Fatal(err)
+	}
+	// It is told beside the conversation, not before it goes on.
+	told := func(times int) (locates []comms.Locate) {
+		for deadline := time.Now().Add(10 * time.Second); len(locates) < times && time.Now().Before(deadline); locates = commands[comms.Locate](c) {
+			acknowledged(t, s, uint64(len(commands[comms.SendMessage](c))+1), post(t, s, 1))
+		}
+		return locates
+	}
+	locates := told(2)
+	if last := locates[len(locates)-1]; len(locates) != 2 || last.At != c.shards["s2"].addr() {
+		t.Errorf("asked %+v", locates)
+	}
+	c.router.reset()
+	for !next[client.RouterLink](t, s).Up {
+	}
+	locates = told(3)
+	if len(locates) < 3 || locates[2].At != c.shards["s2"].addr() {
+		t.Errorf("after the router came back: %+v", locates)
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBadCommandLines(t *testing.T) {
+	dir := t.TempDir()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	rooms := filepath.Join(dir, "rooms.json")
+	if err := os.WriteFile(rooms, []byte(`[{"name":"a"},{"name":"a"}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"unknown command": {[]string{"fly"}, exitUsage, `"fly"`},
+		"unknown flag":    {[]string{"status", "--fly"}, exitUsage, "-fly"},
+		"extra argument":  {[]string{"status", "x"}, exitUsage, `"x"`},
+		"bad log level":   {[]string{"shard", "--name", "s1", "--log-level", "loud"}, exitUsage, "loud"},
+		"bad shard name":  {[]string{"shard", "--name", "S 1", "--data", dir}, exitFailed, "S 1"},
+		"port in use":     {[]string{"shard", "--name", "s1", "--data", dir, "--listen", taken.Addr().String()}, exitFailed, "in use"},
+		"rooms file":      {[]string{"shard", "--name", "s1", "--data", dir, "--rooms", rooms}, exitFailed, "twice"},
+		"no rooms file":   {[]string{"shard", "--name", "s1", "--data", dir, "--rooms", rooms + "x"}, exitFailed, "rooms.jsonx"},
+		"data is a file":  {[]string{"shard", "--name", "s1", "--data", rooms}, exitFailed, "data directory"},
+		"bad sync":        {[]string{"shard", "--name", "s1", "--data", dir, "--sync", "maybe"}, exitFailed, "maybe"},
+		"not an address":  {[]string{"shard", "--name", "s1", "--data", dir, "--listen", "0.0.0.0:0"}, exitFailed, "--advertise"},
+		"other's gossip":  {[]string{"shard", "--name", "s1", "--data", dir, "--gossip", "nowhere"}, exitFailed, "nowhere"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, errs, code := px(c.args...)
+			if code != c.code || !strings.Contains(errs, c.want) || strings.Contains(errs, "panic") {
+				t.Errorf("ended with %d, %q; want %d and a word of %q", code, errs, c.code, c.want)
+			}
+		})
+	}
+}
+
+// TestHelpIsARoomAndAWord: the command-line library takes it for a command.
+func TestHelpIsARoomAndAWord(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	if out, errs, code := px("send", "--router", router, "--room", "help", "--json", "help", "me"); code != 0 || !strings.Contains(out, `"seq":1`) {
+		t.Errorf("send: %d, %s%s", code, out, errs)
+	}
+	if out, errs, code := px("where", "help", "--router", router, "--json"); code != 0 || !strings.Contains(out, `"room":"help"`) {
+		t.Errorf("where: %d, %s%s", code, out, errs)
+	}
+	if out, _, code := px("tail", "--router", router, "--room", "help", "--since", "0", "--count", "1"); code != 0 || !strings.Contains(out, "help me") {
+		t.Errorf("tail: %d, %s", code, out)
+	}
+}
