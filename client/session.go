@@ -312,10 +312,10 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 			if e.Spread > 0 {
 				spread = rand.N(time.Duration(e.Spread) * time.Millisecond)
 			}
-			delete(s.fled, e.Addr) // it is to serve, and was not gone before
-			l := r.shard
+			delete(s.fled, e.Addr)           // it is to serve, and was not gone before
+			l, meant := r.shard, r.told == 0 // else it may not have heard yet where we are
 			s.moveTo(r, e.Addr, time.Now().Add(spread))
-			if l != nil {
+			if l != nil && meant && l.addr == r.named {
 				s.flee(l) // it is gone: who takes over may not know yet, and send us back
 			}
 		}

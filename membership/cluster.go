@@ -289,8 +289,19 @@ func (c *Cluster) Alive(boot string) bool {
 }
 
 // Uneasy reports whether probes of this member's have lately had no answer: it,
-// or somebody else, may be about to be taken for dead.
-func (c *Cluster) Uneasy() bool { return c.list.GetHealthScore() > 0 }
+// or somebody else, may be about to be taken for dead, or has just been. One
+// that stays alone is so no longer than a minute.
+func (c *Cluster) Uneasy() bool {
+	if c.list.GetHealthScore() == 0 {
+		return false
+	}
+	if len(*c.members.Load()) > 1 {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.lost) > 0
+}
 
 // SetState changes what this member says of itself and gossips it.
 func (c *Cluster) SetState(s State) {

@@ -66,11 +66,12 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			s.notTaken(storeError(err, rec.Room), rec)
 			return
 		}
+		low := r.low
 		if p.sequence(s, r, rec, again, known) {
 			return
 		}
 		// Older than the window: look the log through, off the sequencer.
-		found, err := p.lookThrough(s.ctx, rec, known)
+		found, err := p.lookThrough(s.ctx, rec, known, low)
 		p.mu.Lock()
 		if entry := r.window[dedupKey{rec.User, rec.ID}]; entry != nil && entry.looking {
 			delete(r.window, dedupKey{rec.User, rec.ID})
@@ -191,9 +192,10 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 	return true
 }
 
-// lookThrough searches the room's records behind known for rec's id.
-func (p *part) lookThrough(ctx context.Context, rec roomlog.Record, known uint64) (*roomlog.Record, error) {
-	for {
+// lookThrough searches the room's records behind known for rec's id, up to low:
+// those above were in the window when it was not found there.
+func (p *part) lookThrough(ctx context.Context, rec roomlog.Record, known, low uint64) (*roomlog.Record, error) {
+	for known < low {
 		page, err := p.server.opts.Log.Read(ctx, p.partition, rec.Room, known+1, 1000, 1<<20)
 		if err != nil || len(page) == 0 {
 			return nil, err
@@ -205,6 +207,7 @@ func (p *part) lookThrough(ctx context.Context, rec roomlog.Record, known uint64
 		}
 		known = page[len(page)-1].Seq
 	}
+	return nil, nil
 }
 
 // commitQueued commits what the session's reader is to commit: the partitions

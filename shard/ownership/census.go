@@ -18,7 +18,7 @@ const (
 	lookEvery  = 100 * time.Millisecond // at the roll, while gossip is uneasy
 	silentFor  = time.Second            // between two reads of an unchanged heartbeat
 	enrollWait = 5 * time.Second
-	wantedFor  = 3 * time.Second // a want is stated for so long after the last client that asked
+	wantedFor  = 2 * time.Second // a want is stated for so long after the last client that asked
 	freshFor   = time.Second     // after a heartbeat, within which an owner need not read its records again
 )
 
@@ -50,8 +50,10 @@ type Census struct {
 
 	mu    sync.Mutex
 	seen  map[string]sighting
-	roll  []roomlog.Entry // as it was read last; nobody changes it
 	wants map[int]wish
+
+	roll   []roomlog.Entry // as it was read last; nobody changes it
+	rollAt time.Time       // when that read began
 }
 
 // wish is a partition whose holder cannot be reached.
@@ -223,13 +225,18 @@ func (c *Census) note(entries []roomlog.Entry, start time.Time) {
 	defer c.mu.Unlock()
 	for _, e := range entries {
 		s, ok := c.seen[e.Boot]
+		if start.Before(s.latest) {
+			continue // another read, begun later, has ended sooner
+		}
 		if !ok || s.beat != e.Beat {
 			s = sighting{beat: e.Beat, changed: now, lives: ok}
 		}
 		s.latest = start
 		c.seen[e.Boot] = s
 	}
-	c.roll = entries
+	if !start.Before(c.rollAt) {
+		c.roll, c.rollAt = entries, start
+	}
 }
 
 // Read is marked whenever Run has read the roll.

@@ -241,8 +241,10 @@ func TestWantsReachAHolderThatNobodyReaches(t *testing.T) {
 		b.lose(a)
 		b.set(func() { b.deaf["a"] = true })
 		b.setTable(b.Self())
-		// The client is sent to a, which it does not reach, and comes again.
-		took := until(t, "b holds it", 5*time.Second, func() bool {
+		a.uneasy.Store(true) // nobody answers its probes
+		time.Sleep(beatEvery)
+		// The client waits, or is sent to a, which it does not reach, and comes again.
+		took := until(t, "b holds it", 300*time.Millisecond, func() bool {
 			h, err := b.keeper.Hold(t.Context(), p)
 			return err == nil && h.Epoch == 2
 		})

@@ -179,15 +179,22 @@ func (s *stalled) Beat(ctx context.Context, boot string, wants []int) ([]roomlog
 		<-*goOn
 		return entries, s.Log.Register(ctx, s.process)
 	}
-	return s.Log.Beat(ctx, boot, wants)
+	entries, err := s.Log.Beat(ctx, boot, wants)
+	s.freeze()
+	return entries, err
 }
 
 func (s *stalled) Entries(ctx context.Context) ([]roomlog.Entry, error) {
 	entries, err := s.Log.Entries(ctx)
+	s.freeze()
+	return entries, err
+}
+
+// freeze stands still between a read and its end.
+func (s *stalled) freeze() {
 	if wake := s.frozen.Load(); wake != nil {
 		<-*wake
 	}
-	return entries, err
 }
 
 // frozenInAcquire is a log whose process stands still, once, between an
@@ -300,10 +307,19 @@ func TestFrozenWhileReadingTheRoll(t *testing.T) {
 		a, b := w.start("a"), w.start("b")
 		a.lose(b)
 		until(t, "a has seen b's heartbeat", 2*time.Second, func() bool { return a.census.seenLately(b.self.Boot) })
+		// b is late once, so that a's last heartbeat is newer than b's.
+		b.roll.stall.Store(true)
+		until(t, "a's next heartbeat", 2*time.Second, func() bool {
+			a.census.mu.Lock()
+			defer a.census.mu.Unlock()
+			return a.census.LastBeat().After(a.census.seen[b.self.Boot].changed)
+		})
 		wake := make(chan struct{})
 		a.roll.frozen.Store(&wake)
 		gone := make(chan bool)
 		go func() { gone <- a.census.Gone(b.self.Boot) }()
+		synctest.Wait()
+		b.roll.stall.Store(false)
 		time.Sleep(5 * time.Second) // b beats on
 		a.roll.frozen.Store(nil)
 		close(wake)

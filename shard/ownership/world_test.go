@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +45,7 @@ type node struct {
 	self     membership.Member
 	table    *membership.Table
 	dead     map[string]bool // boots that are not alive in its view
+	uneasy   atomic.Bool
 	deaf     map[string]bool // names its questions do not reach
 	watchers []chan struct{}
 	gossips  time.Duration // how long its gossip takes to tell others something
@@ -74,7 +76,7 @@ func (w *world) boot(name string) *node {
 	n.self = membership.Member{Name: name, Boot: membership.NewBoot() + name, Role: membership.RoleShard, State: membership.StateActive, Client: name + ":1"}
 	process := roomlog.Process{Name: name, Boot: n.self.Boot, Role: "shard", Client: n.self.Client, Alone: true}
 	n.roll = &stalled{Log: n.log, process: process}
-	n.census = NewCensus(n.roll, process, CensusOptions{Alive: n.Alive})
+	n.census = NewCensus(n.roll, process, CensusOptions{Alive: n.Alive, Uneasy: n.uneasy.Load})
 	n.keeper = NewKeeper(n.log, n.census, n, n, n, Options{})
 	w.nodes[name] = n
 	return n

@@ -68,7 +68,11 @@ func newMember(cfg Config, role membership.Role, client string, log roomlog.Log)
 		return nil, errors.Join(err, m.peers.Close())
 	}
 	process := roomlog.Process{Name: cfg.Name, Boot: m.boot, Role: string(role), Client: client, OS: roomlog.ThisProcess(), Alone: cfg.Alone}
-	m.census = ownership.NewCensus(log, process, ownership.CensusOptions{Logger: logger, Alive: m.cluster.Alive, Uneasy: m.cluster.Uneasy})
+	census := ownership.CensusOptions{Logger: logger, Alive: m.cluster.Alive}
+	if role == membership.RoleShard {
+		census.Uneasy = m.cluster.Uneasy // a router holds nothing that others may want
+	}
+	m.census = ownership.NewCensus(log, process, census)
 	return m, nil
 }
 

@@ -65,8 +65,11 @@ func (l *Log) readOwner(ctx context.Context, p *part) (roomlog.Owner, uint64, er
 	if err := json.Unmarshal(m.data, &r); err != nil {
 		return roomlog.Owner{}, 0, fmt.Errorf("%w: the owner record of partition %d is damaged: %w", roomlog.ErrRefused, p.number, err)
 	}
-	p.record.Store(&ownerAt{roomlog.Owner(r), m.at})
-	return roomlog.Owner(r), m.at, nil
+	o := roomlog.Owner(r)
+	kept := o
+	kept.Handover = nil // it may be large, and is its reader's alone
+	p.record.Store(&ownerAt{kept, m.at})
+	return o, m.at, nil
 }
 
 // newest is the stream sequence of the partition's newest message.

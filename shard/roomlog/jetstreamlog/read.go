@@ -152,14 +152,23 @@ func (l *Log) ReadBack(ctx context.Context, partition int, room string, before u
 		return nil, err
 	}
 	defer done()
-	high, known := l.exactly(roomSubject(p, room), max(before, 1)-1)
-	if !known {
-		head, at, err := l.head(ctx, p, room)
-		if err != nil {
-			return nil, err
+	if high, known := l.exactly(roomSubject(p, room), max(before, 1)-1); known {
+		records, err := l.readBack(ctx, p, room, before, limit, maxBytes, high)
+		if err == nil {
+			return records, nil
 		}
-		high = place{head.Seq, at}
+		l.forgetHints(roomSubject(p, room)) // a stream that lost its end makes it wrong
+		return nil, err
 	}
+	head, at, err := l.head(ctx, p, room)
+	if err != nil {
+		return nil, err
+	}
+	return l.readBack(ctx, p, room, before, limit, maxBytes, place{head.Seq, at})
+}
+
+// readBack is ReadBack, high being where the newest of the records stands, or the head.
+func (l *Log) readBack(ctx context.Context, p *part, room string, before uint64, limit, maxBytes int, high place) ([]roomlog.Record, error) {
 	var records []roomlog.Record // descending
 	for to := min(max(before, 1)-1, high.seq); to > 0 && len(records) < limit && maxBytes > 0; {
 		n := min(uint64(limit-len(records)), pageMessages, to)
