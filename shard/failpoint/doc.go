@@ -9,9 +9,11 @@
 // action is "stop" (SIGSTOP to the own process) or "kill" (SIGKILL), which fire
 // once, at the n-th passage (the first if not given), or "delay:50ms" or
 // "delay:50ms-500ms", which holds up every passage so long or at random within
-// the range, and takes no n, or "fail", each time, at places that can. With @file only passages count at which that file
-// exists, so that a driver can arm a place late and disarm what happens each time. A place named
-// more than once does all of it, in that order.
+// the range, and takes no n, or "fail", each time, at places that can. With
+// @file only passages count at which that file exists, so that a driver can arm
+// a place late and disarm what happens each time; what fires takes the file
+// away, and is armed again when it is back. A place named more than once does
+// all of it, in that order.
 //
 // It knows nothing of what the places mean; their names are
 //

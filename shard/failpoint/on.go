@@ -21,8 +21,9 @@ type point struct {
 	signal syscall.Signal // 0: a delay, or
 	fail   bool           // a failure
 	delay  [2]time.Duration
+	count  int    // the passage that it fires at
 	left   int    // passages until it fires; 0 once it has
-	file   string // counts only while this exists
+	file   string // counts only while this exists; taken away when it fires, and armed again when it is back
 }
 
 var armed = sync.OnceValue(func() map[string][]*point {
@@ -83,8 +84,13 @@ func (p *point) due() bool {
 	if !p.there() {
 		return false
 	}
-	p.left--
-	return p.left == 0
+	if p.left--; p.left > 0 {
+		return false
+	}
+	if p.file != "" && os.Remove(p.file) == nil {
+		p.left = p.count
+	}
+	return true
 }
 
 // there tells whether passages count.
@@ -122,13 +128,13 @@ func parse(text string) (map[string][]*point, error) {
 		name, rest, ok := strings.Cut(item, "=")
 		rest, file, _ := strings.Cut(rest, "@")
 		action, count, counted := strings.Cut(rest, "*")
-		p := &point{left: 1, file: file}
+		p := &point{count: 1, left: 1, file: file}
 		if counted {
 			n, err := strconv.Atoi(count)
 			if err != nil || n < 1 {
 				return nil, fmt.Errorf("failpoint %q: the passage must be 1 or more", item)
 			}
-			p.left = n
+			p.count, p.left = n, n
 		}
 		action, length, _ := strings.Cut(action, ":")
 		switch action {

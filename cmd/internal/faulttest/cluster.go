@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -137,8 +138,20 @@ func (c *Cluster) StartUp(name string) (*Process, error) {
 }
 
 // launch starts a process. One that fails to become ready is returned too, with
-// the error.
+// the error. None can start on a full disk: whoever fills it frees it soon.
 func (c *Cluster) launch(kind, name string, more ...string) (*Process, error) {
+	for deadline := time.Now().Add(fullFor); ; pass(context.Background(), 200*time.Millisecond) {
+		p, err := c.launchOnce(kind, name, more...)
+		if err == nil || !strings.Contains(err.Error(), "no space left on device") || time.Now().After(deadline) {
+			return p, err
+		}
+	}
+}
+
+// fullFor is longer than a disk is full.
+const fullFor = 15 * time.Second
+
+func (c *Cluster) launchOnce(kind, name string, more ...string) (*Process, error) {
 	place := c.opts.Place(name)
 	if place.Host == "" {
 		place.Host = "127.0.0.1"
