@@ -44,7 +44,7 @@ func zombie(place string) func(context.Context, *Episode) error {
 		}
 		w, err := attend(ctx, e.Load, hot, "witness-"+e.ID)
 		if err != nil {
-			return fmt.Errorf("the witness: %w", err)
+			return e.Missed(fmt.Errorf("the witness: %w", err))
 		}
 		defer w.leave()
 		if place == "" {
@@ -123,7 +123,7 @@ func zombieQuiet(ctx context.Context, e *Episode) error {
 	}
 	w, err := attend(ctx, e.Load, room, "witness-"+e.ID)
 	if err != nil {
-		return fmt.Errorf("the witness: %w", err)
+		return e.Missed(fmt.Errorf("the witness: %w", err))
 	}
 	defer w.leave()
 	p, err := e.OwnerOf(room)
