@@ -34,6 +34,7 @@ type pending struct {
 	room    *room
 	entry   *seen
 	before  []*session // by which it came as well, earlier
+	sought  bool       // the log was looked through for it, in vain
 }
 
 func (q *pending) key() dedupKey { return dedupKey{q.entry.record.User, q.entry.record.ID} }
@@ -49,7 +50,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 	if s.behindRefused(rec) {
 		return
 	}
-	for {
+	for sought := false; ; {
 		p, err := s.server.part(s.ctx, rec.Room)
 		if err != nil {
 			s.notTaken(err, rec)
@@ -67,7 +68,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			return
 		}
 		low := r.low
-		if p.sequence(s, r, rec, again, known) {
+		if p.sequence(s, r, rec, again, known, sought) {
 			return
 		}
 		// Older than the window: look the log through, off the sequencer.
@@ -75,6 +76,9 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 		p.mu.Lock()
 		if entry := r.window[dedupKey{rec.User, rec.ID}]; entry != nil && entry.looking {
 			delete(r.window, dedupKey{rec.User, rec.ID})
+		}
+		if found != nil {
+			r.isStored(rec.User, rec.ID)
 		}
 		p.mu.Unlock()
 		switch {
@@ -88,7 +92,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			s.out.Queue(appendRecord(nil, found))
 			return
 		}
-		again = false // looked for and not there: new
+		again, sought = false, true // looked for and not there: new
 	}
 }
 
@@ -103,7 +107,7 @@ func (s *session) sayAtOnce(rec roomlog.Record, again bool, known uint64) bool {
 		p.mu.Unlock()
 		return false
 	}
-	return p.sequence(s, r, rec, again, known)
+	return p.sequence(s, r, rec, again, known, false)
 }
 
 // sayView is say of a command that is still in the connection's buffer: one
@@ -118,7 +122,7 @@ func (s *session) sayView(v comms.SendView) {
 		p.mu.Unlock()
 	default:
 		rec.Room = r.name
-		p.sequence(s, r, rec, v.Again, v.Seen)
+		p.sequence(s, r, rec, v.Again, v.Seen, false)
 		return
 	}
 	rec.Room = string(v.Room)
@@ -149,7 +153,8 @@ func conflict() error {
 
 // sequence answers or queues one record. The caller holds p.mu, which is
 // released here. false: the log must be looked through first; the id is marked.
-func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, known uint64) bool {
+// sought: it has been, in vain.
+func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, known uint64, sought bool) bool {
 	defer p.mu.Unlock()
 	seat := r.members[s]
 	if seat == nil {
@@ -184,7 +189,7 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 	seat.repeated(rec.ID)
 	entry := &seen{record: rec}
 	r.window[key] = entry
-	p.queue = append(p.queue, pending{s, r, entry, nil})
+	p.queue = append(p.queue, pending{session: s, room: r, entry: entry, sought: sought})
 	if !p.duty && p.gate == nil {
 		p.duty = true
 		s.duties = append(s.duties, p)
@@ -333,6 +338,9 @@ func (p *part) settle(rings []*fanout.Ring, batch []pending, records []roomlog.R
 			continue
 		}
 		q.entry.record = *rec
+		if q.sought {
+			q.room.isStored(rec.User, rec.ID)
+		}
 		q.room.remember(q.key())
 		q.room.head = roomlog.Position{Seq: rec.Seq, Epoch: rec.Epoch}
 		q.room.used = now

@@ -36,6 +36,17 @@ func (s *seat) repeated(id string) {
 	}
 }
 
+// isStored follows the news that a message that was looked for is in the log. A
+// sender of whom it was refused meanwhile over another connection may learn that
+// from the room, and never send it again: nothing need wait for it.
+func (r *room) isStored(user, id string) {
+	for s, seat := range r.members {
+		if s.user == user {
+			seat.repeated(id)
+		}
+	}
+}
+
 // mustRepeat follows a failed commit: the first of what each session had in it
 // must come again before anything else of that session's in that room. It comes
 // before whatever was refused meanwhile without having been queued.

@@ -131,7 +131,7 @@ func TestWhatFollowsAPendingMessageWaitsForIt(t *testing.T) {
 	first, second := sessions[0], sessions[1]
 	say := func(sess *session, id string, again bool) bool {
 		p.mu.Lock()
-		return p.sequence(sess, r, roomlog.Record{Room: "go", User: "ada", ID: id, Content: id}, again, 1)
+		return p.sequence(sess, r, roomlog.Record{Room: "go", User: "ada", ID: id, Content: id}, again, 1, false)
 	}
 	if say(first, "1", true) {
 		t.Fatal("a repeat older than the window was not to be looked for")
