@@ -14,12 +14,13 @@ import (
 )
 
 const (
-	rereadEvery = time.Second
-	cutAfter    = 2 * time.Second
-	cutEvery    = 250 * time.Millisecond // how often it is looked at: people wait for the word
-	moveWidth   = 8                      // partitions moving at once
-	announceFor = 100 * time.Millisecond // between the announcement of a move and its stop
-	forceAfter  = 500 * time.Millisecond // a lock unmoved for so long may be broken
+	rereadEvery  = time.Second
+	recheckWidth = 8
+	cutAfter     = 2 * time.Second
+	cutEvery     = 250 * time.Millisecond // how often it is looked at: people wait for the word
+	moveWidth    = 8                      // partitions moving at once
+	announceFor  = 100 * time.Millisecond // between the announcement of a move and its stop
+	forceAfter   = 500 * time.Millisecond // a lock unmoved for so long may be broken
 
 	// answerWithin is how long another shard's answer is waited for. A living
 	// one needs a commit at most; who is asked again answers again.
@@ -105,6 +106,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	loops.Go(func() { k.cutLoop(ctx) })
 	tick := time.NewTicker(rereadEvery)
 	defer tick.Stop()
+	last := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -114,11 +116,9 @@ func (k *Keeper) Run(ctx context.Context) error {
 		case <-k.census.Read():
 			k.serveWants(ctx)
 		case <-tick.C:
-			for p := range k.slots {
-				if k.slots[p].held.Load() != nil {
-					k.recheck(ctx, p)
-				}
-			}
+			now := time.Now()
+			k.recheckAll(ctx, now.Sub(last) > freshFor+rereadEvery/2)
+			last = now
 			k.lookAtMoves()
 		}
 	}
@@ -298,55 +298,6 @@ func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, e
 		return Holding{}, ErrNotReady // we may have stood still, and been deposed: it is read again
 	}
 	return *h, nil
-}
-
-// Recheck reads the owner record again soon: a client knows a later sequence.
-func (k *Keeper) Recheck(partition int) { k.recheck(k.ctx, partition) }
-
-// recheck reads the owner record of a held partition and tells whether it is
-// ours as of now; another's means that we were deposed.
-func (k *Keeper) recheck(ctx context.Context, partition int) bool {
-	s := &k.slots[partition]
-	h := s.held.Load()
-	if h == nil {
-		return false
-	}
-	start := time.Now()
-	record, err := k.log.Owner(ctx, partition)
-	if err != nil {
-		k.logger.Warn("read the owner record again", "partition", partition, "err", err)
-		return false
-	}
-	if record.Epoch == h.Epoch && !record.Released {
-		s.checked.Store(start.UnixNano())
-		return time.Since(start) < freshFor // else we may have stood still since
-	}
-	if s.held.CompareAndSwap(h, nil) {
-		k.logger.Warn("deposed", "partition", partition, "epoch", h.Epoch, "owner", record.Name)
-		k.rooms.Lost(partition, h.Epoch, whereOf(record))
-		k.log.CloseIdle(partition)
-	}
-	return false
-}
-
-func whereOf(o roomlog.Owner) Where {
-	if o.Released {
-		return Where{Name: o.NextName, Addr: o.NextAddr}
-	}
-	return Where{Name: o.Name, Addr: o.Addr, Epoch: o.Epoch}
-}
-
-// Fenced tells that an append under epoch was fenced. Rooms.Lost follows, also
-// where the partition is held, under another epoch than its serving side has:
-// that would be fenced for ever.
-func (k *Keeper) Fenced(partition int, epoch uint64) {
-	k.wg.Go(func() {
-		k.recheck(k.ctx, partition)
-		if h := k.slots[partition].held.Load(); h != nil && h.Epoch != epoch {
-			self := k.gossip.Self()
-			k.rooms.Lost(partition, epoch, Where{Name: self.Name, Addr: self.Client, Epoch: h.Epoch})
-		}
-	})
 }
 
 // Reacquire follows an append of unknown outcome: it acquires from itself, so
