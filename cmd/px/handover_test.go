@@ -185,9 +185,6 @@ func cutHandOverShort(t *testing.T, place, action string) {
 		return state == 'Z' || state == 'T' && action == "stop"
 	})
 	c.happens(victim+" "+action, most)
-	if err := os.Remove(arm(victim)); err != nil {
-		t.Fatal(err)
-	}
 	begin("s3")
 	if action == "kill" {
 		begin(victim) // under the same name, before anybody has its heartbeat for silent
