@@ -162,10 +162,15 @@ func (k *Keeper) Fresh(partition int, epoch uint64) bool {
 // *RedirectError, ErrNotReady, or one wrapping roomlog.ErrRefused.
 func (k *Keeper) Hold(ctx context.Context, partition int) (Holding, error) {
 	s := &k.slots[partition]
-	if h := s.held.Load(); h != nil {
-		if k.Fresh(partition, h.Epoch) || k.recheck(ctx, partition) {
-			return *h, nil
-		}
+	h := s.held.Load()
+	if h != nil && k.Fresh(partition, h.Epoch) {
+		return *h, nil
+	}
+	if where, ok := k.elsewhere(partition); ok {
+		return Holding{}, &RedirectError{where}
+	}
+	if h != nil && k.recheck(ctx, partition) {
+		return *h, nil
 	}
 	if err := k.take(ctx, s); err != nil {
 		return Holding{}, err
@@ -178,6 +183,17 @@ func (k *Keeper) Hold(ctx context.Context, partition int) (Holding, error) {
 		return Holding{}, ErrNotReady
 	}
 	return k.obtain(ctx, partition)
+}
+
+// elsewhere names who should serve a partition in place of one that is cut from
+// the log: whoever asks need not wait here until the log has not answered.
+func (k *Keeper) elsewhere(partition int) (Where, bool) {
+	self := k.gossip.Self()
+	if !self.Cut {
+		return Where{}, false
+	}
+	to, ok := k.gossip.Table().Owner(partition)
+	return Where{Name: to.Name, Addr: to.Client}, ok && to.Boot != self.Boot
 }
 
 // look gathers what a decision depends on.

@@ -134,6 +134,12 @@ func TestDeposedOwnerLearnsWithinASecond(t *testing.T) {
 		if a.keeper.Fresh(p, 1) {
 			t.Error("an owner that cannot read its record would answer from memory")
 		}
+		// Who comes to it need not wait for the log's silence.
+		a.setTable(b.Self())
+		var to *RedirectError
+		if _, err := a.keeper.Hold(t.Context(), p); !errors.As(err, &to) || to.Where.Name != "b" {
+			t.Errorf("whoever comes to it hears %v", err)
+		}
 		b.lose(a) // as the flag makes all others see it
 		b.setTable(b.Self())
 		if h := b.mustHold(p, 3*time.Second); h.Epoch != 2 || !h.Crashed {
