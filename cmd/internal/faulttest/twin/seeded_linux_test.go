@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 )
@@ -104,20 +105,25 @@ func pokeRandom(pid int, seed uint64) error {
 
 // freshThread lets the process go on on its 16th thread: the runtime's random
 // numbers are a thread's, and which of the first few the start ended on is
-// chance. The others are kept by goroutines that do nothing.
+// chance. The others are kept by goroutines that do nothing. The newest thread is
+// the one that was not there before: its number need not be the highest, since
+// the kernel's begin again now and then.
 func freshThread() error {
+	known, last := make([]int, 0, 64), 0
 	for {
 		list, err := os.ReadDir("/proc/self/task")
 		if err != nil {
 			return err
 		}
-		last := 0
+		before := len(known)
 		for _, thread := range list {
 			id, err := strconv.Atoi(thread.Name())
 			if err != nil {
 				return err
 			}
-			last = max(last, id)
+			if !slices.Contains(known[:before], id) {
+				known, last = append(known, id), id
+			}
 		}
 		if len(list) >= 16 && syscall.Gettid() == last {
 			return nil
