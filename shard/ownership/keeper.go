@@ -162,15 +162,12 @@ func (k *Keeper) Fresh(partition int, epoch uint64) bool {
 // *RedirectError, ErrNotReady, or one wrapping roomlog.ErrRefused.
 func (k *Keeper) Hold(ctx context.Context, partition int) (Holding, error) {
 	s := &k.slots[partition]
-	h := s.held.Load()
-	if h != nil && k.Fresh(partition, h.Epoch) {
+	where, cut := k.elsewhere(partition)
+	if h := s.held.Load(); h != nil && (k.Fresh(partition, h.Epoch) || k.recheckSoon(ctx, partition, cut)) {
 		return *h, nil
 	}
-	if where, ok := k.elsewhere(partition); ok {
+	if cut {
 		return Holding{}, &RedirectError{where}
-	}
-	if h != nil && k.recheck(ctx, partition) {
-		return *h, nil
 	}
 	if err := k.take(ctx, s); err != nil {
 		return Holding{}, err
@@ -186,7 +183,7 @@ func (k *Keeper) Hold(ctx context.Context, partition int) (Holding, error) {
 }
 
 // elsewhere names who should serve a partition in place of one that is cut from
-// the log: whoever asks need not wait here until the log has not answered.
+// the log: whoever asks need not wait here for as long as the log may take.
 func (k *Keeper) elsewhere(partition int) (Where, bool) {
 	self := k.gossip.Self()
 	if !self.Cut {

@@ -59,6 +59,17 @@ func (k *Keeper) recheck(ctx context.Context, partition int) bool {
 	return false
 }
 
+// recheckSoon is recheck; of a shard that is cut it gives up soon. It is not in
+// vain there: heartbeats alone may fail, where the roll is a stream of its own.
+func (k *Keeper) recheckSoon(ctx context.Context, partition int, cut bool) bool {
+	if cut {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, answerWithin)
+		defer cancel()
+	}
+	return k.recheck(ctx, partition)
+}
+
 func whereOf(o roomlog.Owner) Where {
 	if o.Released {
 		return Where{Name: o.NextName, Addr: o.NextAddr}
