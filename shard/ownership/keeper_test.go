@@ -248,16 +248,15 @@ func TestWantsReachAHolderThatNobodyReaches(t *testing.T) {
 		b.set(func() { b.deaf["a"] = true })
 		b.setTable(b.Self())
 		a.uneasy.Store(true) // nobody answers its probes
-		time.Sleep(beatEvery)
+		until(t, "a has seen b's heartbeat change", 2*time.Second, func() bool { return a.census.seenLately(b.self.Boot) })
+		time.Sleep(beatEvery) // until a's next rest
 		// The client waits, or is sent to a, which it does not reach, and comes again.
-		took := until(t, "b holds it", 300*time.Millisecond, func() bool {
+		took := until(t, "b holds it", 450*time.Millisecond, func() bool {
 			h, err := b.keeper.Hold(t.Context(), p)
 			return err == nil && h.Epoch == 2
 		})
 		t.Logf("after %s", took)
-		if !a.saw(fmt.Sprintf("released %d b", p)) {
-			t.Error("a's sessions were not told")
-		}
+		until(t, "word to a's sessions", time.Second, func() bool { return a.saw(fmt.Sprintf("released %d b", p)) })
 		// Nor can b reach a's clients: a may not want it back for each of them.
 		a.set(func() { a.deaf["b"] = true })
 		a.setTable(a.Self())
