@@ -304,7 +304,9 @@ func TestWhatCameFromOneOutOfReachStays(t *testing.T) {
 // nothing of the time after it.
 func TestFrozenWhileReadingTheRoll(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		a, b := w.start("a"), w.start("b")
+		a := w.start("a")
+		time.Sleep(beatEvery / 4) // not in step
+		b := w.start("b")
 		a.lose(b)
 		until(t, "a has seen b's heartbeat", 2*time.Second, func() bool { return a.census.seenLately(b.self.Boot) })
 		// b is late once, so that a's last heartbeat is newer than b's.
