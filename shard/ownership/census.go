@@ -164,6 +164,7 @@ func (c *Census) rest(ctx context.Context, due time.Time) error {
 	}
 }
 
+// mark fills a slot of one that a loop waits at; what is marked already stays so.
 func mark(slot chan struct{}) {
 	select {
 	case slot <- struct{}{}:

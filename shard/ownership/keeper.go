@@ -162,8 +162,12 @@ func (k *Keeper) Fresh(partition int, epoch uint64) bool {
 // *RedirectError, ErrNotReady, or one wrapping roomlog.ErrRefused.
 func (k *Keeper) Hold(ctx context.Context, partition int) (Holding, error) {
 	s := &k.slots[partition]
+	h := s.held.Load()
+	if h != nil && k.Fresh(partition, h.Epoch) {
+		return *h, nil
+	}
 	where, cut := k.elsewhere(partition)
-	if h := s.held.Load(); h != nil && (k.Fresh(partition, h.Epoch) || k.recheckSoon(ctx, partition, cut)) {
+	if h != nil && k.recheckSoon(ctx, partition, cut) {
 		return *h, nil
 	}
 	if cut {

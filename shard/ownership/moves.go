@@ -12,12 +12,7 @@ import (
 	"positivity-exchange/shard/roomlog"
 )
 
-func (k *Keeper) lookAtMoves() {
-	select {
-	case k.kick <- struct{}{}:
-	default:
-	}
-}
+func (k *Keeper) lookAtMoves() { mark(k.kick) }
 
 // Yield answers a shard that asks for partition. The answer is one of comms.Yield*.
 func (k *Keeper) Yield(ctx context.Context, partition int, name, boot string) string {
