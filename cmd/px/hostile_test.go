@@ -158,9 +158,14 @@ func TestHostileTextInARealTerminal(t *testing.T) {
 		if got := term.tmux("list-buffers", "-F", "#{buffer_name}=#{buffer_sample}"); got != "mine=untouched\n" {
 			t.Errorf("%s: the buffers are %q", what, got)
 		}
-		if got := term.tmux("display-message", "-p", "-t", "ada", "#{pane_title}/#{window_name}/#{alternate_on}/#{cursor_y}"); strings.Contains(got, "owned") || !strings.HasSuffix(got, "/1/22\n") || !strings.Contains(got, "#general · px") {
-			t.Errorf("%s: title, name, screen and cursor are %q", what, got)
-		}
+		// The cursor is where the program writes until it has drawn all.
+		await(t, what+": own title, name, screen and cursor", func() bool {
+			got := term.tmux("display-message", "-p", "-t", "ada", "#{pane_title}/#{window_name}/#{alternate_on}/#{cursor_y}")
+			if strings.Contains(got, "owned") {
+				t.Fatalf("%s: title, name, screen and cursor are %q", what, got)
+			}
+			return strings.HasSuffix(got, "/1/22\n") && strings.Contains(got, "#general · px")
+		})
 	}
 	w.see("history, whole", whole)
 	check("history")
