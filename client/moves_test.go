@@ -140,6 +140,36 @@ func TestSentBackToTheDead(t *testing.T) {
 	}
 }
 
+// TestRefusedAndThenUnheard: the room's shard is cut from its log. It refuses a
+// message when its patience with the log ends, and hangs in the next one; where
+// the room is was to be asked counting from the first.
+func TestRefusedAndThenUnheard(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	if _, err := s.Send(t.Context(), "go", "before"); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		m, ok := command.(comms.SendMessage)
+		if !ok || shard != "s1" || c.silent != "" {
+			return nil
+		}
+		<-time.After(time.Second) // its patience
+		c.silent, c.guess, c.owner["go"] = "s1", "s2", "s2"
+		return comms.Error{Code: comms.CodeUnknownFate, Message: "the log did not answer", Room: m.Room, ID: m.ID, Retry: 100}
+	}
+	c.mu.Unlock()
+	start := time.Now()
+	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(start)
+	t.Logf("it was stored after %s", took)
+	if took > 2200*time.Millisecond {
+		t.Error("a refusal put off the question where the room is")
+	}
+}
+
 // TestSlowShardIsJoinedAfterAFlight: the shard from which a room fled is there
 // again and keeps the room, but takes its time.
 func TestSlowShardIsJoinedAfterAFlight(t *testing.T) {

@@ -48,9 +48,9 @@ type room struct {
 type outgoing struct {
 	Pending
 	topic bool
-	sent  bool // over the present link
-	tried bool // sent before at all
-	at    time.Time
+	sent  bool      // over the present link, and not refused for now
+	tried bool      // sent before at all
+	at    time.Time // first sent over the present link; zero if it was not
 
 	answer chan sendResult // of Send; nil for Post
 }
@@ -112,7 +112,7 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 		}
 	case stateUp:
 		r.flush(now)
-		if len(r.outbox) > 0 && r.outbox[0].sent && now.Sub(r.outbox[0].at) > stuckAfter && now.Sub(r.probed) > probeEvery && s.router != nil && s.router.up {
+		if r.stuck(now) && now.Sub(r.probed) > probeEvery && s.router != nil && s.router.up {
 			r.probed = now
 			s.router.send(comms.Locate{Room: r.name})
 		}
@@ -181,8 +181,14 @@ func (s *Session) goTo(r *room, addr string, now time.Time) {
 	r.shard = s.shardAt(addr)
 	r.state, r.asked, r.since = stateJoining, false, now
 	for _, o := range r.outbox {
-		o.sent = false
+		o.sent, o.at = false, time.Time{}
 	}
+}
+
+// stuck tells that the present shard has stored nothing for long. A refusal is
+// no news: a shard that is cut from its log refuses as long as it stands.
+func (r *room) stuck(now time.Time) bool {
+	return len(r.outbox) > 0 && !r.outbox[0].at.IsZero() && now.Sub(r.outbox[0].at) > stuckAfter
 }
 
 // moveTo leaves the present shard, at which the room is not served any more.
@@ -243,7 +249,10 @@ func (r *room) flush(now time.Time) {
 		if !o.tried {
 			o.Seen = r.last.Seq
 		}
-		o.sent, o.tried, o.at = true, true, now
+		o.sent, o.tried = true, true
+		if o.at.IsZero() {
+			o.at = now
+		}
 	}
 }
 
