@@ -331,3 +331,16 @@ func TestRepostKeepsItsID(t *testing.T) {
 		t.Errorf("sent %+v", sent)
 	}
 }
+
+// TestCloseSaysSo: the others are to see at once that the user left, where a
+// connection that broke off may come back.
+func TestCloseSaysSo(t *testing.T) {
+	c, s := connected(t, "s1")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.heardAll()
+	if n := len(commands[comms.Quit](c)); n != 1 {
+		t.Errorf("quit was said %d times", n)
+	}
+}

@@ -110,6 +110,15 @@ func (c *fakeCluster) close() {
 	c.wg.Wait()
 }
 
+// heardAll waits until every client has gone and all they said was heard.
+func (c *fakeCluster) heardAll() {
+	c.router.ln.Close()
+	for _, s := range c.shards {
+		s.ln.Close()
+	}
+	c.wg.Wait()
+}
+
 // move gives a room to another shard; tell says so to those in it.
 func (c *fakeCluster) move(room, to string, tell bool) {
 	c.mu.Lock()

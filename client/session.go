@@ -25,6 +25,7 @@ const (
 	fledFor     = 10 * time.Second        // so long ago at most
 	renewEvery  = 4 * time.Minute
 	maxRedirect = 2
+	quitWithin  = 200 * time.Millisecond
 	silentFor   = 75 * time.Second // servers ping after 30 s of silence
 	maxKnown    = 32               // shards remembered
 )
@@ -118,8 +119,16 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 	}
 }
 
-// Close ends the session and waits for everything it started. Events is closed then.
+// Close ends the session and waits for everything it started. Events is closed
+// then. Shards are told, so that others see at once that the user left.
 func (s *Session) Close() error {
+	patience := time.AfterFunc(quitWithin, s.cancel) // a connection may hang
+	defer patience.Stop()
+	s.call(s.ctx, func() { //nolint:errcheck // it is closed already
+		for _, l := range s.shards {
+			l.send(comms.Quit{})
+		}
+	})
 	s.cancel()
 	s.wg.Wait()
 	return nil

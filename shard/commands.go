@@ -158,9 +158,9 @@ func (s *session) leave(name string) {
 	}
 	defer p.mu.Unlock()
 	if r.members[s] == nil {
-		if p.grace[name][s.user] && r.users[s.user].sessions == 0 {
+		if p.kept(name, s.user) && r.users[s.user].sessions == 0 {
 			// Moved and not yet joined here again: gone for good then.
-			delete(p.grace[name], s.user)
+			p.forgo(name, s.user)
 			r.noteChange(s.user)
 			s.reply(comms.RoomLeft{Room: name})
 			return
@@ -168,13 +168,13 @@ func (s *session) leave(name string) {
 		s.refuse(&comms.Error{Code: comms.CodeNotJoined, Message: "you are not in the room"}, name, "")
 		return
 	}
-	r.remove(s)
+	r.remove(s, false)
 	s.leftRoom(name)
 	s.out.Detach(r.ring, comms.AppendEvent(nil, comms.RoomLeft{Room: name}))
 }
 
 // leaveAll ends the participation everywhere, when the connection has ended.
-func (s *session) leaveAll() {
+func (s *session) leaveAll(brokeOff bool) {
 	s.mu.Lock()
 	joined := s.joined
 	s.joined = map[string]*part{}
@@ -182,7 +182,7 @@ func (s *session) leaveAll() {
 	for name, p := range joined {
 		p.mu.Lock()
 		if r := p.rooms[name]; r != nil && r.members[s] != nil {
-			r.remove(s)
+			r.remove(s, brokeOff)
 		}
 		p.mu.Unlock()
 	}

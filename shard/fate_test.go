@@ -161,7 +161,7 @@ func TestMoveDoesNotWaitForAFateThatWaitsForIt(t *testing.T) {
 // successor. Who is still here must not be told that they left.
 func TestOwnerThatMayBeDeposedShowsNobodyAsGone(t *testing.T) {
 	log := memlog.NewStore().Open()
-	addr := serveOn(t, log)
+	addr := serveOn(t, log, unforgiving)
 	ada, bob := login(t, addr, "ada"), login(t, addr, "bob")
 	ada.join("go", nil)
 	bob.join("go", nil)

@@ -214,7 +214,7 @@ func TestWhatTheFirstConnectionHoldsDoesNotFollowTheFailure(t *testing.T) {
 // the first must come again, so the second must not be stored either.
 func TestNothingOfOneWhoIsGoneOvertakesWhatFailed(t *testing.T) {
 	log := newGated()
-	addr := serveOn(t, log)
+	addr := serveOn(t, log, unforgiving)
 	ada, bob := behindAnother(t, log, addr)
 	log.verdict <- nil // bob's
 	<-log.begun        // ada's first
@@ -225,12 +225,7 @@ func TestNothingOfOneWhoIsGoneOvertakesWhatFailed(t *testing.T) {
 	}
 	ada.nc.Close() //nolint:errcheck // as a network does
 	for left := false; !left; {
-		e, err := bob.conn.ReadEvent()
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, ok := e.(comms.Presence)
-		left = ok && slices.Contains(p.Left, "ada")
+		left = slices.Contains(bob.told().Left, "ada")
 	}
 	log.settle(roomlog.ErrRefused)
 	again := login(t, addr, "ada")

@@ -15,6 +15,7 @@ import (
 
 const (
 	graceFor    = 10 * time.Second // in which people come back after a move or a crash
+	lingerFor   = 5 * time.Second  // in which they do after their connection broke off
 	maxHandover = 256 << 10
 	heardWithin = time.Second // a session whose shard need not think itself unreachable
 
@@ -49,10 +50,10 @@ type part struct {
 	gate       chan struct{} // not nil while stopped: closed when it goes on or is over
 	resolving  bool          // the commit in flight waits for the keeper to learn what became of it
 	over       bool
-	grace      map[string]map[string]bool // room -> user, present by hand-over
-	until      time.Time                  // end of the grace
-	heard      time.Time                  // the last word of a session that has left since
-	silent     bool                       // the grace follows a crash: nobody knows who was there
+	grace      map[string]map[string]time.Time // room -> user, present without a session, and until when
+	until      time.Time                       // end of the grace after a hand-over or a crash
+	heard      time.Time                       // the last word of a session that has left since
+	silent     bool                            // the grace follows a crash: nobody knows who was there
 
 	// Of the one committer, kept for the next batch.
 	batch   []pending
@@ -63,7 +64,7 @@ type part struct {
 func newPart(s *Server, h ownership.Holding) *part {
 	p := &part{
 		server: s, partition: h.Partition, first: h.Epoch, epoch: h.Epoch, opening: make(chan struct{}, 1),
-		rooms: map[string]*room{}, grace: map[string]map[string]bool{},
+		rooms: map[string]*room{}, grace: map[string]map[string]time.Time{},
 	}
 	p.idle = sync.NewCond(&p.mu)
 	now := time.Now()
@@ -80,12 +81,33 @@ func newPart(s *Server, h ownership.Holding) *part {
 		p.until = limit
 	}
 	for name, users := range was.Rooms {
-		p.grace[name] = map[string]bool{}
 		for _, u := range users {
-			p.grace[name][u] = true
+			p.keep(name, u, p.until)
 		}
 	}
 	return p
+}
+
+// keep lets a user count as present in a room without a session until then.
+func (p *part) keep(room, user string, until time.Time) {
+	if p.grace[room] == nil {
+		p.grace[room] = map[string]time.Time{}
+	}
+	p.grace[room][user] = until
+}
+
+// forgo ends that.
+func (p *part) forgo(room, user string) {
+	delete(p.grace[room], user)
+	if len(p.grace[room]) == 0 {
+		delete(p.grace, room)
+	}
+}
+
+// kept tells whether a user counts as present so.
+func (p *part) kept(room, user string) bool {
+	_, is := p.grace[room][user]
+	return is
 }
 
 func (p *part) isOver() bool {

@@ -127,8 +127,8 @@ func (r *room) remember(key dedupKey) {
 	r.oldest = (r.oldest + 1) % windowSize
 }
 
-// present lists who is there, sorted: by a session, or by the grace after a
-// move. The list is the room's: read it before mu is let go of.
+// present lists who is there, sorted: by a session, or by the grace that they
+// have to come back. The list is the room's: read it before mu is let go of.
 func (r *room) present() []string {
 	if r.roster == nil {
 		r.roster = make([]string, 0, len(r.users)+len(r.part.grace[r.name]))
@@ -148,7 +148,7 @@ func (r *room) present() []string {
 }
 
 func (r *room) isPresent(u string) bool {
-	return r.users[u].sessions > 0 || r.part.grace[r.name][u]
+	return r.users[u].sessions > 0 || r.part.kept(r.name, u)
 }
 
 // know changes what is known of u.
@@ -213,12 +213,14 @@ func (r *room) add(sess *session) {
 	a.sessions++
 	r.users[sess.user] = a
 	if a.sessions == 1 {
-		delete(r.part.grace[r.name], sess.user)
+		r.part.forgo(r.name, sess.user)
 		r.noteChange(sess.user)
 	}
 }
 
-func (r *room) remove(sess *session) {
+// remove takes a session out. One that goes without a word may be back at once:
+// the others are not told before its user had time for that.
+func (r *room) remove(sess *session, brokeOff bool) {
 	delete(r.members, sess)
 	if at := sess.heardAt(); at.After(r.part.heard) {
 		r.part.heard = at
@@ -226,8 +228,12 @@ func (r *room) remove(sess *session) {
 	a := r.users[sess.user]
 	a.sessions--
 	r.know(sess.user, a)
-	if a.sessions == 0 {
-		delete(r.part.grace[r.name], sess.user)
+	switch {
+	case a.sessions > 0:
+	case brokeOff:
+		r.part.keep(r.name, sess.user, time.Now().Add(sess.server.linger))
+	default:
+		r.part.forgo(r.name, sess.user)
 		r.noteChange(sess.user)
 	}
 	r.used = time.Now()
@@ -314,18 +320,9 @@ func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 	ended := !p.until.IsZero() && now.After(p.until)
 	silent := p.silent
 	if ended {
-		for name, users := range p.grace {
-			if r := p.rooms[name]; r != nil {
-				for u := range users {
-					r.tellOf(u) // has not come back: has left
-				}
-			}
-		}
-		p.grace, p.until, p.silent = map[string]map[string]bool{}, time.Time{}, false
-		for _, r := range p.rooms {
-			r.roster = nil
-		}
+		p.until, p.silent = time.Time{}, false
 	}
+	p.endGraces(now)
 	for name, r := range p.rooms {
 		switch {
 		case silent && !ended:
@@ -348,6 +345,23 @@ func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 		}
 	}
 	return rings
+}
+
+// endGraces lets go of those who have not come back.
+func (p *part) endGraces(now time.Time) {
+	for name, users := range p.grace {
+		r := p.rooms[name]
+		for u, until := range users {
+			if now.Before(until) {
+				continue
+			}
+			p.forgo(name, u)
+			if r != nil {
+				r.tellOf(u)
+				r.roster = nil
+			}
+		}
+	}
 }
 
 // publishPresence tells the members the net change, if there is one.

@@ -45,8 +45,8 @@ type Server struct {
 	lot    *parking.Lot         // of silent sessions
 	seeds  map[int][]comms.Room // of the rooms file, by partition
 
-	// Silences after which a session is asked and parked; a test's are shorter.
-	ping, patience time.Duration
+	// Silences after which a session is asked and parked, and lingerFor; a test's are shorter.
+	ping, patience, linger time.Duration
 
 	ctx    context.Context // of everything the Server started
 	cancel context.CancelFunc
@@ -67,7 +67,7 @@ func New(opts Options) *Server {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		opts: opts, logger: opts.Logger, pool: fanout.NewPool(fanout.PoolOptions{Logger: opts.Logger}), lot: parking.NewLot(), ping: comms.PingAfter, patience: parkAfter,
+		opts: opts, logger: opts.Logger, pool: fanout.NewPool(fanout.PoolOptions{Logger: opts.Logger}), lot: parking.NewLot(), ping: comms.PingAfter, patience: parkAfter, linger: lingerFor,
 		seeds: map[int][]comms.Room{}, parts: map[int]*part{}, sessions: map[*session]struct{}{}, watchers: map[*watcher]struct{}{},
 	}
 	for _, r := range opts.Rooms {

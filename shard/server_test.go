@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +136,20 @@ func (c *talker) next() comms.Event {
 			continue
 		}
 		return e
+	}
+}
+
+// told is the next word of who came and went.
+func (c *talker) told() comms.Presence {
+	c.t.Helper()
+	for {
+		e, err := c.conn.ReadEvent()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if p, ok := e.(comms.Presence); ok {
+			return p
+		}
 	}
 }
 
@@ -334,22 +349,54 @@ func TestReaderThatStopsReadingGetsAllAfterwards(t *testing.T) {
 // join, so she must hear that he left, even if he went before anybody was told
 // that he had come.
 func TestConnectionThatEndsLeavesItsRooms(t *testing.T) {
-	addr, _ := serve(t)
+	for name, c := range map[string]struct {
+		linger time.Duration
+		end    func(*talker)
+	}{
+		"says so":    {time.Hour, func(bob *talker) { bob.say(comms.Quit{}) }},
+		"breaks off": {time.Millisecond, func(bob *talker) { bob.conn.Close() }}, //nolint:errcheck // as a network does
+	} {
+		t.Run(name, func(t *testing.T) {
+			addr := serveChanged(t, func(s *Server) { s.linger = c.linger })
+			ada, bob := login(t, addr, "ada"), login(t, addr, "bob")
+			bob.join("go", nil)
+			if j := ada.join("go", nil); len(j.Users) != 2 {
+				t.Fatalf("%+v", j)
+			}
+			c.end(bob)
+			p := ada.told()
+			for len(p.Left) == 0 {
+				p = ada.told()
+			}
+			if len(p.Left) != 1 || p.Left[0] != "bob" || p.Count != 1 {
+				t.Errorf("%+v", p)
+			}
+		})
+	}
+}
+
+// TestConnectionThatBreaksOffMayComeBack: nobody is told of a flicker, neither
+// that somebody left nor that they came.
+func TestConnectionThatBreaksOffMayComeBack(t *testing.T) {
+	addr := serveChanged(t, func(s *Server) { s.linger = time.Hour })
 	ada, bob := login(t, addr, "ada"), login(t, addr, "bob")
 	bob.join("go", nil)
-	if j := ada.join("go", nil); len(j.Users) != 2 {
-		t.Fatalf("%+v", j)
+	ada.join("go", nil)
+	for !slices.Contains(ada.told().Joined, "ada") {
 	}
-	if err := bob.conn.Close(); err != nil {
-		t.Fatal(err)
+	for _, other := range []string{"carol", "dave"} {
+		bob.conn.Close() //nolint:errcheck // as a network does
+		if users := login(t, addr, other).join("go", nil).Users; !slices.Contains(users, "bob") {
+			t.Errorf("%s found %q there", other, users)
+		}
+		if p := ada.told(); len(p.Joined) != 1 || p.Joined[0] != other || len(p.Left) != 0 {
+			t.Errorf("%+v", p)
+		}
+		bob = login(t, addr, "bob")
+		bob.join("go", nil)
 	}
-	for {
-		e, err := ada.conn.ReadEvent()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p, ok := e.(comms.Presence); ok && len(p.Left) == 1 && p.Left[0] == "bob" && p.Count == 1 {
-			return
-		}
+	bob.say(comms.Quit{})
+	if p := ada.told(); len(p.Joined) != 0 || len(p.Left) != 1 || p.Count != 3 {
+		t.Errorf("%+v", p)
 	}
 }

@@ -49,6 +49,7 @@ type session struct {
 	silences int           // asked for, and not a word since
 	parks    bool          // place can be used
 	place    parking.Place // where a silent session has no reader
+	quit     bool          // said so
 }
 
 func (s *session) heardAt() time.Time { return time.Unix(0, s.heard.Load()) }
@@ -147,7 +148,7 @@ func (s *session) Wake(due bool) { go s.attend(due) }
 
 // end takes the session out of everything it is in.
 func (s *session) end(reason string) {
-	s.leaveAll()
+	s.leaveAll(!s.quit)
 	s.server.mu.Lock()
 	delete(s.server.sessions, s)
 	s.server.mu.Unlock()
@@ -245,7 +246,7 @@ func (s *session) line(line []byte) (reason string) {
 		}
 		return ""
 	}
-	if _, quit := c.(comms.Quit); quit {
+	if _, s.quit = c.(comms.Quit); s.quit {
 		return "quit"
 	}
 	s.handle(c)
