@@ -109,6 +109,43 @@ func TestSentBackIntoABlackHole(t *testing.T) {
 	}
 }
 
+// TestSentBackToWhoOnlyGreets: the room's shard is cut from its log, so that it
+// greets whoever comes and then answers nothing that needs the log. It was fled
+// from all the same.
+func TestSentBackToWhoOnlyGreets(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	if _, err := s.Send(t.Context(), "go", "before"); err != nil {
+		t.Fatal(err)
+	}
+	var back time.Time
+	c.mu.Lock()
+	c.guess = "s2"
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		join, joins := command.(comms.JoinRoom)
+		_, greets := command.(comms.Hello)
+		switch {
+		case shard == "s1" && !greets:
+			return comms.PingEvent{} // it is alive
+		case shard == "s2" && joins && back.IsZero():
+			back = time.Now()
+			c.owner["go"] = "s2" // it learns so meanwhile
+			return comms.Redirect{Room: join.Room, Shard: "s1", Addr: c.shards["s1"].addr()}
+		}
+		return nil
+	}
+	c.mu.Unlock()
+	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	took := time.Since(back)
+	c.mu.Unlock()
+	t.Logf("it was stored %s after the client was sent back", took)
+	if took > 2*time.Second {
+		t.Error("a greeting was taken for an answer")
+	}
+}
+
 // TestSentBackToTheDead: a router says that the room's shard is gone, and who is
 // to take the room over does not know so yet, and sends the client back.
 func TestSentBackToTheDead(t *testing.T) {

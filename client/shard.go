@@ -9,7 +9,9 @@ import (
 
 // fromShard handles what a shard said.
 func (s *Session) fromShard(l *link, e comms.Event) {
-	delete(s.fled, l.addr)
+	if _, greets := e.(comms.Welcome); !greets { // it would greet without its log
+		delete(s.fled, l.addr)
+	}
 	at := func(name string) *room {
 		if r := s.rooms[name]; r != nil && r.shard == l {
 			return r
