@@ -148,6 +148,12 @@ func (k *Keeper) move(ctx context.Context, partition int, to membership.Member, 
 				return err
 			}
 		}
+		select {
+		case k.stops <- struct{}{}:
+			defer func() { <-k.stops }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	if err := k.take(ctx, s); err != nil {
 		return err
