@@ -19,8 +19,8 @@ const (
 	cutAfter     = 2 * time.Second
 	cutEvery     = 250 * time.Millisecond // how often it is looked at: people wait for the word
 	moveWidth    = 8                      // partitions moving at once
-	stopWidth    = 2                      // of them stopped and not yet released: each that waits for the log makes the others wait longer
 	announceFor  = 100 * time.Millisecond // between the announcement of a move and its stop
+	stopEvery    = announceFor / moveWidth
 	forceAfter   = 500 * time.Millisecond // a lock unmoved for so long may be broken
 
 	// answerWithin is how long another shard's answer is waited for. A living
@@ -59,11 +59,13 @@ type Keeper struct {
 	logger *slog.Logger
 	slots  [membership.Partitions]slot
 
+	turns sync.Mutex
+	turn  time.Time // of the next move that was announced
+
 	ctx    context.Context // of everything the Keeper started
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	kick   chan struct{} // one slot: moves are to be looked at
-	stops  chan struct{} // stopWidth slots
 
 	forced atomic.Int64 // processes ended by force
 }
@@ -87,7 +89,7 @@ func NewKeeper(log roomlog.Log, census *Census, gossip Gossip, peers Peers, room
 	if opts.DrainTimeout == 0 {
 		opts.DrainTimeout = 8 * time.Second
 	}
-	k := &Keeper{log: log, census: census, gossip: gossip, peers: peers, rooms: rooms, opts: opts, logger: opts.Logger, kick: make(chan struct{}, 1), stops: make(chan struct{}, stopWidth)}
+	k := &Keeper{log: log, census: census, gossip: gossip, peers: peers, rooms: rooms, opts: opts, logger: opts.Logger, kick: make(chan struct{}, 1)}
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	for i := range k.slots {
 		k.slots[i].turn = make(chan struct{}, 1)

@@ -148,11 +148,8 @@ func (k *Keeper) move(ctx context.Context, partition int, to membership.Member, 
 				return err
 			}
 		}
-		select {
-		case k.stops <- struct{}{}:
-			defer func() { <-k.stops }()
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := k.awaitTurn(ctx); err != nil {
+			return err
 		}
 	}
 	if err := k.take(ctx, s); err != nil {
@@ -187,6 +184,20 @@ func (k *Keeper) move(ctx context.Context, partition int, to membership.Member, 
 	k.log.CloseIdle(partition)
 	k.logger.Info("released", "partition", partition, "epoch", h.Epoch, "to", to.Name, "took", time.Since(start))
 	return nil
+}
+
+// awaitTurn spreads the stops of moves that were announced together: those who
+// take over would all want the log at once, and people wait for each.
+func (k *Keeper) awaitTurn(ctx context.Context) error {
+	k.turns.Lock()
+	now := time.Now()
+	turn := k.turn
+	if turn.Before(now) {
+		turn = now
+	}
+	k.turn = turn.Add(stopEvery)
+	k.turns.Unlock()
+	return pause(ctx, turn.Sub(now))
 }
 
 // serveWants gives up partitions that another shard wants and cannot ask for,
