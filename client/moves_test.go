@@ -286,3 +286,29 @@ func TestRouterIsToldWhereARoomIs(t *testing.T) {
 		t.Errorf("after the router came back: %+v", locates)
 	}
 }
+
+// TestMoveIsFollowedAtOnce: the connection to where the room goes was opened
+// when the move was announced, so nothing is left to wait for.
+func TestMoveIsFollowedAtOnce(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	acknowledged(t, s, 1, post(t, s, 1))
+	at, rounds := "s1", 40
+	var waited time.Duration
+	for i := range rounds {
+		to := map[string]string{"s1": "s2", "s2": "s1"}[at]
+		c.shards[at].tell(comms.RoomMoving{Rooms: []string{"go"}, Shard: to, Addr: c.shards[to].addr()})
+		for next[client.RoomLink](t, s).State != client.LinkMoving {
+		}
+		start := time.Now()
+		c.move("go", to, true)
+		for next[client.RoomLink](t, s).State != client.LinkUp {
+		}
+		waited += time.Since(start)
+		acknowledged(t, s, uint64(i+2), post(t, s, 1))
+		at = to
+	}
+	t.Logf("%d moves took %s each", rounds, waited/time.Duration(rounds))
+	if waited > time.Duration(rounds)*30*time.Millisecond {
+		t.Error("a move waits for the client's next tick")
+	}
+}

@@ -95,12 +95,7 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 		}
 	case stateJoining:
 		if r.shard.up && !r.asked {
-			r.asked, r.since = true, now
-			join := comms.JoinRoom{Room: r.name, After: r.after}
-			if r.joined {
-				join.After = &r.last
-			}
-			r.shard.send(join)
+			r.ask(now)
 		} else if fled, ok := s.fled[r.shard.addr]; ok && now.Sub(fled.at) < fledFor && now.Sub(r.since) > fled.patient {
 			l := r.shard
 			fled.patient *= 2 // it may only be slow
@@ -183,6 +178,19 @@ func (s *Session) goTo(r *room, addr string, now time.Time) {
 	for _, o := range r.outbox {
 		o.sent, o.at = false, time.Time{}
 	}
+	if r.shard.up {
+		r.ask(now) // at once: people wait, and the loop's next turn may be a tick away
+	}
+}
+
+// ask sends the join to the shard that serves the room, as far as we know.
+func (r *room) ask(now time.Time) {
+	r.asked, r.since = true, now
+	join := comms.JoinRoom{Room: r.name, After: r.after}
+	if r.joined {
+		join.After = &r.last
+	}
+	r.shard.send(join)
 }
 
 // stuck tells that the present shard has stored nothing for long. A refusal is
