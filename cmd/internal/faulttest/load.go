@@ -115,6 +115,9 @@ func (l *Load) begin(ctx context.Context) error {
 	}
 	start := make(chan struct{})
 	for i, name := range l.names() {
+		// Each room has a beat of its own: were it common to all, what is measured
+		// would be the queue of messages that come to the log in the same instant.
+		beat := l.opts.Every * time.Duration(i) / time.Duration(l.opts.Rooms+1)
 		n, every := l.opts.Writers, l.opts.Every*time.Duration(l.opts.Writers)
 		if name == l.Hot() {
 			n = l.opts.HotWriters
@@ -122,7 +125,7 @@ func (l *Load) begin(ctx context.Context) error {
 		}
 		for k := range n {
 			w := &writer{
-				load: l, room: name, user: fmt.Sprintf("w%d-%d", i, k), every: every, offset: every * time.Duration(k) / time.Duration(n),
+				load: l, room: name, user: fmt.Sprintf("w%d-%d", i, k), every: every, offset: beat + every*time.Duration(k)/time.Duration(n),
 				rand: rand.New(rand.NewPCG(l.rand.Uint64(), 2)), waiting: map[string]*posted{}, restarts: (i*l.opts.Writers+k)%10 == 1,
 			}
 			enter(func() error {
