@@ -43,18 +43,20 @@ func (s *session) join(c comms.JoinRoom) {
 			}
 			p.mu.Lock()
 		}
-		p.mu.Unlock()
-		at, cut, err := p.resumeAt(s, c)
-		if err != nil {
-			s.refuse(storeError(err, c.Room), c.Room, "")
-			return
-		}
-		if !p.enter(s.ctx) {
-			continue
-		}
-		if p.rooms[c.Room] != r {
+		at, cut, known := r.resumeAt(c.After)
+		if !known {
 			p.mu.Unlock()
-			continue
+			if at, cut, err = p.lookForResume(s, c); err != nil {
+				s.refuse(storeError(err, c.Room), c.Room, "")
+				return
+			}
+			if !p.enter(s.ctx) {
+				continue
+			}
+			if p.rooms[c.Room] != r {
+				p.mu.Unlock()
+				continue
+			}
 		}
 		s.joinLocked(p, r, c, at, cut)
 		p.mu.Unlock()
@@ -62,15 +64,23 @@ func (s *session) join(c comms.JoinRoom) {
 	}
 }
 
-// resumeAt finds where a joining session's stream begins, and whether the log
-// lost what it had seen. It reads the log, so no lock is held.
-func (p *part) resumeAt(s *session, c comms.JoinRoom) (after uint64, cut bool, err error) {
-	if c.After == nil {
-		return 0, false, nil
+// resumeAt tells where a joining session's stream begins, if it is known without
+// reading the log that it has all that the session had seen: after a move the
+// whole room comes at once.
+func (r *room) resumeAt(seen *comms.Position) (after uint64, cut, known bool) {
+	switch {
+	case seen == nil:
+		return 0, false, true
+	case seen.Seq == 0 || seen.Epoch == 0:
+		return seen.Seq, false, true
 	}
-	if c.After.Seq == 0 || c.After.Epoch == 0 {
-		return c.After.Seq, false, nil
-	}
+	epoch, known := r.epochAt(seen.Seq)
+	return seen.Seq, false, known && epoch == seen.Epoch
+}
+
+// lookForResume is resumeAt from the log, and tells whether that lost what the
+// session had seen. No lock is held meanwhile.
+func (p *part) lookForResume(s *session, c comms.JoinRoom) (after uint64, cut bool, err error) {
 	log := s.server.opts.Log
 	epochAt := func(seq uint64) (uint64, error) {
 		records, err := log.Read(s.ctx, p.partition, c.Room, seq, 1, 1)

@@ -343,6 +343,7 @@ func (p *part) settle(rings []*fanout.Ring, batch []pending, records []roomlog.R
 		}
 		q.room.remember(q.key())
 		q.room.head = roomlog.Position{Seq: rec.Seq, Epoch: rec.Epoch}
+		q.room.noteEpoch(rec.Seq, rec.Epoch)
 		q.room.used = now
 		if rec.Kind == roomlog.KindTopic {
 			q.room.topic = rec.Content

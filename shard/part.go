@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"positivity-exchange/comms"
@@ -38,7 +39,7 @@ type part struct {
 	first     uint64 // epoch at which it was opened
 
 	opening chan struct{} // one slot: one opening or loading at a time; taken during log I/O, never with mu
-	seeded  bool
+	seeded  atomic.Bool
 
 	mu         sync.Mutex
 	epoch      uint64
@@ -131,11 +132,14 @@ func (p *part) giveTurn() { <-p.opening }
 
 // seed creates the rooms of the rooms file that the log does not have.
 func (p *part) seed(ctx context.Context) error {
+	if p.seeded.Load() {
+		return nil
+	}
 	if err := p.turn(ctx); err != nil {
 		return err
 	}
 	defer p.giveTurn()
-	if p.seeded {
+	if p.seeded.Load() {
 		return nil
 	}
 	var missing []roomlog.Record
@@ -153,7 +157,7 @@ func (p *part) seed(ctx context.Context) error {
 			return err
 		}
 	}
-	p.seeded = true
+	p.seeded.Store(true)
 	return nil
 }
 

@@ -16,7 +16,8 @@ type room struct {
 	name    string
 	topic   string
 	head    roomlog.Position
-	next    uint64 // newest sequence given in the batch under way; 0 between batches
+	next    uint64             // newest sequence given in the batch under way; 0 between batches
+	epochs  []roomlog.Position // with which record each epoch begins among the newest, which were read or written here
 	ring    *fanout.Ring
 	members map[*session]*seat
 	users   map[string]attendee
@@ -73,6 +74,15 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 		return nil, true, nil
 	}
 	defer p.giveTurn()
+	p.mu.Lock()
+	r, over = p.rooms[name], p.over
+	if r != nil || over {
+		if over {
+			p.mu.Unlock()
+		}
+		return r, over, nil // another has opened it meanwhile
+	}
+	p.mu.Unlock()
 	log := p.server.opts.Log
 	at, info, err := log.Head(ctx, p.partition, name)
 	if err != nil {
@@ -89,9 +99,6 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 		p.mu.Unlock()
 		return nil, true, nil
 	}
-	if r := p.rooms[name]; r != nil {
-		return r, false, nil
-	}
 	r = &room{
 		part: p, name: name, topic: info.Description, head: at, members: map[*session]*seat{}, users: map[string]attendee{},
 		window: map[dedupKey]*seen{}, used: time.Now(), low: at.Seq,
@@ -100,6 +107,7 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 		r.low = tail[0].Seq - 1
 	}
 	for _, rec := range tail {
+		r.noteEpoch(rec.Seq, rec.Epoch)
 		key := dedupKey{rec.User, rec.ID}
 		r.window[key] = &seen{record: rec}
 		r.remember(key)
@@ -110,6 +118,26 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 	r.ring = p.server.pool.NewRing(at.Seq, source{p, name})
 	p.rooms[name] = r
 	return r, false, nil
+}
+
+// noteEpoch follows the room's next record.
+func (r *room) noteEpoch(seq, epoch uint64) {
+	if n := len(r.epochs); n == 0 || r.epochs[n-1].Epoch != epoch {
+		r.epochs = append(r.epochs, roomlog.Position{Seq: seq, Epoch: epoch})
+	}
+}
+
+// epochAt is the epoch of a record, if it is known here.
+func (r *room) epochAt(seq uint64) (epoch uint64, known bool) {
+	if seq > r.head.Seq {
+		return 0, false
+	}
+	for _, begins := range slices.Backward(r.epochs) {
+		if seq >= begins.Seq {
+			return begins.Epoch, true
+		}
+	}
+	return 0, false
 }
 
 // remember keeps a stored record's entry in the window, and forgets the oldest.

@@ -43,10 +43,13 @@ func await(t testing.TB, what string, ok func() bool) {
 }
 
 // readers counts the sessions that have a goroutine.
-func readers() int {
+func readers() int { return goroutinesIn("(*session).read") }
+
+// goroutinesIn counts the goroutines that are in a function of this package.
+func goroutinesIn(function string) int {
 	var b bytes.Buffer
 	pprof.Lookup("goroutine").WriteTo(&b, 2) //nolint:errcheck // to memory
-	return bytes.Count(b.Bytes(), []byte("shard.(*session).read("))
+	return bytes.Count(b.Bytes(), []byte("shard."+function+"("))
 }
 
 func skipWhereNothingParks(t *testing.T) {
