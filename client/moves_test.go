@@ -123,7 +123,10 @@ func TestSentBackToWhoOnlyGreets(t *testing.T) {
 	c.refuse = func(shard string, command comms.Command) comms.Event {
 		join, joins := command.(comms.JoinRoom)
 		_, greets := command.(comms.Hello)
+		_, pong := command.(comms.Pong)
 		switch {
+		case pong:
+			return comms.PongEvent{}
 		case shard == "s1" && !greets:
 			return comms.PingEvent{} // it is alive
 		case shard == "s2" && joins && back.IsZero():

@@ -107,7 +107,7 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 		}
 	case stateUp:
 		r.flush(now)
-		if r.stuck(now) && now.Sub(r.probed) > probeEvery && s.router != nil && s.router.up {
+		if s.router != nil && s.router.up && r.asksWhere(now) {
 			r.probed = now
 			s.router.send(comms.Locate{Room: r.name})
 		}
@@ -193,10 +193,18 @@ func (r *room) ask(now time.Time) {
 	r.shard.send(join)
 }
 
-// stuck tells that the present shard has stored nothing for long. A refusal is
-// no news: a shard that is cut from its log refuses as long as it stands.
-func (r *room) stuck(now time.Time) bool {
-	return len(r.outbox) > 0 && !r.outbox[0].at.IsZero() && now.Sub(r.outbox[0].at) > stuckAfter
+// asksWhere tells that the present shard has not stored our oldest message for
+// long, and that a router was not just asked where the room is. A refusal is no
+// news: a shard that is cut from its log refuses as long as it stands.
+func (r *room) asksWhere(now time.Time) bool {
+	if len(r.outbox) == 0 || r.outbox[0].at.IsZero() {
+		return false
+	}
+	stuck, every := now.Sub(r.outbox[0].at), probeEvery
+	if stuck > 2*answerIn {
+		every = probeLater
+	}
+	return stuck > stuckAfter && now.Sub(r.probed) > every
 }
 
 // moveTo leaves the present shard, at which the room is not served any more.

@@ -21,6 +21,7 @@ const (
 	stuckAfter  = 1500 * time.Millisecond // unacknowledged for so long: where is the room now?
 	answerIn    = 3 * time.Second         // a locate or join without an answer is tried again
 	probeEvery  = 250 * time.Millisecond  // how often is asked where a stuck room is
+	probeLater  = time.Second             // the same, once it has been stuck for so long that it stays there
 	deafFor     = 500 * time.Millisecond  // like answerIn, for the first join at a shard that a room fled from
 	fledFor     = 10 * time.Second        // so long ago at most
 	renewEvery  = 4 * time.Minute
@@ -64,7 +65,7 @@ type Session struct {
 	shards  map[string]*link
 	known   []string          // addresses of shards, newest first: whom to ask while no router is there
 	trouble map[string]error  // of shards with which there is no agreement on TLS
-	fled    map[string]flight // from which shards a room fled: they had nothing to say since
+	fled    map[string]flight // from which shards a room fled: they answered nothing since
 }
 
 // Connect logs in at the first router that answers. It fails when none does

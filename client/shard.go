@@ -9,7 +9,9 @@ import (
 
 // fromShard handles what a shard said.
 func (s *Session) fromShard(l *link, e comms.Event) {
-	if _, greets := e.(comms.Welcome); !greets { // it would greet without its log
+	switch e.(type) {
+	case comms.Welcome, comms.Ticket, comms.PongEvent: // so much it says without its log
+	default:
 		delete(s.fled, l.addr)
 	}
 	at := func(name string) *room {

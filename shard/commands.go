@@ -28,20 +28,16 @@ func (s *session) join(c comms.JoinRoom) {
 			s.refuse(storeError(err, c.Room), c.Room, "")
 			return
 		}
-		head := r.head
-		if c.After != nil && c.After.Seq > head.Seq {
+		if c.After != nil && c.After.Seq > r.head.Seq && (c.After.Epoch == 0 || !asked) {
 			p.mu.Unlock()
 			if c.After.Epoch == 0 {
 				s.refuse(&comms.Error{Code: comms.CodeBadRange, Message: "\"after\" lies beyond the room's newest record; join without it"}, c.Room, "")
 				return
 			}
-			if !asked {
-				// The client knows more than we do: are we still the owner?
-				asked = true
-				s.server.keeper.Recheck(p.partition)
-				continue
-			}
-			p.mu.Lock()
+			// The client knows more than we do: are we still the owner?
+			asked = true
+			s.server.keeper.Recheck(p.partition)
+			continue
 		}
 		at, cut, known := r.resumeAt(c.After)
 		if !known {
@@ -169,7 +165,7 @@ func (s *session) leave(name string) {
 	defer p.mu.Unlock()
 	if r.members[s] == nil {
 		if p.kept(name, s.user) && r.users[s.user].sessions == 0 {
-			// Moved and not yet joined here again: gone for good then.
+			// Moved or broken off, and not back yet: gone for good then.
 			p.forgo(name, s.user)
 			r.noteChange(s.user)
 			s.reply(comms.RoomLeft{Room: name})

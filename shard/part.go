@@ -28,8 +28,9 @@ const (
 
 // handover is what a released partition says of who was present.
 type handover struct {
-	Deadline int64               `json:"deadline"` // Unix milliseconds; a second move carries it on
-	Rooms    map[string][]string `json:"rooms"`
+	Deadline int64                       `json:"deadline"`       // Unix milliseconds: until when those in Rooms can come back
+	Rooms    map[string][]string         `json:"rooms"`          // who had a session
+	Away     map[string]map[string]int64 `json:"away,omitempty"` // room -> user, not back yet, and their own deadline: a second move carries it on
 }
 
 // part is one held partition.
@@ -52,9 +53,9 @@ type part struct {
 	resolving  bool          // the commit in flight waits for the keeper to learn what became of it
 	over       bool
 	grace      map[string]map[string]time.Time // room -> user, present without a session, and until when
-	until      time.Time                       // end of the grace after a hand-over or a crash
 	heard      time.Time                       // the last word of a session that has left since
-	silent     bool                            // the grace follows a crash: nobody knows who was there
+	silent     bool                            // after a crash: nobody knows who was there
+	until      time.Time                       // end of that
 
 	// Of the one committer, kept for the next batch.
 	batch   []pending
@@ -77,13 +78,15 @@ func newPart(s *Server, h ownership.Holding) *part {
 	if len(h.Handover) == 0 || json.Unmarshal(h.Handover, &was) != nil {
 		return p
 	}
-	p.until = time.UnixMilli(was.Deadline)
-	if limit := now.Add(graceFor); p.until.After(limit) {
-		p.until = limit
-	}
+	limit := now.Add(graceFor).UnixMilli() // their clock may be ahead of ours
 	for name, users := range was.Rooms {
 		for _, u := range users {
-			p.keep(name, u, p.until)
+			p.keep(name, u, time.UnixMilli(min(was.Deadline, limit)))
+		}
+	}
+	for name, users := range was.Away {
+		for u, until := range users {
+			p.keep(name, u, time.UnixMilli(min(until, limit)))
 		}
 	}
 	return p
@@ -287,24 +290,23 @@ func (r *rooms) Stop(ctx context.Context, partition int) ([]byte, error) {
 		return nil, ctx.Err()
 	}
 	now := time.Now()
-	was := handover{Deadline: now.Add(graceFor).UnixMilli(), Rooms: map[string][]string{}}
-	if p.until.After(now) && !p.silent {
-		was.Deadline = p.until.UnixMilli()
-	}
+	was := handover{Deadline: now.Add(graceFor).UnixMilli(), Rooms: map[string][]string{}, Away: map[string]map[string]int64{}}
 	for name, users := range p.grace {
-		for u := range users {
-			if room := p.rooms[name]; room == nil || room.users[u].sessions == 0 {
-				was.Rooms[name] = append(was.Rooms[name], u)
+		for u, until := range users {
+			if !until.After(now) {
+				continue
 			}
+			if was.Away[name] == nil {
+				was.Away[name] = map[string]int64{}
+			}
+			was.Away[name][u] = until.UnixMilli()
 		}
 	}
 	for name, room := range p.rooms {
 		for u, a := range room.users {
-			if a.sessions == 0 {
-				continue
+			if a.sessions > 0 {
+				was.Rooms[name] = append(was.Rooms[name], u)
 			}
-			was.Rooms[name] = append(was.Rooms[name], u)
-			was.Deadline = now.Add(graceFor).UnixMilli()
 		}
 	}
 	b, err := json.Marshal(was)

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
+	"positivity-exchange/shard/ownership"
 	"positivity-exchange/shard/roomlog"
 	"positivity-exchange/shard/roomlog/memlog"
 )
@@ -102,5 +104,110 @@ func TestRoomThatMovedIsReadOnce(t *testing.T) {
 	// Two thirds of them have missed something, which the stream reads.
 	if reads, most := log.reads.Load(), int64(1+(2*n+2)/3); reads > most {
 		t.Errorf("the log was read %d times for %d joins, want %d at most", reads, n, most)
+	}
+}
+
+// TestHandoverKeepsEachTheirTime: who is away when the room moves is not given
+// the whole grace anew, and who has a session is.
+func TestHandoverKeepsEachTheirTime(t *testing.T) {
+	log := memlog.NewStore().Open()
+	server := serverOn(t, log, func(s *Server) { s.linger = time.Hour })
+	addr, partition := server.opts.Listener.Addr().String(), membership.Partition("go")
+	login(t, addr, "ada").join("go", nil)
+	bob, carol := login(t, addr, "bob"), login(t, addr, "carol")
+	bob.join("go", nil)
+	carol.join("go", nil)
+	p := server.held(partition)
+	kept := func(user string) (until time.Time, is bool) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		until, is = p.grace["go"][user]
+		return until, is
+	}
+	bob.conn.Close()   //nolint:errcheck // as a network does
+	carol.conn.Close() //nolint:errcheck // the same
+	await(t, "both are away", func() bool {
+		_, b := kept("bob")
+		_, c := kept("carol")
+		return b && c
+	})
+	soon := time.Now().Add(3 * time.Second)
+	p.mu.Lock()
+	p.keep("go", "bob", soon)
+	p.keep("go", "carol", time.Now().Add(-time.Second)) // nobody has looked since
+	p.mu.Unlock()
+	b, err := (*rooms)(server).Stop(t.Context(), partition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer (*rooms)(server).Resume(partition)
+	next := newPart(server, ownership.Holding{Partition: partition, Epoch: 9, Handover: b})
+	if until := next.grace["go"]["bob"]; until.UnixMilli() != soon.UnixMilli() {
+		t.Errorf("bob is given until %s, want %s", until, soon)
+	}
+	if until := next.grace["go"]["ada"]; time.Until(until) < graceFor/2 {
+		t.Errorf("ada is given %s", time.Until(until))
+	}
+	if next.kept("go", "carol") {
+		t.Error("carol is present, whose time was over")
+	}
+}
+
+// TestRejoinAcrossEpochs: what a client saw under an epoch that the log does not
+// have there was lost; the room knows so without reading, and what to do then.
+func TestRejoinAcrossEpochs(t *testing.T) {
+	log := &counted{Log: memlog.NewStore().Open()}
+	server := serverOn(t, log)
+	addr, partition := server.opts.Listener.Addr().String(), membership.Partition("go")
+	ada := login(t, addr, "ada")
+	var newest []comms.Position // of each epoch
+	for epoch := range 2 {
+		ada.join("go", nil)
+		var m comms.UserMessage
+		for i := range 3 {
+			ada.say(comms.SendMessage{Room: "go", Content: "hi", ID: fmt.Sprintf("i%d-%d", epoch, i)})
+			m = ada.message()
+		}
+		newest = append(newest, comms.Position{Seq: m.Seq, Epoch: m.Epoch})
+		if epoch == 0 {
+			if err := log.Release(t.Context(), partition, m.Epoch, roomlog.Release{}); err != nil {
+				t.Fatal(err)
+			}
+			server.keeper.Recheck(partition)
+			if e, ok := ada.next().(comms.RoomMoved); !ok {
+				t.Fatalf("got %+v", e)
+			}
+		}
+	}
+	old, now := newest[0], newest[1]
+	for _, c := range []struct {
+		after comms.Position
+		cut   uint64 // 0: none
+	}{
+		{now, 0},
+		{comms.Position{Seq: old.Seq + 1, Epoch: now.Epoch}, 0},
+		{old, 0},
+		{comms.Position{Seq: old.Seq - 1, Epoch: old.Epoch}, 0},
+		{comms.Position{Seq: old.Seq + 1, Epoch: old.Epoch}, old.Seq},
+		{comms.Position{Seq: now.Seq, Epoch: old.Epoch}, old.Seq},
+	} {
+		bob := login(t, addr, "bob")
+		reads := log.reads.Load()
+		bob.join("go", &c.after)
+		behind := c.after.Seq
+		if c.cut > 0 {
+			behind = c.cut
+			if e, ok := bob.next().(comms.HistoryCut); !ok || e.At != c.cut {
+				t.Errorf("after %+v: got %+v, want a cut at %d", c.after, e, c.cut)
+			}
+		} else if n := log.reads.Load() - reads; behind == now.Seq && n > 0 {
+			t.Errorf("after %+v: the log was read %d times", c.after, n)
+		}
+		for seq := behind + 1; seq <= now.Seq; seq++ {
+			if m := bob.message(); m.Seq != seq {
+				t.Errorf("after %+v: got %d, want %d", c.after, m.Seq, seq)
+			}
+		}
+		bob.say(comms.Quit{})
 	}
 }

@@ -62,27 +62,27 @@ const (
 // load returns the open room, reading it from the log at first use. It returns
 // with p.mu held if err is nil; over means that the partition is not ours any more.
 func (p *part) load(ctx context.Context, name string) (r *room, over bool, err error) {
-	if !p.enter(ctx) {
-		return nil, true, nil
-	}
-	if r := p.rooms[name]; r != nil {
-		r.used = time.Now()
-		return r, false, nil
-	}
-	p.mu.Unlock()
-	if p.turn(ctx) != nil {
-		return nil, true, nil
+	for {
+		if !p.enter(ctx) {
+			return nil, true, nil
+		}
+		if r := p.rooms[name]; r != nil {
+			r.used = time.Now()
+			return r, false, nil
+		}
+		p.mu.Unlock()
+		if p.turn(ctx) != nil {
+			return nil, true, nil
+		}
+		p.mu.Lock()
+		opened := p.over || p.rooms[name] != nil
+		p.mu.Unlock()
+		if !opened {
+			break
+		}
+		p.giveTurn() // another was here meanwhile
 	}
 	defer p.giveTurn()
-	p.mu.Lock()
-	r, over = p.rooms[name], p.over
-	if r != nil || over {
-		if over {
-			p.mu.Unlock()
-		}
-		return r, over, nil // another has opened it meanwhile
-	}
-	p.mu.Unlock()
 	log := p.server.opts.Log
 	at, info, err := log.Head(ctx, p.partition, name)
 	if err != nil {
@@ -345,10 +345,10 @@ func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 	if !p.server.keeper.Fresh(p.partition, p.epoch) {
 		return nil // they may have gone to another owner, and be present there
 	}
-	ended := !p.until.IsZero() && now.After(p.until)
 	silent := p.silent
+	ended := silent && now.After(p.until)
 	if ended {
-		p.until, p.silent = time.Time{}, false
+		p.silent = false
 	}
 	p.endGraces(now)
 	for name, r := range p.rooms {

@@ -19,7 +19,7 @@ const (
 	cutAfter     = 2 * time.Second
 	cutEvery     = 250 * time.Millisecond // how often it is looked at: people wait for the word
 	moveWidth    = 8                      // partitions moving at once
-	announceFor  = 100 * time.Millisecond // between the announcement of a move and its stop
+	announceFor  = 100 * time.Millisecond // at least, between the announcement of a move and its stop
 	stopEvery    = announceFor / moveWidth
 	forceAfter   = 500 * time.Millisecond // a lock unmoved for so long may be broken
 
@@ -60,7 +60,7 @@ type Keeper struct {
 	slots  [membership.Partitions]slot
 
 	turns sync.Mutex
-	turn  time.Time // of the next move that was announced
+	turn  time.Time // of the next move that people notice
 
 	ctx    context.Context // of everything the Keeper started
 	cancel context.CancelFunc

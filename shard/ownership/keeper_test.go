@@ -277,8 +277,16 @@ func TestDrainGivesEverythingToThoseWhoTakeIt(t *testing.T) {
 		}
 		b := w.start("b")
 		var counts []int
+		var last time.Time
 		start := time.Now()
-		if err := a.keeper.Drain(t.Context(), func(held int) { counts = append(counts, held) }); err != nil {
+		moved := func(held int) {
+			counts = append(counts, held)
+			if gap := time.Since(last); len(counts) > 2 && gap < stopEvery {
+				t.Errorf("%d moved %s after the one before: those who take over want the log at once", held, gap)
+			}
+			last = time.Now()
+		}
+		if err := a.keeper.Drain(t.Context(), moved); err != nil {
 			t.Fatal(err)
 		}
 		if n := len(a.keeper.Held()); n != 0 || counts[len(counts)-1] != 0 {

@@ -147,9 +147,9 @@ func (k *Keeper) move(ctx context.Context, partition int, to membership.Member, 
 			if err := pause(ctx, announceFor); err != nil {
 				return err
 			}
-		}
-		if err := k.awaitTurn(ctx); err != nil {
-			return err
+			if err := k.awaitTurn(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	if err := k.take(ctx, s); err != nil {
@@ -186,8 +186,8 @@ func (k *Keeper) move(ctx context.Context, partition int, to membership.Member, 
 	return nil
 }
 
-// awaitTurn spreads the stops of moves that were announced together: those who
-// take over would all want the log at once, and people wait for each.
+// awaitTurn spreads the stops of moves that people notice: those who take over
+// would all want the log at once, and people wait for each.
 func (k *Keeper) awaitTurn(ctx context.Context) error {
 	k.turns.Lock()
 	now := time.Now()
