@@ -23,7 +23,7 @@ const (
 	// tailRecords of a room's end are read when it is opened, for the dedup window:
 	// what was sent before a take-over is rarely further back, and is looked for in
 	// the log if it is. People wait meanwhile: on JetStream 0.1 ms for each.
-	tailRecords = 64
+	tailRecords = 32
 )
 
 // handover is what a released partition says of who was present.

@@ -20,7 +20,7 @@ const (
 	cutEvery     = 250 * time.Millisecond // how often it is looked at: people wait for the word
 	moveWidth    = 8                      // partitions moving at once
 	announceFor  = 100 * time.Millisecond // at least, between the announcement of a move and its stop
-	stopEvery    = announceFor / moveWidth
+	stopEvery    = 25 * time.Millisecond  // a shard that has every partition is empty in 7 s, within DrainTimeout
 	forceAfter   = 500 * time.Millisecond // a lock unmoved for so long may be broken
 
 	// answerWithin is how long another shard's answer is waited for. A living

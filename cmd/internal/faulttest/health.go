@@ -286,7 +286,8 @@ func bounded(ctx context.Context, c *Cluster) (lines []string, errs []error) {
 		}
 		held := parts[p.Name]
 		var u usage
-		err := until(ctx, 5*time.Second, "base line of descriptors of "+p.Name, func() bool {
+		// database/sql closes what was idle for 5 s between 5 and 10 s after its last use.
+		err := until(ctx, 12*time.Second, "base line of descriptors of "+p.Name, func() bool {
 			u, _ = p.usage()
 			return u.fds <= fdsAnyway+fdsOfFile*len(files)+fdsOfPartition*held
 		})
