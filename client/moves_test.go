@@ -65,6 +65,20 @@ func TestRedirectsInACircleEndAtTheRouter(t *testing.T) {
 	}
 }
 
+// storedSince sends a message and tells how long after the client was sent back
+// it was stored.
+func storedSince(t *testing.T, c *fakeCluster, s *client.Session, back *time.Time) time.Duration {
+	t.Helper()
+	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	took := time.Since(*back)
+	t.Logf("it was stored %s after the client was sent back", took)
+	return took
+}
+
 // TestSentBackIntoABlackHole: the room's shard answers nobody any more. Who is
 // to take the room over cannot know whether clients reach that shard, and sends
 // them back to it; a client that has just fled from there need not wait long.
@@ -85,14 +99,7 @@ func TestSentBackIntoABlackHole(t *testing.T) {
 		return nil
 	}
 	c.mu.Unlock()
-	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
-		t.Fatal(err)
-	}
-	c.mu.Lock()
-	took := time.Since(back)
-	c.mu.Unlock()
-	t.Logf("it was stored %s after the client was sent back", took)
-	if took > 2*time.Second {
+	if took := storedSince(t, c, s, &back); took > 2*time.Second {
 		t.Error("it waited for a shard from which it had just fled")
 	}
 	// The room goes back there, and the old connection still hangs.
@@ -137,14 +144,7 @@ func TestSentBackToWhoOnlyGreets(t *testing.T) {
 		return nil
 	}
 	c.mu.Unlock()
-	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
-		t.Fatal(err)
-	}
-	c.mu.Lock()
-	took := time.Since(back)
-	c.mu.Unlock()
-	t.Logf("it was stored %s after the client was sent back", took)
-	if took > 2*time.Second {
+	if took := storedSince(t, c, s, &back); took > 2*time.Second {
 		t.Error("a greeting was taken for an answer")
 	}
 }

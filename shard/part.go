@@ -92,28 +92,6 @@ func newPart(s *Server, h ownership.Holding) *part {
 	return p
 }
 
-// keep lets a user count as present in a room without a session until then.
-func (p *part) keep(room, user string, until time.Time) {
-	if p.grace[room] == nil {
-		p.grace[room] = map[string]time.Time{}
-	}
-	p.grace[room][user] = until
-}
-
-// forgo ends that.
-func (p *part) forgo(room, user string) {
-	delete(p.grace[room], user)
-	if len(p.grace[room]) == 0 {
-		delete(p.grace, room)
-	}
-}
-
-// kept tells whether a user counts as present so.
-func (p *part) kept(room, user string) bool {
-	_, is := p.grace[room][user]
-	return is
-}
-
 func (p *part) isOver() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
