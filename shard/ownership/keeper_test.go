@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"positivity-exchange/membership"
@@ -50,6 +51,23 @@ func TestYieldOfAnUnusedPartitionIsAtOnce(t *testing.T) {
 		}
 		if took := time.Since(start); took > 100*time.Millisecond {
 			t.Errorf("the hand-over took %s", took)
+		}
+	})
+}
+
+// TestYieldWhileTheMoveIsUnderWay: who asks in the middle of the holder's own
+// move must not be sent to the holder, which has given it up by then.
+func TestYieldWhileTheMoveIsUnderWay(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a, b := w.start("a"), w.start("b")
+		a.stops = 50 * time.Millisecond
+		p := a.partitionOf(a)
+		a.mustHold(p, 0)
+		b.setTable(b.Self())
+		a.setTable(b.Self())
+		synctest.Wait() // a's mover is in Stop
+		if h := b.mustHold(p, 0); h.Epoch != 2 || h.Crashed {
+			t.Errorf("held %+v", h)
 		}
 	})
 }

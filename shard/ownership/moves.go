@@ -39,6 +39,9 @@ func (k *Keeper) Yield(ctx context.Context, partition int, name, boot string) st
 				return comms.YieldReleased
 			}
 		}
+		if s.held.Load() == nil {
+			return comms.YieldReleased // by a move that was under way: the record says to whom
+		}
 	}
 	s.asked.Store(true)
 	k.lookAtMoves()

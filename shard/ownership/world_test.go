@@ -49,6 +49,7 @@ type node struct {
 	deaf     map[string]bool // names its questions do not reach
 	watchers []chan struct{}
 	gossips  time.Duration // how long its gossip takes to tell others something
+	stops    time.Duration // how long its rooms take to stop
 	sessions int           // of every partition
 	heard    int
 	told     []string // what the sessions were told
@@ -279,11 +280,13 @@ func (n *node) tell(format string, args ...any) {
 	n.told = append(n.told, fmt.Sprintf(format, args...))
 }
 
-func (n *node) Announce(p int, to membership.Member)      { n.tell("announce %d %s", p, to.Name) }
-func (n *node) Stop(context.Context, int) ([]byte, error) { return []byte("present"), nil }
-func (n *node) Resume(p int)                              { n.tell("resume %d", p) }
-func (n *node) Released(p int, _ uint64, w Where)         { n.tell("released %d %s", p, w.Name) }
-func (n *node) Lost(p int, epoch uint64, w Where)         { n.tell("lost %d %d %s", p, epoch, w.Name) }
+func (n *node) Announce(p int, to membership.Member) { n.tell("announce %d %s", p, to.Name) }
+func (n *node) Stop(ctx context.Context, _ int) ([]byte, error) {
+	return []byte("present"), pause(ctx, n.stops)
+}
+func (n *node) Resume(p int)                      { n.tell("resume %d", p) }
+func (n *node) Released(p int, _ uint64, w Where) { n.tell("released %d %s", p, w.Name) }
+func (n *node) Lost(p int, epoch uint64, w Where) { n.tell("lost %d %d %s", p, epoch, w.Name) }
 func (n *node) Load(int) (sessions, heard int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
