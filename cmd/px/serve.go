@@ -110,6 +110,7 @@ func shardCommand() *cli.Command {
 			&cli.StringFlag{Name: "name", Usage: "`NAME` of the shard, the same after a restart", Required: true, EnvVars: []string{env("name")}},
 			flag("listen", "127.0.0.1:0", "`ADDR` for clients; port 0: any free one"),
 		}, memberFlags()...),
+		Before: relaxed,
 		Action: func(c *cli.Context) error {
 			if err := noArgs(c); err != nil {
 				return err
@@ -157,6 +158,12 @@ func serve(ctx context.Context, ready <-chan struct{}, say func(), run func(cont
 	return ended(ctx, <-done)
 }
 
+// relaxed comes before a server opens anything.
+func relaxed(*cli.Context) error {
+	app.RelaxTimers()
+	return nil
+}
+
 // tidy keeps a serving process small until the function it returns is called.
 func tidy(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -184,6 +191,7 @@ func routerCommand() *cli.Command {
 			flag("listen", "127.0.0.1:8080", "`ADDR` for clients"),
 			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status"),
 		}, memberFlags()...),
+		Before: relaxed,
 		Action: func(c *cli.Context) error {
 			if err := noArgs(c); err != nil {
 				return err
@@ -226,6 +234,7 @@ func upCommand() *cli.Command {
 			flag("user", "", "`NAME` to use in the client (default: a guest's)"),
 			&cli.BoolFlag{Name: "no-client", Usage: "serve only, even on a terminal", EnvVars: []string{env("no-client")}},
 		}, memberFlags()...),
+		Before: relaxed,
 		Action: runUp,
 	}
 }

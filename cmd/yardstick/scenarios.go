@@ -191,6 +191,7 @@ func spreadLoad(b *bench, f *findings) error {
 		}
 		cpu[n] = r.CPU
 		f.add(fmt.Sprintf("CPU us a delivery, %d shards", n), r.CPU)
+		f.add(fmt.Sprintf("writes a delivery, %d shards", n), r.Writes)
 		f.add(fmt.Sprintf("deliveries a second, %d shards", n), r.PerSecond)
 	}
 	f.add(fmt.Sprintf("%d shards / 1, CPU", many), cpu[many]/cpu[1])
