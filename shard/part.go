@@ -2,7 +2,6 @@ package shard
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -17,21 +16,13 @@ import (
 const (
 	graceFor    = 10 * time.Second // in which people come back after a move or a crash
 	lingerFor   = 5 * time.Second  // in which they do after their connection broke off
-	maxHandover = 256 << 10
-	heardWithin = time.Second // a session whose shard need not think itself unreachable
+	heardWithin = time.Second      // a session whose shard need not think itself unreachable
 
 	// tailRecords of a room's end are read when it is opened, for the dedup window:
 	// what was sent before a take-over is rarely further back, and is looked for in
 	// the log if it is. People wait meanwhile: on JetStream 0.1 ms for each.
 	tailRecords = 32
 )
-
-// handover is what a released partition says of who was present.
-type handover struct {
-	Deadline int64                       `json:"deadline"`       // Unix milliseconds: until when those in Rooms can come back
-	Rooms    map[string][]string         `json:"rooms"`          // who had a session
-	Away     map[string]map[string]int64 `json:"away,omitempty"` // room -> user, not back yet, and their own deadline: a second move carries it on
-}
 
 // part is one held partition.
 type part struct {
@@ -57,6 +48,10 @@ type part struct {
 	silent     bool                            // after a crash: nobody knows who was there
 	until      time.Time                       // end of that
 
+	// Known without the log until a room is opened.
+	ends  map[string][]roomlog.Record // of rooms that came by a move
+	heads map[string]head             // of rooms that were looked for when the partition was opened
+
 	// Of the one committer, kept for the next batch.
 	batch   []pending
 	records []roomlog.Record
@@ -66,7 +61,7 @@ type part struct {
 func newPart(s *Server, h ownership.Holding) *part {
 	p := &part{
 		server: s, partition: h.Partition, first: h.Epoch, epoch: h.Epoch, opening: make(chan struct{}, 1),
-		rooms: map[string]*room{}, grace: map[string]map[string]time.Time{},
+		rooms: map[string]*room{}, grace: map[string]map[string]time.Time{}, heads: map[string]head{},
 	}
 	p.idle = sync.NewCond(&p.mu)
 	now := time.Now()
@@ -74,22 +69,14 @@ func newPart(s *Server, h ownership.Holding) *part {
 		p.silent, p.until = true, now.Add(graceFor)
 		return p
 	}
-	var was handover
-	if len(h.Handover) == 0 || json.Unmarshal(h.Handover, &was) != nil {
-		return p
-	}
-	limit := now.Add(graceFor).UnixMilli() // their clock may be ahead of ours
-	for name, users := range was.Rooms {
-		for _, u := range users {
-			p.keep(name, u, time.UnixMilli(min(was.Deadline, limit)))
-		}
-	}
-	for name, users := range was.Away {
-		for u, until := range users {
-			p.keep(name, u, time.UnixMilli(min(until, limit)))
-		}
-	}
+	p.takeOver(h.Handover, now)
 	return p
+}
+
+// head is what roomlog.Log.Head says of a room.
+type head struct {
+	at   roomlog.Position
+	info roomlog.RoomInfo
 }
 
 func (p *part) isOver() bool {
@@ -125,11 +112,16 @@ func (p *part) seed(ctx context.Context) error {
 	}
 	var missing []roomlog.Record
 	for _, r := range p.server.seeds[p.partition] {
-		_, _, err := p.server.opts.Log.Head(ctx, p.partition, r.Name)
-		if errors.Is(err, roomlog.ErrNoRoom) {
+		at, info, err := p.server.opts.Log.Head(ctx, p.partition, r.Name)
+		switch {
+		case errors.Is(err, roomlog.ErrNoRoom):
 			missing = append(missing, roomlog.Record{Room: r.Name, Kind: roomlog.KindCreated, Content: r.Description, Time: time.Now().UnixMilli()})
-		} else if err != nil {
+		case err != nil:
 			return err
+		default:
+			p.mu.Lock()
+			p.heads[r.Name] = head{at, info}
+			p.mu.Unlock()
 		}
 	}
 	if len(missing) > 0 {
@@ -267,31 +259,7 @@ func (r *rooms) Stop(ctx context.Context, partition int) ([]byte, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	now := time.Now()
-	was := handover{Deadline: now.Add(graceFor).UnixMilli(), Rooms: map[string][]string{}, Away: map[string]map[string]int64{}}
-	for name, users := range p.grace {
-		for u, until := range users {
-			if !until.After(now) {
-				continue
-			}
-			if was.Away[name] == nil {
-				was.Away[name] = map[string]int64{}
-			}
-			was.Away[name][u] = until.UnixMilli()
-		}
-	}
-	for name, room := range p.rooms {
-		for u, a := range room.users {
-			if a.sessions > 0 {
-				was.Rooms[name] = append(was.Rooms[name], u)
-			}
-		}
-	}
-	b, err := json.Marshal(was)
-	if err != nil || len(b) > maxHandover {
-		return nil, nil // presence is built again from those who come
-	}
-	return b, ctx.Err()
+	return p.handOver(time.Now()), ctx.Err()
 }
 
 // Resume accepts again after Stop.

@@ -2,7 +2,10 @@ package shard
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,8 +47,13 @@ func TestHoldingThatIsOverOpensNothing(t *testing.T) {
 // counted is a log that counts what is read of its rooms, and waits before.
 type counted struct {
 	*memlog.Log
-	reads atomic.Int64
-	wait  func()
+	reads, heads atomic.Int64
+	wait         func()
+}
+
+func (c *counted) Head(ctx context.Context, partition int, room string) (roomlog.Position, roomlog.RoomInfo, error) {
+	c.heads.Add(1)
+	return c.Log.Head(ctx, partition, room)
 }
 
 func (c *counted) ReadBack(ctx context.Context, partition int, room string, before uint64, limit, maxBytes int) ([]roomlog.Record, error) {
@@ -104,6 +112,93 @@ func TestRoomThatMovedIsReadOnce(t *testing.T) {
 	// Two thirds of them have missed something, which the stream reads.
 	if reads, most := log.reads.Load(), int64(1+(2*n+2)/3); reads > most {
 		t.Errorf("the log was read %d times for %d joins, want %d at most", reads, n, most)
+	}
+}
+
+// TestMovedRoomBringsItsEnd: who takes a room over reads its head alone, and
+// knows what was said last; unless the log ends elsewhere.
+func TestMovedRoomBringsItsEnd(t *testing.T) {
+	const n = tailRecords + 3
+	for name, c := range map[string]struct {
+		alter func(h *handover)
+		reads int64
+	}{
+		"as it was":      {func(*handover) {}, 0},
+		"of other size":  {func(h *handover) { h.Ends["go"] = h.Ends["go"][1:] }, 0},
+		"not brought":    {func(h *handover) { h.Ends = nil }, 1},
+		"too short":      {func(h *handover) { h.Ends["go"] = h.Ends["go"][:tailRecords-1] }, 1},
+		"another epoch":  {func(h *handover) { h.Ends["go"][tailRecords-1].Epoch++ }, 1},
+		"with a hole":    {func(h *handover) { h.Ends["go"][1].Seq-- }, 1},
+		"of nothing":     {func(h *handover) { h.Ends["go"] = nil }, 1},
+		"of other rooms": {func(h *handover) { h.Ends = map[string][]roomlog.Record{"else": h.Ends["go"]} }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := &counted{Log: memlog.NewStore().Open()}
+			server := serverOn(t, log)
+			addr, partition := server.opts.Listener.Addr().String(), membership.Partition("go")
+			ada := login(t, addr, "ada")
+			ada.join("go", nil)
+			var last comms.UserMessage
+			for i := range n {
+				ada.say(comms.SendMessage{Room: "go", Content: fmt.Sprint("no ", i), ID: fmt.Sprint("i", i)})
+				last = ada.message()
+			}
+			b, err := (*rooms)(server).Stop(t.Context(), partition)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var h handover
+			if err := json.Unmarshal(b, &h); err != nil {
+				t.Fatal(err)
+			}
+			if got := len(h.Ends["go"]); got != tailRecords {
+				t.Fatalf("the handover has %d records of the room", got)
+			}
+			c.alter(&h)
+			if b, err = json.Marshal(h); err != nil {
+				t.Fatal(err)
+			}
+			if err := log.Release(t.Context(), partition, last.Epoch, roomlog.Release{Handover: b}); err != nil {
+				t.Fatal(err)
+			}
+			server.keeper.Recheck(partition)
+			bob := login(t, addr, "ada")
+			log.reads.Store(0)
+			log.heads.Store(0)
+			at := comms.Position{Seq: last.Seq, Epoch: last.Epoch}
+			bob.say(comms.JoinRoom{Room: "go", After: &at})
+			if e, ok := bob.next().(comms.UserJoinedRoom); !ok || e.Head != last.Seq || e.HeadEpoch != last.Epoch {
+				t.Errorf("got %+v", e)
+			}
+			bob.say(comms.SendMessage{Room: "go", Content: fmt.Sprint("no ", n-5), ID: fmt.Sprint("i", n-5), Again: true, Seen: uint64(n - 6)})
+			if m := bob.message(); m.Seq != n-4 || m.Epoch != last.Epoch || m.Room != "go" {
+				t.Errorf("what was said before the move is answered with %+v", m)
+			}
+			if reads, heads := log.reads.Load(), log.heads.Load(); reads != c.reads || heads != 1 {
+				t.Errorf("the log was read %d times, want %d, and asked for heads %d times, want once", reads, c.reads, heads)
+			}
+		})
+	}
+}
+
+// TestHandoverLeavesOutWhatIsTooLong: who is present matters more.
+func TestHandoverLeavesOutWhatIsTooLong(t *testing.T) {
+	server := serverOn(t, memlog.NewStore().Open())
+	ada := login(t, server.opts.Listener.Addr().String(), "ada")
+	ada.join("go", nil)
+	for i := range tailRecords {
+		ada.say(comms.SendMessage{Room: "go", Content: strings.Repeat("x", maxEnds/tailRecords), ID: fmt.Sprint("i", i)})
+		ada.message()
+	}
+	partition := membership.Partition("go")
+	b, err := (*rooms)(server).Stop(t.Context(), partition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer (*rooms)(server).Resume(partition)
+	var h handover
+	if err := json.Unmarshal(b, &h); err != nil || len(h.Ends) != 0 || !slices.Equal(h.Rooms["go"], []string{"ada"}) {
+		t.Errorf("%v, %d ends, present %v", err, len(h.Ends), h.Rooms)
 	}
 }
 

@@ -204,6 +204,11 @@ func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 		p.silent = false
 	}
 	p.endGraces(now)
+	for name := range p.ends {
+		if p.grace[name] == nil { // nobody is to come: whoever does reads the log
+			delete(p.ends, name)
+		}
+	}
 	for name, r := range p.rooms {
 		switch {
 		case silent && !ended:

@@ -66,12 +66,7 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 		p.giveTurn() // another was here meanwhile
 	}
 	defer p.giveTurn()
-	log := p.server.opts.Log
-	at, info, err := log.Head(ctx, p.partition, name)
-	if err != nil {
-		return nil, false, err
-	}
-	tail, err := log.ReadBack(ctx, p.partition, name, at.Seq+1, tailRecords, 1<<20)
+	at, topic, tail, err := p.look(ctx, name)
 	if err != nil {
 		return nil, false, err
 	}
@@ -83,7 +78,7 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 		return nil, true, nil
 	}
 	r = &room{
-		part: p, name: name, topic: info.Description, head: at, members: map[*session]*seat{}, users: map[string]attendee{},
+		part: p, name: name, topic: topic, head: at, members: map[*session]*seat{}, users: map[string]attendee{},
 		window: map[dedupKey]*seen{}, used: time.Now(), low: at.Seq,
 	}
 	if len(tail) > 0 {
@@ -100,7 +95,34 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 	}
 	r.ring = p.server.pool.NewRing(at.Seq, source{p, name})
 	p.rooms[name] = r
+	delete(p.heads, name)
+	delete(p.ends, name)
 	return r, false, nil
+}
+
+// look finds a room's head, topic and newest records: in the log, unless they
+// are known from when the partition was opened. Nobody else writes meanwhile.
+// The caller has the turn.
+func (p *part) look(ctx context.Context, name string) (at roomlog.Position, topic string, tail []roomlog.Record, err error) {
+	log := p.server.opts.Log
+	p.mu.Lock()
+	known, is := p.heads[name]
+	tail = p.ends[name]
+	p.mu.Unlock()
+	if !is {
+		if known.at, known.info, err = log.Head(ctx, p.partition, name); err != nil {
+			return at, "", nil, err
+		}
+	}
+	if !endsAt(tail, known.at) {
+		if tail, err = log.ReadBack(ctx, p.partition, name, known.at.Seq+1, tailRecords, 1<<20); err != nil {
+			return at, "", nil, err
+		}
+	}
+	for i := range tail {
+		tail[i].Room = name
+	}
+	return known.at, known.info.Description, tail, nil
 }
 
 // noteEpoch follows the room's next record.

@@ -35,7 +35,7 @@ type Rooms interface {
 	// Announce tells the sessions of partition that it will soon move to `to`.
 	Announce(partition int, to membership.Member)
 	// Stop stops accepting for partition, waits for the commit in flight, and
-	// returns the hand-over (who is present). Commands that arrive from now on
+	// returns the hand-over. Commands that arrive from now on
 	// wait until Released, Resume or Lost.
 	Stop(ctx context.Context, partition int) (handover []byte, err error)
 	// Resume accepts again after Stop: the release did not go through and the partition is still owned.

@@ -14,7 +14,10 @@ var stores sync.Map // spec -> *memlog.Store
 
 func implementation() roomlogtest.Implementation {
 	return roomlogtest.Implementation{
-		Fresh: func(t *testing.T) string { return t.Name() },
+		Fresh: func(t *testing.T) string {
+			t.Cleanup(func() { stores.Delete(t.Name()) }) // it may run again
+			return t.Name()
+		},
 		Open: func(spec string) (roomlog.Log, error) {
 			store, _ := stores.LoadOrStore(spec, memlog.NewStore())
 			return store.(*memlog.Store).Open(), nil
