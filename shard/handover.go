@@ -10,7 +10,7 @@ import (
 
 const (
 	maxHandover = 256 << 10
-	maxEnds     = 64 << 10 // bytes of a handover for rooms' ends, about
+	maxEnds     = 64 << 10 // bytes of a handover for rooms' ends, before they are encoded
 )
 
 // handover is what a released partition says to its next owner, who reads it
@@ -50,12 +50,16 @@ func (p *part) handOver(now time.Time) []byte {
 		if len(h.Rooms[name]) == 0 {
 			continue
 		}
-		if end, size := r.end(); size <= room {
+		if end, size := r.end(); 0 < size && size <= room {
 			h.Ends[name] = end
 			room -= size
 		}
 	}
 	b, err := json.Marshal(h)
+	if err == nil && len(b) > maxHandover {
+		h.Ends = nil // can be read; who is present cannot
+		b, err = json.Marshal(h)
+	}
 	if err != nil || len(b) > maxHandover {
 		return nil // presence is built again from those who come
 	}

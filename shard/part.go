@@ -69,7 +69,7 @@ func newPart(s *Server, h ownership.Holding) *part {
 		p.silent, p.until = true, now.Add(graceFor)
 		return p
 	}
-	p.takeOver(h.Handover, now)
+	p.takeOver(h.Handover.Take(), now)
 	return p
 }
 

@@ -183,22 +183,29 @@ func TestMovedRoomBringsItsEnd(t *testing.T) {
 
 // TestHandoverLeavesOutWhatIsTooLong: who is present matters more.
 func TestHandoverLeavesOutWhatIsTooLong(t *testing.T) {
-	server := serverOn(t, memlog.NewStore().Open())
-	ada := login(t, server.opts.Listener.Addr().String(), "ada")
-	ada.join("go", nil)
-	for i := range tailRecords {
-		ada.say(comms.SendMessage{Room: "go", Content: strings.Repeat("x", maxEnds/tailRecords), ID: fmt.Sprint("i", i)})
-		ada.message()
-	}
-	partition := membership.Partition("go")
-	b, err := (*rooms)(server).Stop(t.Context(), partition)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer (*rooms)(server).Resume(partition)
-	var h handover
-	if err := json.Unmarshal(b, &h); err != nil || len(h.Ends) != 0 || !slices.Equal(h.Rooms["go"], []string{"ada"}) {
-		t.Errorf("%v, %d ends, present %v", err, len(h.Ends), h.Rooms)
+	for name, content := range map[string]string{
+		"too long":              strings.Repeat("x", maxEnds/tailRecords),
+		"too long once encoded": strings.Repeat("<", maxEnds/tailRecords-200),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serverOn(t, memlog.NewStore().Open())
+			ada := login(t, server.opts.Listener.Addr().String(), "ada")
+			ada.join("go", nil)
+			for i := range tailRecords {
+				ada.say(comms.SendMessage{Room: "go", Content: content, ID: fmt.Sprint("i", i)})
+				ada.message()
+			}
+			partition := membership.Partition("go")
+			b, err := (*rooms)(server).Stop(t.Context(), partition)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer (*rooms)(server).Resume(partition)
+			var h handover
+			if err := json.Unmarshal(b, &h); err != nil || len(h.Ends) != 0 || !slices.Equal(h.Rooms["go"], []string{"ada"}) {
+				t.Errorf("%v, %d ends, present %v", err, len(h.Ends), h.Rooms)
+			}
+		})
 	}
 }
 
@@ -236,7 +243,7 @@ func TestHandoverKeepsEachTheirTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer (*rooms)(server).Resume(partition)
-	next := newPart(server, ownership.Holding{Partition: partition, Epoch: 9, Handover: b})
+	next := newPart(server, ownership.Holding{Partition: partition, Epoch: 9, Handover: ownership.NewHandover(b)})
 	if until := next.grace["go"]["bob"]; until.UnixMilli() != soon.UnixMilli() {
 		t.Errorf("bob is given until %s, want %s", until, soon)
 	}

@@ -101,7 +101,8 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 }
 
 // look finds a room's head, topic and newest records: in the log, unless they
-// are known from when the partition was opened. Nobody else writes meanwhile.
+// are known from when the partition was opened: only rooms that are open are
+// appended to, and whoever deposes us, who may, fences what we would append.
 // The caller has the turn.
 func (p *part) look(ctx context.Context, name string) (at roomlog.Position, topic string, tail []roomlog.Record, err error) {
 	log := p.server.opts.Log

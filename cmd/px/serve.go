@@ -159,8 +159,10 @@ func serve(ctx context.Context, ready <-chan struct{}, say func(), run func(cont
 }
 
 // relaxed comes before a server opens anything.
-func relaxed(*cli.Context) error {
-	app.RelaxTimers()
+func relaxed(c *cli.Context) error {
+	if c.Context.Err() == nil { // else a signal has come, which the program would forget
+		app.RelaxTimers()
+	}
 	return nil
 }
 

@@ -34,13 +34,13 @@ func TestServersRelaxTheirTimers(t *testing.T) {
 			}
 			for _, thread := range threads {
 				slack, err := os.ReadFile("/proc/" + filepath.Base(thread) + "/timerslack_ns")
-				if errors.Is(err, os.ErrNotExist) {
+				if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 					continue // the thread has ended
 				}
 				if errors.Is(err, syscall.EPERM) {
 					t.Skip("only root may read another process's timer slack")
 				}
-				if n, parseErr := strconv.Atoi(strings.TrimSpace(string(slack))); err != nil || parseErr != nil || n != app.TimerSlack {
+				if n, parseErr := strconv.Atoi(strings.TrimSpace(string(slack))); err != nil || parseErr != nil || n < app.TimerSlack {
 					t.Errorf("%s: slack %q (%v)", thread, slack, err)
 				}
 			}

@@ -305,7 +305,7 @@ func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, e
 	}
 	h := &Holding{Partition: partition, Epoch: own.Epoch, Crashed: v.record.Epoch != 0 && !v.record.Released}
 	if v.record.Released {
-		h.Handover = v.record.Handover
+		h.Handover = NewHandover(v.record.Handover)
 	}
 	s := &k.slots[partition]
 	s.asked.Store(false)

@@ -85,7 +85,7 @@ func TestMoveIsAnnouncedAndCarriesWhoIsPresent(t *testing.T) {
 		if !a.saw(fmt.Sprintf("announce %d b", p)) {
 			t.Error("it was not announced")
 		}
-		if h := b.mustHold(p, 0); h.Epoch != 2 || string(h.Handover) != "present" {
+		if h := b.mustHold(p, 0); h.Epoch != 2 || string(h.Handover.Take()) != "present" {
 			t.Errorf("held %+v", h)
 		}
 		kept := a.partitionOf(a)

@@ -40,7 +40,7 @@ func (k *Keeper) Yield(ctx context.Context, partition int, name, boot string) st
 			}
 		}
 		if s.held.Load() == nil {
-			return comms.YieldReleased // by a move that was under way: the record says to whom
+			return comms.YieldReleased // by a move that was under way, or we were deposed: the record says to whom
 		}
 	}
 	s.asked.Store(true)

@@ -3,6 +3,7 @@ package ownership
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"positivity-exchange/membership"
 )
@@ -74,6 +75,28 @@ var ErrNotReady = errors.New("partition is being taken over")
 type Holding struct {
 	Partition int
 	Epoch     uint64
-	Handover  []byte // of the directly preceding epoch, if that one was released with one
-	Crashed   bool   // the preceding holder did not release: presence starts with a silent grace
+	Handover  *Handover // of the directly preceding epoch, if that one was released with one
+	Crashed   bool      // the preceding holder did not release: presence starts with a silent grace
+}
+
+// Handover is what the preceding holder left. It may be large, and is kept only
+// until somebody takes it.
+type Handover struct{ left atomic.Pointer[[]byte] }
+
+// NewHandover holds b.
+func NewHandover(b []byte) *Handover {
+	h := &Handover{}
+	h.left.Store(&b)
+	return h
+}
+
+// Take returns what was left; nil if there is nothing, or another has taken it.
+func (h *Handover) Take() []byte {
+	if h == nil {
+		return nil
+	}
+	if b := h.left.Swap(nil); b != nil {
+		return *b
+	}
+	return nil
 }

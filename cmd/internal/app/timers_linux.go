@@ -2,7 +2,7 @@ package app
 
 import (
 	"os"
-	"path/filepath"
+	"os/exec"
 	"runtime"
 	"syscall"
 
@@ -10,34 +10,53 @@ import (
 )
 
 // TimerSlack is by how much the kernel may let a server's timers be late, in
-// nanoseconds. Heartbeats and probes count in hundreds of milliseconds; replies
-// wait for no timer.
+// nanoseconds. Its own timers, heartbeats and probes, count in hundreds of
+// milliseconds.
 const TimerSlack = 5_000_000
+
+// relaxedOnce marks in the environment that this program was started again.
+const relaxedOnce = "PX_TIMERS_RELAXED"
 
 // RelaxTimers starts the program again, in this process, with TimerSlack for
 // all its threads, if they have less. Call it before anything else was opened.
 //
-// The Go runtime's monitor thread looks every 20 us for a millisecond after each
-// time the process was idle; so does a shard that serves a message now and
-// then, four of which on one machine spent a fifth of their processor time on
-// waking up for it. The kernel's default slack, 50 us, is all that slows it. A
-// thread's slack is inherited from its maker and kept by exec (prctl(2)), and
+// After each time that a process was idle, the Go runtime's monitor thread looks
+// around every 20 us for a millisecond, and nothing slows it but the kernel's
+// slack, 50 us by default. A shard that serves a message now and then is idle in
+// between: four of them on one machine spent a fifth of their processor time on
+// these wake-ups. The price: a processor whose goroutine is in a slow system
+// call, such as an fsync, is given to others up to TimerSlack later.
+//
+// A thread's slack is inherited from its maker and kept by exec (prctl(2)), and
 // the monitor is there before main is: it takes a second exec to reach it. A
-// supervisor that sets the slack itself (systemd: TimerSlackNSec) saves that.
+// supervisor that sets the slack (systemd: TimerSlackNSec) saves that.
 func RelaxTimers() {
+	again := os.Getenv(relaxedOnce) != ""
+	os.Unsetenv(relaxedOnce) //nolint:errcheck // it is a valid name
+	program, err := exec.LookPath(os.Args[0])
+	if again || err != nil || !isThis(program) {
+		return
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	slack, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
-	if err != nil || slack >= TimerSlack {
+	before, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+	if err != nil || before >= TimerSlack {
 		return
 	}
-	program, err := os.Readlink("/proc/self/exe") // its own name, for ps
-	if err != nil || !filepath.IsAbs(program) {
-		return
+	// It has no effect, and no error, for threads that are scheduled in real time.
+	unix.Prctl(unix.PR_SET_TIMERSLACK, TimerSlack, 0, 0, 0) //nolint:errcheck // it is read again
+	if now, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0); err == nil && now >= TimerSlack {
+		syscall.Exec(program, os.Args, append(os.Environ(), relaxedOnce+"=1")) //nolint:errcheck // if it fails, this program goes on as it is
 	}
-	if unix.Prctl(unix.PR_SET_TIMERSLACK, TimerSlack, 0, 0, 0) != nil {
-		return
+	unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(before), 0, 0, 0) //nolint:errcheck // as above
+}
+
+// isThis tells whether a file is the program that runs.
+func isThis(file string) bool {
+	a, err := os.Stat(file)
+	if err != nil {
+		return false
 	}
-	syscall.Exec(program, os.Args, os.Environ())                //nolint:errcheck // if it fails, this program goes on as it is
-	unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0) //nolint:errcheck // as above
+	b, err := os.Stat("/proc/self/exe")
+	return err == nil && os.SameFile(a, b)
 }
