@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -172,10 +173,39 @@ func (f *fleet) settle(from *fleetMember, limit time.Duration, done func() bool)
 			return time.Since(start), pauses
 		}
 		if time.Since(start) > limit {
-			f.t.Fatalf("not settled after %s", limit)
+			f.t.Fatalf("not settled after %s\n%s", limit, f.unsettled(from, since[:]))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// unsettled describes what settle waits for.
+func (f *fleet) unsettled(from *fleetMember, since []time.Time) string {
+	table := from.Table()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s has a table of %d shards\n", from.Self().Name, len(table.Shards()))
+	for p, at := range since {
+		if !at.IsZero() {
+			owner, _ := table.Owner(p)
+			record, err := from.keeper.log.Owner(context.Background(), p)
+			record.Handover = nil
+			fmt.Fprintf(&b, "partition %d is not served since %s, should be by %s; record %+v, %v\n", p, time.Since(at), owner.Name, record, err)
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.members {
+		self := m.Self()
+		if m.Table().Version() != table.Version() {
+			fmt.Fprintf(&b, "%s (%v) has another table, of %d shards\n", self.Name, self.State, len(m.Table().Shards()))
+		}
+		for _, h := range m.keeper.Held() {
+			if owner, _ := table.Owner(h.Partition); owner.Boot != self.Boot {
+				fmt.Fprintf(&b, "%s holds %d, which %s should\n", self.Name, h.Partition, owner.Name)
+			}
+		}
+	}
+	return b.String()
 }
 
 // placed tells whether everybody holds what from's table gives it.
