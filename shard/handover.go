@@ -40,7 +40,7 @@ func (p *part) handOver(now time.Time) []byte {
 			h.Away[name][u] = until.UnixMilli()
 		}
 	}
-	room := maxEnds
+	left := maxEnds
 	for name, r := range p.rooms {
 		for u, a := range r.users {
 			if a.sessions > 0 {
@@ -50,9 +50,9 @@ func (p *part) handOver(now time.Time) []byte {
 		if len(h.Rooms[name]) == 0 {
 			continue
 		}
-		if end, size := r.end(); 0 < size && size <= room {
+		if end, size := r.end(); 0 < size && size <= left {
 			h.Ends[name] = end
-			room -= size
+			left -= size
 		}
 	}
 	b, err := json.Marshal(h)

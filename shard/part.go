@@ -17,6 +17,7 @@ const (
 	graceFor    = 10 * time.Second // in which people come back after a move or a crash
 	lingerFor   = 5 * time.Second  // in which they do after their connection broke off
 	heardWithin = time.Second      // a session whose shard need not think itself unreachable
+	headsFor    = time.Second      // in which whoever had a partition opened opens the room they came for
 
 	// tailRecords of a room's end are read when it is opened, for the dedup window:
 	// what was sent before a take-over is rarely further back, and is looked for in
@@ -29,6 +30,7 @@ type part struct {
 	server    *Server
 	partition int
 	first     uint64 // epoch at which it was opened
+	since     time.Time
 
 	opening chan struct{} // one slot: one opening or loading at a time; taken during log I/O, never with mu
 	seeded  atomic.Bool
@@ -48,7 +50,7 @@ type part struct {
 	silent     bool                            // after a crash: nobody knows who was there
 	until      time.Time                       // end of that
 
-	// Known without the log until a room is opened.
+	// Known without the log until a room is opened, for a while.
 	ends  map[string][]roomlog.Record // of rooms that came by a move
 	heads map[string]head             // of rooms that were looked for when the partition was opened
 
@@ -59,12 +61,12 @@ type part struct {
 }
 
 func newPart(s *Server, h ownership.Holding) *part {
+	now := time.Now()
 	p := &part{
 		server: s, partition: h.Partition, first: h.Epoch, epoch: h.Epoch, opening: make(chan struct{}, 1),
-		rooms: map[string]*room{}, grace: map[string]map[string]time.Time{}, heads: map[string]head{},
+		rooms: map[string]*room{}, grace: map[string]map[string]time.Time{}, heads: map[string]head{}, since: now,
 	}
 	p.idle = sync.NewCond(&p.mu)
-	now := time.Now()
 	if h.Crashed {
 		p.silent, p.until = true, now.Add(graceFor)
 		return p

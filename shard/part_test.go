@@ -162,16 +162,16 @@ func TestMovedRoomBringsItsEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 			server.keeper.Recheck(partition)
-			bob := login(t, addr, "ada")
+			again := login(t, addr, "ada")
 			log.reads.Store(0)
 			log.heads.Store(0)
 			at := comms.Position{Seq: last.Seq, Epoch: last.Epoch}
-			bob.say(comms.JoinRoom{Room: "go", After: &at})
-			if e, ok := bob.next().(comms.UserJoinedRoom); !ok || e.Head != last.Seq || e.HeadEpoch != last.Epoch {
+			again.say(comms.JoinRoom{Room: "go", After: &at})
+			if e, ok := again.next().(comms.UserJoinedRoom); !ok || e.Head != last.Seq || e.HeadEpoch != last.Epoch {
 				t.Errorf("got %+v", e)
 			}
-			bob.say(comms.SendMessage{Room: "go", Content: fmt.Sprint("no ", n-5), ID: fmt.Sprint("i", n-5), Again: true, Seen: uint64(n - 6)})
-			if m := bob.message(); m.Seq != n-4 || m.Epoch != last.Epoch || m.Room != "go" {
+			again.say(comms.SendMessage{Room: "go", Content: fmt.Sprint("no ", n-5), ID: fmt.Sprint("i", n-5), Again: true, Seen: uint64(n - 6)})
+			if m := again.message(); m.Seq != n-4 || m.Epoch != last.Epoch || m.Room != "go" {
 				t.Errorf("what was said before the move is answered with %+v", m)
 			}
 			if reads, heads := log.reads.Load(), log.heads.Load(); reads != c.reads || heads != 1 {

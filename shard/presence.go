@@ -204,7 +204,9 @@ func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 		p.silent = false
 	}
 	p.endGraces(now)
-	clear(p.heads) // they were for whoever had the partition opened
+	if now.Sub(p.since) > headsFor {
+		clear(p.heads)
+	}
 	for name := range p.ends {
 		if p.grace[name] == nil { // nobody is to come: whoever does reads the log
 			delete(p.ends, name)

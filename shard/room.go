@@ -66,7 +66,7 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 		p.giveTurn() // another was here meanwhile
 	}
 	defer p.giveTurn()
-	at, topic, tail, err := p.look(ctx, name)
+	known, tail, err := p.look(ctx, name)
 	if err != nil {
 		return nil, false, err
 	}
@@ -78,13 +78,14 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 		return nil, true, nil
 	}
 	r = &room{
-		part: p, name: name, topic: topic, head: at, members: map[*session]*seat{}, users: map[string]attendee{},
-		window: map[dedupKey]*seen{}, used: time.Now(), low: at.Seq,
+		part: p, name: name, topic: known.info.Description, head: known.at, members: map[*session]*seat{}, users: map[string]attendee{},
+		window: map[dedupKey]*seen{}, used: time.Now(), low: known.at.Seq,
 	}
 	if len(tail) > 0 {
 		r.low = tail[0].Seq - 1
 	}
 	for _, rec := range tail {
+		rec.Room = name // which a hand-over leaves out
 		r.noteEpoch(rec.Seq, rec.Epoch)
 		key := dedupKey{rec.User, rec.ID}
 		r.window[key] = &seen{record: rec}
@@ -93,18 +94,18 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 	for u := range p.grace[name] {
 		r.show(u, true)
 	}
-	r.ring = p.server.pool.NewRing(at.Seq, source{p, name})
+	r.ring = p.server.pool.NewRing(known.at.Seq, source{p, name})
 	p.rooms[name] = r
 	delete(p.heads, name)
 	delete(p.ends, name)
 	return r, false, nil
 }
 
-// look finds a room's head, topic and newest records: in the log, unless they
-// are known from when the partition was opened: only rooms that are open are
-// appended to, and whoever deposes us, who may, fences what we would append.
-// The caller has the turn.
-func (p *part) look(ctx context.Context, name string) (at roomlog.Position, topic string, tail []roomlog.Record, err error) {
+// look finds a room's head and newest records: in the log, unless they are known
+// from when the partition was opened: only rooms that are open are appended to,
+// and whoever deposes us, who may, fences what we would append. The caller has
+// the turn.
+func (p *part) look(ctx context.Context, name string) (known head, tail []roomlog.Record, err error) {
 	log := p.server.opts.Log
 	p.mu.Lock()
 	known, is := p.heads[name]
@@ -112,18 +113,13 @@ func (p *part) look(ctx context.Context, name string) (at roomlog.Position, topi
 	p.mu.Unlock()
 	if !is {
 		if known.at, known.info, err = log.Head(ctx, p.partition, name); err != nil {
-			return at, "", nil, err
+			return head{}, nil, err
 		}
 	}
 	if !endsAt(tail, known.at) {
-		if tail, err = log.ReadBack(ctx, p.partition, name, known.at.Seq+1, tailRecords, 1<<20); err != nil {
-			return at, "", nil, err
-		}
+		tail, err = log.ReadBack(ctx, p.partition, name, known.at.Seq+1, tailRecords, 1<<20)
 	}
-	for i := range tail {
-		tail[i].Room = name
-	}
-	return known.at, known.info.Description, tail, nil
+	return known, tail, err
 }
 
 // noteEpoch follows the room's next record.

@@ -34,14 +34,14 @@ const relaxedOnce = "PX_TIMERS_RELAXED"
 func RelaxTimers() {
 	again := os.Getenv(relaxedOnce) != ""
 	os.Unsetenv(relaxedOnce) //nolint:errcheck // it is a valid name
-	program, err := exec.LookPath(os.Args[0])
-	if again || err != nil || !isThis(program) {
-		return
-	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	before, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
-	if err != nil || before >= TimerSlack {
+	if again || err != nil || before >= TimerSlack {
+		return
+	}
+	program, err := exec.LookPath(os.Args[0])
+	if err != nil || !isThis(program) {
 		return
 	}
 	// It has no effect, and no error, for threads that are scheduled in real time.

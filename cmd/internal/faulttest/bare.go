@@ -81,6 +81,68 @@ func (r *reader) bareLocate(ctx context.Context) (addr, ticket string, err error
 	return "", "", err
 }
 
+// enter joins the room wherever it is and returns who is shown there, asking a
+// router again while shards send it round, as they do while one after the other
+// finds that it is cut from the log. How long that may take is ctx's to say.
+func (r *reader) enter(ctx context.Context) (conn *comms.Conn, users []string, err error) {
+	for ctx.Err() == nil {
+		addr, ticket, err := r.bareLocate(ctx)
+		if err != nil {
+			return nil, nil, fmt.Errorf("locate: %w", err)
+		}
+		for range 3 {
+			conn, users, next, err := r.joinAt(ctx, addr, ticket)
+			if err != nil || next == "" {
+				return conn, users, err
+			}
+			addr = next
+		}
+		pass(ctx, 20*time.Millisecond)
+	}
+	return nil, nil, fmt.Errorf("#%s is not found: %w", r.room, ctx.Err())
+}
+
+// joinAt joins the room at addr, or says where it is next.
+func (r *reader) joinAt(ctx context.Context, addr, ticket string) (conn *comms.Conn, users []string, next string, err error) {
+	conn, _, err = bareDial(ctx, addr, comms.Hello{Version: comms.Version, User: r.user, Ticket: ticket})
+	if err != nil {
+		return nil, nil, "", err
+	}
+	conn.SetIdle(time.Minute)
+	stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // ends the read below
+	defer stop()
+	users, next, err = joinOnce(conn, r.room)
+	if err != nil || next != "" {
+		conn.Close() //nolint:errcheck // nothing is lost
+		return nil, nil, next, err
+	}
+	return conn, users, "", nil
+}
+
+// joinOnce joins and returns who is shown, or where the room is.
+func joinOnce(conn *comms.Conn, room string) (users []string, next string, err error) {
+	if err := conn.WriteCommand(comms.JoinRoom{Room: room}); err != nil {
+		return nil, "", err
+	}
+	for {
+		e, err := conn.ReadEvent()
+		if err != nil {
+			return nil, "", err
+		}
+		switch e := e.(type) {
+		case comms.UserJoinedRoom:
+			if e.Silent {
+				return nil, "", fmt.Errorf("who is in #%s is not known yet", room)
+			}
+			return e.Users, "", nil
+		case comms.Redirect:
+			return nil, e.Addr, nil
+		case comms.Error:
+			return nil, "", &e
+		}
+	}
+}
+
 // bare joins the room at addr, or where a router says, and writes down what
 // comes until the connection or the room's stay there ends.
 func (r *reader) bare(ctx context.Context, addr string, in func()) error {

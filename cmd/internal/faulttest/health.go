@@ -154,52 +154,15 @@ func presence(ctx context.Context, l *Load, healed time.Time) error {
 
 // participants joins a room anew and returns who else is shown in it.
 func participants(ctx context.Context, l *Load, room string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, silentFor)
+	defer cancel()
 	r := &reader{load: l, room: room, user: "looker"}
-	addr := ""
-	for range 5 {
-		located, ticket, err := r.bareLocate(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if addr == "" {
-			addr = located
-		}
-		conn, _, err := bareDial(ctx, addr, comms.Hello{Version: comms.Version, User: r.user, Ticket: ticket})
-		if err != nil {
-			return nil, err
-		}
-		users, next, err := joinOnce(conn, room)
-		conn.Close() //nolint:errcheck // read
-		if err != nil || next == "" {
-			return slices.DeleteFunc(users, func(u string) bool { return u == r.user }), err
-		}
-		addr = next
+	conn, users, err := r.enter(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("#%s is not found", room)
-}
-
-// joinOnce joins and returns who is shown, or where the room is.
-func joinOnce(conn *comms.Conn, room string) (users []string, next string, err error) {
-	if err := conn.WriteCommand(comms.JoinRoom{Room: room}); err != nil {
-		return nil, "", err
-	}
-	for {
-		e, err := conn.ReadEvent()
-		if err != nil {
-			return nil, "", err
-		}
-		switch e := e.(type) {
-		case comms.UserJoinedRoom:
-			if e.Silent {
-				return nil, "", fmt.Errorf("who is in #%s is not known yet", room)
-			}
-			return e.Users, "", nil
-		case comms.Redirect:
-			return nil, e.Addr, nil
-		case comms.Error:
-			return nil, "", &e
-		}
-	}
+	conn.Close() //nolint:errcheck // read
+	return slices.DeleteFunc(users, func(u string) bool { return u == r.user }), nil
 }
 
 // usage is what a process takes.

@@ -19,37 +19,16 @@ type probe struct {
 	conn       *comms.Conn
 }
 
-// openProbe joins a room wherever it is, asking a router again while shards send
-// it round, as they do while one after the other finds that it is cut from the log.
+// openProbe joins a room wherever it is.
 func (l *Load) openProbe(ctx context.Context, room string) (*probe, error) {
 	l.mu.Lock()
 	l.probes++
 	p := &probe{load: l, room: room, user: fmt.Sprint("probe-", l.probes), ids: comms.NewIDSource()}
 	l.mu.Unlock()
 	r := &reader{load: l, room: room, user: p.user}
-	for ctx.Err() == nil {
-		addr, ticket, err := r.bareLocate(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("locate: %w", err)
-		}
-		for range 3 {
-			if p.conn, _, err = bareDial(ctx, addr, comms.Hello{Version: comms.Version, User: p.user, Ticket: ticket}); err != nil {
-				return nil, err
-			}
-			p.conn.SetIdle(time.Minute) // how long an answer may take is the caller's to say
-			var next string
-			if _, next, err = joinOnce(p.conn, room); err == nil && next == "" {
-				return p, nil
-			}
-			p.close()
-			if err != nil {
-				return nil, err
-			}
-			addr = next
-		}
-		pass(ctx, 20*time.Millisecond)
-	}
-	return nil, fmt.Errorf("#%s is not found: %w", room, ctx.Err())
+	var err error
+	p.conn, _, err = r.enter(ctx)
+	return p, err
 }
 
 func (p *probe) close() { p.conn.Close() } //nolint:errcheck // nothing is lost
