@@ -31,7 +31,7 @@ type Cluster struct {
 	table   atomic.Pointer[Table]
 	members atomic.Pointer[[]Member]
 
-	nodesMu sync.Mutex
+	nodesMu sync.Mutex      // taken under mu, never the other way
 	nodes   map[string]node // by gossip name; the library's own nodes change under its lock, which it does not share
 
 	mu       sync.Mutex
@@ -189,7 +189,11 @@ func (c *Cluster) rejoinLoop(ctx context.Context) {
 }
 
 // rebuild makes the snapshots anew from the full list and marks the watchers.
+// One at a time from the copy on: of two, what was copied first would otherwise
+// be stored last, and stay until the next change.
 func (c *Cluster) rebuild() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var members []Member
 	for _, n := range c.known() {
 		m, err := parseMeta(n.meta)
@@ -200,8 +204,6 @@ func (c *Cluster) rebuild() {
 		members = append(members, m.Member)
 	}
 	slices.SortFunc(members, func(a, b Member) int { return strings.Compare(a.Name+a.Boot, b.Name+b.Boot) })
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	var shards, cut []Member
 	for _, m := range members {
 		switch {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,39 @@ func shards(names ...string) []Member {
 		list[i] = Member{Name: n, Boot: n + "-boot", Role: RoleShard, State: StateActive}
 	}
 	return list
+}
+
+// TestRebuildsBesideEachOther: the loop of Run rebuilds what gossip brings while
+// a change of the own state rebuilds too; whichever ends last, both are in it.
+func TestRebuildsBesideEachOther(t *testing.T) {
+	c := &Cluster{nodes: map[string]node{}, refused: map[string]bool{}}
+	c.members.Store(&[]Member{})
+	entry := func(name string) node {
+		m := meta{version: metaVersion, Member: Member{Name: name, Boot: name + "-boot", Role: RoleRouter, State: StateActive}}
+		return node{"127.0.0.1:1", m.encode()}
+	}
+	for i := range 100 { // the more to copy, the longer a rebuild takes
+		name := fmt.Sprint("old", i)
+		c.nodes[name] = entry(name)
+	}
+	for range 300 {
+		var wg sync.WaitGroup
+		for _, name := range []string{"a", "b"} {
+			wg.Go(func() {
+				c.nodesMu.Lock()
+				c.nodes[name] = entry(name)
+				c.nodesMu.Unlock()
+				c.rebuild()
+			})
+		}
+		wg.Wait()
+		for _, name := range []string{"a", "b"} {
+			if !slices.ContainsFunc(c.Members(), func(m Member) bool { return m.Name == name }) {
+				t.Fatalf("%s came before the last rebuild began, and is not in it", name)
+			}
+			delete(c.nodes, name)
+		}
+	}
 }
 
 // TestJoinsAndLeavesMoveLittle holds the builder to its promise over 100 sets
