@@ -180,6 +180,47 @@ func TestSentBackToTheDead(t *testing.T) {
 	}
 }
 
+// TestSentBackToTheSecondDead: the room's shard was killed, and who was to take
+// over from it falls silent in the midst of that. The third sends the client back.
+func TestSentBackToTheSecondDead(t *testing.T) {
+	c, s := connected(t, "s1", "s2", "s3")
+	if _, err := s.Send(t.Context(), "go", "before"); err != nil {
+		t.Fatal(err)
+	}
+	sent, joining := false, make(chan struct{})
+	c.mu.Lock()
+	c.guess = "s2"
+	c.refuse = func(shard string, command comms.Command) comms.Event {
+		join, ok := command.(comms.JoinRoom)
+		switch {
+		case ok && shard == "s2" && c.silent == "":
+			c.silent = "s2"
+			close(joining)
+			return comms.PingEvent{}
+		case ok && shard == "s3" && !sent:
+			sent = true
+			c.owner["go"] = "s3"
+			return comms.Redirect{Room: join.Room, Shard: "s2", Addr: c.shards["s2"].addr()}
+		}
+		return nil
+	}
+	c.mu.Unlock()
+	c.router.tell(comms.RoomMoved{Rooms: []string{"go"}, Shard: "s2", Addr: c.shards["s2"].addr()})
+	c.shards["s1"].kill()
+	<-joining
+	c.set(func() { c.guess = "s3" })
+	start := time.Now()
+	c.router.tell(comms.RoomMoved{Rooms: []string{"go"}, Shard: "s3", Addr: c.shards["s3"].addr()})
+	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(start)
+	t.Logf("it was stored %s after the router's word", took)
+	if took > 1500*time.Millisecond {
+		t.Error("it waited for a shard of which a router said that it is gone")
+	}
+}
+
 // TestRefusedAndThenUnheard: the room's shard is cut from its log. It refuses a
 // message when its patience with the log ends, and hangs in the next one; where
 // the room is was to be asked counting from the first.

@@ -181,6 +181,7 @@ func (s *Session) goTo(r *room, addr string, now time.Time) {
 	if r.shard.up {
 		r.ask(now) // at once: people wait, and the loop's next turn may be a tick away
 	}
+	s.tellRouter(r) // also if it never welcomes us
 }
 
 // ask sends the join to the shard that serves the room, as far as we know.

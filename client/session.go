@@ -325,9 +325,13 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 			delete(s.fled, e.Addr)           // it is to serve, and was not gone before
 			l, meant := r.shard, r.told == 0 // else it may not have heard yet where we are
 			s.moveTo(r, e.Addr, time.Now().Add(spread))
-			if l != nil && meant && l.addr == r.named {
+			if !meant {
+				continue
+			}
+			if l != nil && l.addr == r.named {
 				s.flee(l) // it is gone: who takes over may not know yet, and send us back
 			}
+			r.named = e.Addr // it watches this one from now on
 		}
 	case comms.Error:
 		if r := s.rooms[e.Room]; r != nil && r.state == stateLocating {
