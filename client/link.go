@@ -18,7 +18,8 @@ type link struct {
 	up      bool // welcomed
 	closed  bool
 	waiting []waiter
-	asked   time.Time // when it was dialled, or last written to since it said something; zero: nothing is due
+	locates []comms.Locate // to a router, that it has not answered, oldest first
+	asked   time.Time      // when it was dialled, or last written to since it said something; zero: nothing is due
 }
 
 // flight is that a room fled from a shard that did not answer.
@@ -48,6 +49,11 @@ func (l *link) send(commands ...comms.Command) {
 	if l.conn != nil && !l.closed {
 		if l.asked.IsZero() {
 			l.asked = time.Now()
+		}
+		for _, c := range commands {
+			if locate, ok := c.(comms.Locate); ok && l == l.session.router {
+				l.locates = append(l.locates, locate)
+			}
 		}
 		if err := l.conn.WriteCommand(commands...); err != nil {
 			l.conn.Close() //nolint:errcheck // its reader reports it
@@ -101,6 +107,22 @@ func (s *Session) open(l *link, hello comms.Hello, handle func(comms.Event), los
 			})
 		}
 	})
+}
+
+// located takes the question that a router has just answered: it answers those
+// about a room in their order.
+func (l *link) located(room string) (question comms.Locate) {
+	i := slices.IndexFunc(l.locates, func(c comms.Locate) bool { return c.Room == room })
+	if i >= 0 {
+		question = l.locates[i]
+		l.locates = slices.Delete(l.locates, i, i+1)
+	}
+	return question
+}
+
+// tells reports whether the router may not have heard yet where we are.
+func (l *link) tells(room string) bool {
+	return slices.ContainsFunc(l.locates, func(c comms.Locate) bool { return c.Room == room && c.At != "" })
 }
 
 // answered hands e to the first request that waits for it.

@@ -60,8 +60,14 @@ func TestRedirectsInACircleEndAtTheRouter(t *testing.T) {
 	if err := s.Join(t.Context(), "go", nil); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(commands[comms.Locate](c)); n < 3 {
-		t.Errorf("the router was asked %d times through 10 redirects", n)
+	asked := 0
+	for _, locate := range commands[comms.Locate](c) {
+		if locate.At == "" { // else it was told where the client is
+			asked++
+		}
+	}
+	if asked < 3 {
+		t.Errorf("the router was asked %d times through 10 redirects", asked)
 	}
 }
 
@@ -218,6 +224,79 @@ func TestSentBackToTheSecondDead(t *testing.T) {
 	t.Logf("it was stored %s after the router's word", took)
 	if took > 1500*time.Millisecond {
 		t.Error("it waited for a shard of which a router said that it is gone")
+	}
+}
+
+// TestRouterIsToldOfWhoDoesNotAnswer: a shard to which a redirect led falls
+// silent before the room was joined there, and the router is to watch it.
+func TestRouterIsToldOfWhoDoesNotAnswer(t *testing.T) {
+	c := newCluster("s1", "s2")
+	t.Cleanup(c.close)
+	told := make(chan struct{})
+	c.set(func() {
+		c.owner["go"] = "s2" // the router's guess is s1
+		c.refuse = func(shard string, command comms.Command) comms.Event {
+			switch command := command.(type) {
+			case comms.JoinRoom:
+				if shard == "s2" {
+					c.silent = "s2"
+					return comms.PingEvent{}
+				}
+			case comms.Locate:
+				if command.At == c.shards["s2"].addr() {
+					close(told)
+					return comms.Error{Code: comms.CodeNoShard, Message: "no shard serves just now", Room: command.Room}
+				}
+			}
+			return nil
+		}
+	})
+	s := login(t, "ada", c.router.addr())
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	joined := make(chan error, 1)
+	go func() { joined <- s.Join(ctx, "go", nil) }()
+	select {
+	case <-told:
+	case err := <-joined:
+		t.Fatalf("it was joined, and the router was not told: %v", err)
+	}
+	c.set(func() { c.owner["go"], c.guess, c.refuse = "s1", "s1", nil })
+	start := time.Now()
+	c.router.tell(comms.RoomMoved{Rooms: []string{"go"}, Shard: "s1", Addr: c.shards["s1"].addr()})
+	if err := <-joined; err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 1500*time.Millisecond {
+		t.Errorf("it took %s from the router's word to the join", took)
+	}
+}
+
+// TestRouterWithoutShardsIsNotWaitedFor: a router that knew of no shard when it
+// was told where the room is owes no answer to that any more.
+func TestRouterWithoutShardsIsNotWaitedFor(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	refused := make(chan struct{})
+	c.set(func() {
+		c.refuse = func(_ string, command comms.Command) comms.Event {
+			if locate, ok := command.(comms.Locate); ok && locate.At != "" {
+				close(refused)
+				c.refuse = nil
+				return comms.Error{Code: comms.CodeNoShard, Message: "no shard serves just now", Room: locate.Room}
+			}
+			return nil
+		}
+	})
+	c.router.reset() // the next connection is told
+	<-refused
+	c.set(func() { c.guess, c.owner["go"] = "s2", "s2" })
+	start := time.Now()
+	c.shards["s1"].kill()
+	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 1500*time.Millisecond {
+		t.Errorf("the room was away for %s: an answer was taken for another", took)
 	}
 }
 

@@ -39,7 +39,6 @@ type room struct {
 	blocked   time.Time // send nothing before
 	probed    time.Time // last time a router was asked for a room that seems stuck
 	named     string    // address that the router watches for us
-	told      int       // answers of the router to our own word of where the room is
 	leaving   bool
 	down      bool // RoomLink said reconnecting
 }
@@ -133,10 +132,6 @@ func (s *Session) abandon(l *link) {
 }
 
 func (s *Session) located(r *room, addr string) {
-	if r.told > 0 {
-		r.told--
-		return
-	}
 	r.named = addr
 	switch {
 	case r.state == stateLocating:
@@ -148,6 +143,7 @@ func (s *Session) located(r *room, addr string) {
 		s.moveTo(r, addr, time.Time{})
 		s.flee(l)
 	}
+	s.tellRouter(r) // where the room stays, it watches its guess now
 }
 
 // flee follows the departure of a room from a shard that does not answer: who

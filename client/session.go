@@ -299,15 +299,18 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 		}
 		s.login <- nil
 		for _, r := range s.rooms {
-			r.named, r.told = "", 0
-			if r.state == stateUp {
-				s.tellRouter(r) // so that it tells of the room's moves
+			r.named, r.retryAt = "", time.Time{}
+			if r.state == stateLocating {
+				r.state = stateIdle // it was another router that was asked
 			}
-			r.retryAt = time.Time{}
+			s.tellRouter(r) // so that it tells of the room's moves
 		}
 	case comms.Ticket:
 		s.ticket = e.Ticket
 	case comms.Located:
+		if l.located(e.Room).At != "" {
+			return // an answer to our own word is no news
+		}
 		if r := s.rooms[e.Room]; r != nil {
 			s.located(r, e.Addr)
 		}
@@ -315,26 +318,37 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 	case comms.RoomMoved:
 		for _, name := range e.Rooms {
 			r := s.rooms[name]
-			if r == nil || r.shard != nil && r.shard.addr == e.Addr {
+			if r == nil {
+				continue
+			}
+			from, watched := r.shard, r.named
+			meant := !l.tells(name)
+			if meant {
+				r.named = e.Addr // it watches this one from now on
+			}
+			if from != nil && from.addr == e.Addr {
 				continue
 			}
 			var spread time.Duration
 			if e.Spread > 0 {
 				spread = rand.N(time.Duration(e.Spread) * time.Millisecond)
 			}
-			delete(s.fled, e.Addr)           // it is to serve, and was not gone before
-			l, meant := r.shard, r.told == 0 // else it may not have heard yet where we are
+			delete(s.fled, e.Addr) // it is to serve, and was not gone before
 			s.moveTo(r, e.Addr, time.Now().Add(spread))
-			if !meant {
-				continue
+			if from != nil && meant && from.addr == watched {
+				s.flee(from) // it is gone: who takes over may not know yet, and send us back
 			}
-			if l != nil && l.addr == r.named {
-				s.flee(l) // it is gone: who takes over may not know yet, and send us back
-			}
-			r.named = e.Addr // it watches this one from now on
 		}
 	case comms.Error:
-		if r := s.rooms[e.Room]; r != nil && r.state == stateLocating {
+		question := l.located(e.Room)
+		r := s.rooms[e.Room]
+		switch {
+		case question.At != "":
+			if r != nil {
+				r.named = "" // it may not watch what we told it of
+			}
+			return
+		case r != nil && r.state == stateLocating:
 			r.fail(&Refused{e.Code, e.Message}, time.Duration(e.Retry)*time.Millisecond)
 		}
 		l.answered(e)

@@ -111,12 +111,11 @@ func (s *Session) welcomed(r *room, e comms.UserJoinedRoom) {
 	s.emit(RoomLink{Room: r.name, State: LinkUp, Shard: r.shard.name, Addr: r.shard.addr, Epoch: e.Epoch})
 }
 
-// tellRouter says which shard serves a room, if it is not the one that the
-// router named: it is to tell us when that one is gone.
+// tellRouter says at which shard we are for a room, served or to be, if it is
+// not the one that the router named: it is to tell us when that one is gone.
 func (s *Session) tellRouter(r *room) {
 	if s.router != nil && s.router.up && r.shard != nil && r.named != r.shard.addr {
 		r.named = r.shard.addr
-		r.told++
 		s.router.send(comms.Locate{Room: r.name, At: r.named})
 	}
 }

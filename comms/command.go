@@ -109,7 +109,7 @@ type ListRooms struct {
 // retry delay).
 type Locate struct {
 	Room string `json:"r"`
-	At   string `json:"at,omitempty"` // host:port of the shard that serves the room to the client now
+	At   string `json:"at,omitempty"` // host:port of the shard that the client is at, or has turned to, for the room
 }
 
 // Ping asks for a Pong with the same number; either end may ask at any time.

@@ -189,7 +189,7 @@ func (c *Cluster) rejoinLoop(ctx context.Context) {
 }
 
 // rebuild makes the snapshots anew from the full list and marks the watchers.
-// One at a time from the copy on: of two, what was copied first would otherwise
+// One at a time from the copy on: of two, what was copied first could otherwise
 // be stored last, and stay until the next change.
 func (c *Cluster) rebuild() {
 	c.mu.Lock()

@@ -8,7 +8,7 @@ import (
 )
 
 // The methods below are memberlist's callbacks. They hold its lock or run on
-// its receive path, so none blocks: they mark that something changed.
+// its receive path, so none blocks for longer than a rebuild: they mark that something changed.
 
 // NodeMeta is called by the gossip library.
 func (c *Cluster) NodeMeta(int) []byte {

@@ -237,7 +237,6 @@ func TestLocateGuessesAndTellsOfMoves(t *testing.T) {
 	}
 }
 
-// TestClientSaysWhereItIsServed: it was redirected, and that shard is watched.
 // TestQuestionsDoNotWaitForTheLog: who is gone is read from the room log, which
 // may not answer for a while.
 func TestQuestionsDoNotWaitForTheLog(t *testing.T) {
@@ -254,6 +253,7 @@ func TestQuestionsDoNotWaitForTheLog(t *testing.T) {
 	c.hear(`"located"`, `"tea"`)
 }
 
+// TestClientSaysWhereItIsServed: it was redirected, and that shard is watched.
 func TestClientSaysWhereItIsServed(t *testing.T) {
 	r := start(t)
 	r.gossip.set(shardAt("s1", "127.0.0.1:1"))
