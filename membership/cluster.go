@@ -80,8 +80,12 @@ func New(opts Options) (*Cluster, error) {
 	if ip := net.ParseIP(host); opts.Secret == nil && opts.Transport == nil && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("gossip on %s without a secret would let strangers in: give --secret-file or PX_SECRET", host)
 	}
+	advertise, err := opts.advertised(host)
+	if err != nil {
+		return nil, fmt.Errorf("gossip for others at %s: %w", opts.Advertise, err)
+	}
 	for _, port := range ports {
-		if c.list, err = memberlist.Create(c.config(host, port)); err == nil {
+		if c.list, err = memberlist.Create(c.config(host, advertise, port)); err == nil {
 			break
 		}
 	}

@@ -85,38 +85,36 @@ func (c *Cluster) discovered() []string {
 	return addrs
 }
 
-// LoadSecret returns the cluster's 32-byte secret: from file if given, else
-// from env (64 hexadecimal digits or base64), else from dir/secret, made (0600)
-// by the first process there, safe against races. created tells that it was made now.
-func LoadSecret(dir, file, env string) (secret []byte, created bool, err error) {
-	if file != "" {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return nil, false, fmt.Errorf("secret: %w", err)
+// ReadSecret returns the cluster's 32-byte secret: from file if given, else from
+// env (64 hexadecimal digits or base64), else from dir/secret. The error wraps
+// fs.ErrNotExist where there is none.
+func ReadSecret(dir, file, env string) (secret []byte, err error) {
+	if file == "" && env != "" {
+		if secret, err = parseSecret(env); err != nil {
+			return nil, fmt.Errorf("PX_SECRET: %w", err)
 		}
-		secret, err = parseSecret(string(b))
-		if err != nil {
-			return nil, false, fmt.Errorf("secret file %s: %w", file, err)
-		}
-		return secret, false, nil
+		return secret, nil
 	}
-	if env != "" {
-		secret, err = parseSecret(env)
-		if err != nil {
-			return nil, false, fmt.Errorf("PX_SECRET: %w", err)
-		}
-		return secret, false, nil
+	if file == "" {
+		file = filepath.Join(dir, "secret")
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("secret: %w", err)
+	}
+	if secret, err = parseSecret(string(b)); err != nil {
+		return nil, fmt.Errorf("secret file %s: %w", file, err)
+	}
+	return secret, nil
+}
+
+// LoadSecret is ReadSecret, but that the first process in dir makes dir/secret
+// (0600), safe against races. created tells that it was made now.
+func LoadSecret(dir, file, env string) (secret []byte, created bool, err error) {
+	if secret, err = ReadSecret(dir, file, env); err == nil || file != "" || !errors.Is(err, fs.ErrNotExist) {
+		return secret, false, err
 	}
 	path := filepath.Join(dir, "secret")
-	if b, err := os.ReadFile(path); err == nil {
-		secret, err = parseSecret(string(b))
-		if err != nil {
-			return nil, false, fmt.Errorf("secret file %s: %w", path, err)
-		}
-		return secret, false, nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, false, fmt.Errorf("secret: %w", err)
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, false, fmt.Errorf("data directory: %w", err)
 	}
@@ -141,11 +139,7 @@ func LoadSecret(dir, file, env string) (secret []byte, created bool, err error) 
 	if err := syncDir(dir); err != nil {
 		return nil, false, fmt.Errorf("secret: %w", err)
 	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, false, fmt.Errorf("secret: %w", err)
-	}
-	secret, err = parseSecret(string(b))
+	secret, err = ReadSecret(dir, "", "")
 	return secret, linkErr == nil, err
 }
 

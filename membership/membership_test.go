@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,42 @@ func shards(names ...string) []Member {
 		list[i] = Member{Name: n, Boot: n + "-boot", Role: RoleShard, State: StateActive}
 	}
 	return list
+}
+
+// TestGossipAtAName listens at what the name stands for, and nowhere else.
+func TestGossipAtAName(t *testing.T) {
+	for _, opts := range []Options{
+		{Bind: "localhost:0"},
+		{Bind: "127.0.0.1:0", Advertise: "chat.example.invalid"}, // nobody comes to a loopback by it
+		{Bind: "127.0.0.1:0", Advertise: "10.0.0.5"},
+	} {
+		opts.Name, opts.Role, opts.Client = "s1", RoleShard, "127.0.0.1:1"
+		c, err := New(opts)
+		if err != nil {
+			t.Fatalf("%+v: %v", opts, err)
+		}
+		if host, _, err := net.SplitHostPort(c.Self().Gossip); err != nil || !net.ParseIP(host).IsLoopback() {
+			t.Errorf("%s, %s: it is at %s", opts.Bind, opts.Advertise, c.Self().Gossip)
+		}
+		if err := c.list.Shutdown(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opts := Options{Name: "s1", Role: RoleShard, Client: "127.0.0.1:1", Bind: "0.0.0.0:0", Advertise: "localhost", Secret: make([]byte, 32)}
+	c, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if host, _, _ := net.SplitHostPort(c.Self().Gossip); !net.ParseIP(host).IsLoopback() {
+		t.Errorf("it tells others %s", c.Self().Gossip)
+	}
+	if err := c.list.Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	opts.Advertise = "chat.example.invalid"
+	if _, err := New(opts); err == nil || !strings.Contains(err.Error(), "chat.example.invalid") {
+		t.Errorf("a name that stands for nothing: %v", err)
+	}
 }
 
 // TestRebuildsBesideEachOther: the loop of Run rebuilds what gossip brings while

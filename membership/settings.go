@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -23,7 +24,7 @@ type Options struct {
 	Role      Role         // needed
 	Client    string       // needed: advertised client address
 	Bind      string       // gossip host:port; port 0 means any; "" means 127.0.0.1:7946 or the next free
-	Advertise string       // host that others reach gossip at, if not Bind's
+	Advertise string       // host that others reach gossip at, if not Bind's; not used where that is a loopback
 	Join      []string     // gossip addresses of seeds
 	Dir       string       // shared data directory for discovery; "" means none
 	Secret    []byte       // 32 bytes; nil: no encryption, loopback only
@@ -32,6 +33,9 @@ type Options struct {
 	Transport Transport    // nil: UDP and TCP at Bind; tests have one in memory
 	Logger    *slog.Logger // nil: discards
 }
+
+// lookupFor bounds the look for the address of a host.
+const lookupFor = 5 * time.Second
 
 // firstPort is where gossip listens by default (memberlist's usual port).
 const firstPort = 7946
@@ -52,20 +56,51 @@ func bindPorts(bind string) (host string, ports []int, err error) {
 		return "", nil, fmt.Errorf("gossip address %q: the port must be 0 to 65535", bind)
 	}
 	if host == "" {
-		host = "0.0.0.0"
+		return "0.0.0.0", []int{port}, nil
+	}
+	if host, err = address(host); err != nil {
+		return "", nil, fmt.Errorf("gossip address %q: %w", bind, err)
 	}
 	return host, []int{port}, nil
 }
 
+// address is a host's, which may be a name: the gossip library takes a name that
+// it is to listen at for all interfaces, and none that it is to tell others.
+func address(host string) (string, error) {
+	if net.ParseIP(host) != nil {
+		return host, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookupFor)
+	defer cancel()
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return "", fmt.Errorf("%w (an IP address needs no looking up)", err)
+	}
+	for _, ip := range found {
+		if ip = ip.Unmap(); ip.Is4() {
+			return ip.String(), nil
+		}
+	}
+	return found[0].String(), nil
+}
+
+// advertised is where others reach gossip that listens at host.
+func (o Options) advertised(host string) (string, error) {
+	if ip := net.ParseIP(host); o.Advertise == "" || ip != nil && ip.IsLoopback() {
+		return "", nil // nobody comes to a loopback by another way
+	}
+	return address(o.Advertise)
+}
+
 // config holds the settings measured for a LAN with detection in one to two seconds.
-func (c *Cluster) config(host string, port int) *memberlist.Config {
+func (c *Cluster) config(host, advertise string, port int) *memberlist.Config {
 	cfg := memberlist.DefaultLANConfig()
 	var suffix [2]byte
 	rand.Read(suffix[:]) //nolint:errcheck // never fails
 	// A name of its own for every boot makes a fast restart a plain leave and join.
 	cfg.Name = c.opts.Name + "#" + hex.EncodeToString(suffix[:])
 	cfg.BindAddr, cfg.BindPort = host, port
-	cfg.AdvertiseAddr, cfg.AdvertisePort = c.opts.Advertise, port
+	cfg.AdvertiseAddr, cfg.AdvertisePort = advertise, port
 	cfg.ProbeInterval, cfg.ProbeTimeout = 250*time.Millisecond, 125*time.Millisecond
 	cfg.SuspicionMult, cfg.SuspicionMaxTimeoutMult, cfg.AwarenessMaxMultiplier = 4, 2, 8
 	cfg.GossipInterval, cfg.GossipNodes, cfg.RetransmitMult, cfg.IndirectChecks = 100*time.Millisecond, 3, 4, 3

@@ -86,15 +86,24 @@ func (c Config) rooms() ([]comms.Room, error) {
 	return rooms, nil
 }
 
+// bind listens on addr.
+func (c Config) bind(addr string) (net.Listener, error) {
+	listen := func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
+	if c.Network != nil {
+		listen = c.Network.Listen
+	}
+	ln, err := listen(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w (choose another address, or port 0 for any free one)", addr, err)
+	}
+	return ln, nil
+}
+
 // listen binds addr for clients and returns the address to tell others.
 func (c Config) listen(addr string) (net.Listener, string, error) {
-	bind := func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
-	if c.Network != nil {
-		bind = c.Network.Listen
-	}
-	ln, err := bind(addr)
+	ln, err := c.bind(addr)
 	if err != nil {
-		return nil, "", fmt.Errorf("listen on %s: %w (choose another address, or port 0 for any free one)", addr, err)
+		return nil, "", err
 	}
 	public, err := publicAddr(ln.Addr().String(), c.Advertise)
 	if err != nil {

@@ -27,7 +27,7 @@ func NewRouter(cfg Config, log roomlog.Log) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	web, _, err := cfg.listen(cfg.HTTP)
+	web, err := cfg.bind(cfg.HTTP)
 	if err != nil {
 		ln.Close()
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 
 	"positivity-exchange/membership"
@@ -38,8 +39,10 @@ func NewUp(cfg Config, n int) (up *Up, err error) {
 	if err != nil {
 		return up, err
 	}
-	shard := cfg
-	shard.Listen, shard.HTTP = "127.0.0.1:0", ""
+	shard, err := cfg.shardsOfUp()
+	if err != nil {
+		return up, err
+	}
 	for i := range n {
 		shard.Name = fmt.Sprintf("s%d", i+1)
 		s, err := NewShard(shard, log)
@@ -49,6 +52,29 @@ func NewUp(cfg Config, n int) (up *Up, err error) {
 		up.Shards = append(up.Shards, s)
 	}
 	return up, nil
+}
+
+// shardsOfUp is what the shards beside a router are configured with: they are
+// where it is, each at ports of its own.
+func (c Config) shardsOfUp() (Config, error) {
+	anyPort := func(addr string) (string, error) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return "", fmt.Errorf("address %q: %w", addr, err)
+		}
+		return net.JoinHostPort(host, "0"), nil
+	}
+	var err error
+	if c.Listen, err = anyPort(c.Listen); err != nil {
+		return c, err
+	}
+	if c.Gossip != "" {
+		if c.Gossip, err = anyPort(c.Gossip); err != nil {
+			return c, err
+		}
+	}
+	c.Advertise, c.HTTP = advertiseHost(c.Advertise), ""
+	return c, nil
 }
 
 // abandon lets go of what NewUp bound before it failed.
