@@ -254,6 +254,32 @@ func TestLeaveAndComeBack(t *testing.T) {
 	}
 }
 
+// TestLeaveBeforeTheRoomIsJoined ends the join with an error.
+func TestLeaveBeforeTheRoomIsJoined(t *testing.T) {
+	c := newCluster("s1")
+	t.Cleanup(c.close)
+	asked := make(chan struct{})
+	c.set(func() {
+		c.refuse = func(shard string, command comms.Command) comms.Event {
+			if _, joins := command.(comms.JoinRoom); joins {
+				close(asked)
+				return comms.PingEvent{}
+			}
+			return nil
+		}
+	})
+	s := login(t, "ada", c.router.addr())
+	joined := make(chan error, 1)
+	go func() { joined <- s.Join(t.Context(), "go", nil) }()
+	<-asked
+	if err := s.Leave(t.Context(), "go"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-joined; !errors.Is(err, client.ErrLeft) {
+		t.Errorf("the join ended with %v", err)
+	}
+}
+
 // TestLeaveWhileNobodyServes must not leave the room behind.
 func TestLeaveWhileNobodyServes(t *testing.T) {
 	c, s := connected(t, "s1")

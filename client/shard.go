@@ -226,6 +226,9 @@ func (s *Session) gone(r *room, err error) {
 		s.emit(SendFailed{r.name, o.ID, refusal})
 	}
 	if r.waiter != nil {
+		if err == nil {
+			err = ErrLeft
+		}
 		r.waiter <- err
 	}
 	if r.joined {

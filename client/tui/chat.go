@@ -151,7 +151,7 @@ func (a *app) chatKey(e *tcell.EventKey) {
 		text := string(e.Rune())
 		a.edit(func(in state.Input) state.Input { return in.Insert(text) })
 	default:
-		if act, ok := a.keys[name]; ok {
+		if act, ok := a.keys.find(e); ok {
 			act.run(a)
 		}
 	}

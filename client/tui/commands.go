@@ -198,7 +198,7 @@ func (a *app) copy(room, args string) {
 		if l := r.Lines[i]; l.Kind == state.LineMessage {
 			text := Clean(l.Text)
 			if n > 1 {
-				text = fmt.Sprintf("%s %s: %s", l.Time.Format("15:04"), l.User, text)
+				text = signed(l)
 			}
 			texts = append([]string{text}, texts...)
 		}

@@ -5,9 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
+	"time"
 
 	"positivity-exchange/client/state"
 )
+
+// editorEnds is how long an editor may take to end when the client must.
+const editorEnds = 2 * time.Second
 
 // editor lets the draft be written in $EDITOR. Messages go on coming meanwhile;
 // they are drawn when the editor has ended.
@@ -30,16 +35,13 @@ func (a *app) editor() {
 		a.say("%s: %v", name, err)
 		return
 	}
-	a.suspended = true
+	a.suspended, a.edited = true, path
 	a.effect(func(ctx context.Context) func() {
-		defer os.Remove(path) //nolint:errcheck // a temporary file
 		cmd := exec.CommandContext(ctx, words[0], append(words[1:], path)...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		// If the client must end, the editor may put the terminal in order first.
+		cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(syscall.SIGHUP) }, editorEnds
 		err := cmd.Run()
-		var b []byte
-		if err == nil {
-			b, err = os.ReadFile(path)
-		}
 		return func() {
 			a.suspended = false
 			a.canvas.forget()
@@ -48,13 +50,27 @@ func (a *app) editor() {
 				a.quit = true
 				return
 			}
-			if err != nil {
-				a.say("%s: %v; the line is as it was", name, err)
-				return
+			if err == nil {
+				err = a.takeEdited()
 			}
-			a.edit(func(in state.Input) state.Input { return in.Set(strings.TrimRight(string(b), "\n")) })
+			if err != nil {
+				a.say("%s: %v; the line is as it was, what was saved is in %s", name, err, path)
+				a.edited = ""
+			}
 		}
 	})
+}
+
+// takeEdited makes the draft what the editor has saved.
+func (a *app) takeEdited() error {
+	b, err := os.ReadFile(a.edited)
+	if err != nil {
+		return err
+	}
+	a.edit(func(in state.Input) state.Input { return in.Set(strings.TrimRight(string(b), "\n")) })
+	os.Remove(a.edited) //nolint:errcheck // a temporary file
+	a.edited = ""
+	return nil
 }
 
 // draftFile writes what is to be edited.

@@ -179,20 +179,20 @@ var specialKeys = map[tcell.Key]string{
 // keyName is what a key is called in the help and in the configuration; "" for
 // a character to be written.
 func keyName(e *tcell.EventKey) string {
+	key := e.Key()
+	if key == tcell.KeyRune {
+		return runeName(e.Rune(), e.Modifiers())
+	}
 	prefix := ""
 	if e.Modifiers()&tcell.ModAlt != 0 {
 		prefix = "Alt-"
 	}
-	key := e.Key()
-	if key == tcell.KeyRune {
-		if prefix == "" {
-			return ""
-		}
-		return prefix + strings.ToUpper(string(e.Rune()))
-	}
 	if name, ok := specialKeys[key]; ok {
 		if e.Modifiers()&tcell.ModCtrl != 0 && !strings.HasPrefix(name, "Ctrl-") && key != tcell.KeyBackspace && key != tcell.KeyEnter && key != tcell.KeyTab && key != tcell.KeyEscape {
 			prefix += "Ctrl-"
+		}
+		if e.Modifiers()&tcell.ModShift != 0 {
+			prefix += "Shift-"
 		}
 		return prefix + name
 	}
@@ -203,6 +203,45 @@ func keyName(e *tcell.EventKey) string {
 		return fmt.Sprintf("%sF%d", prefix, key-tcell.KeyF1+1)
 	}
 	return prefix + "?"
+}
+
+// runeName is keyName for a character.
+func runeName(r rune, mods tcell.ModMask) string {
+	alt, ctrl := mods&tcell.ModAlt != 0, mods&tcell.ModCtrl != 0
+	name := strings.ToUpper(string(r))
+	switch {
+	case mods&(tcell.ModAlt|tcell.ModCtrl|tcell.ModMeta) == 0:
+		return ""
+	case alt && ctrl && (r == 'm' || r == 'j'): // ESC and a carriage return, as most terminals send it
+		return "Alt-Enter"
+	case alt && ctrl && r == 'h':
+		return "Alt-Backspace"
+	case ctrl && !alt && strings.ContainsRune("_-/", r): // one character, to a terminal that does not tell them apart
+		return "Ctrl-_"
+	case mods&tcell.ModMeta != 0:
+		name = "Meta-" + name
+	}
+	if ctrl {
+		if mods&tcell.ModShift != 0 {
+			name = "Shift-" + name
+		}
+		name = "Ctrl-" + name
+	}
+	if alt {
+		name = "Alt-" + name
+	}
+	return name
+}
+
+// find is the action of a key. A key that Shift does not change means with
+// Shift what it means without, where nothing is bound to both.
+func (b bindings) find(e *tcell.EventKey) (act action, ok bool) {
+	name := keyName(e)
+	act, ok = b[name]
+	if _, special := specialKeys[e.Key()]; !ok && special && e.Key() != tcell.KeyBacktab {
+		act, ok = b[strings.Replace(name, "Shift-", "", 1)]
+	}
+	return act, ok
 }
 
 func validKey(name string) bool {
@@ -219,5 +258,8 @@ func validKey(name string) bool {
 	if _, err := fmt.Sscanf(rest, "F%d", &n); err == nil && n >= 1 && n <= 12 && len(rest) <= 3 {
 		return true
 	}
-	return rest != name && len([]rune(rest)) == 1 && rest == strings.ToUpper(rest)
+	if len([]rune(rest)) != 1 || rest != strings.ToUpper(rest) {
+		return false
+	}
+	return rest != name && (!strings.Contains(name, "Shift-") || strings.Contains(name, "Ctrl-"))
 }

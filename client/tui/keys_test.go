@@ -18,7 +18,7 @@ func TestKeysCanBeBoundAnew(t *testing.T) {
 	if _, bound := b["Ctrl-N"]; bound {
 		t.Error("Ctrl-N is still bound")
 	}
-	for key, action := range map[string]string{"Alt-Q": "fly", "Hyper-X": "quit", "x": "quit", "": "quit", "F13": "quit"} {
+	for key, action := range map[string]string{"Alt-Q": "fly", "Hyper-X": "quit", "x": "quit", "": "quit", "F13": "quit", "Shift-A": "quit"} {
 		if err := CheckKeys(profile.Config{Keys: map[string]string{key: action}}); err == nil {
 			t.Errorf("%q = %q was taken", key, action)
 		}
@@ -37,6 +37,44 @@ func TestEveryActionHasAKeyThatReachesIt(t *testing.T) {
 				t.Errorf("%s is bound to %s and to %s", k, other, act.name)
 			}
 			seen[k] = act.name
+		}
+	}
+}
+
+// TestKeysAsTerminalsSendThem: the same key comes in several ways.
+func TestKeysAsTerminalsSendThem(t *testing.T) {
+	const alt, ctrl, shift = tcell.ModAlt, tcell.ModCtrl, tcell.ModShift
+	b, err := bind(map[string]string{"Shift-Right": "next-unread"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		key  tcell.Key
+		r    rune
+		mods tcell.ModMask
+		want string // action
+	}{
+		{tcell.KeyEnter, 0, alt, "newline"},
+		{tcell.KeyRune, 'm', alt | ctrl, "newline"}, // ESC CR, as the library names it
+		{tcell.KeyRune, 'j', alt | ctrl, "newline"},
+		{tcell.KeyRune, '_', ctrl, "undo"},
+		{tcell.KeyRune, '-', ctrl | shift, "undo"},
+		{tcell.KeyRune, '/', ctrl, "undo"},
+		{tcell.KeyCtrlUnderscore, 0, ctrl, "undo"},
+		{tcell.KeyRune, 'c', ctrl | shift, ""}, // not Ctrl-C
+		{tcell.KeyRune, 'k', tcell.ModMeta, ""},
+		{tcell.KeyRight, 0, shift, "next-unread"},
+		{tcell.KeyLeft, 0, shift, "left"}, // as nothing else is bound to it
+		{tcell.KeyRight, 0, 0, "right"},
+		{tcell.KeyBacktab, 0, 0, ""},
+		{tcell.KeyRune, 'k', alt, "palette"},
+	} {
+		e := tcell.NewEventKey(c.key, c.r, c.mods)
+		if keyName(e) == "" {
+			t.Errorf("%s is a character to be written", e.Name())
+		}
+		if act, _ := b.find(e); act.name != c.want {
+			t.Errorf("%s, here %q: %q, want %q", e.Name(), keyName(e), act.name, c.want)
 		}
 	}
 }

@@ -125,7 +125,7 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 		a.openFirst()
 	}
 	for _, r := range a.st.Rooms {
-		if r.Place > 0 || r.Name == a.st.Active {
+		if r.Place > 0 || r.Name == a.st.Active || len(r.Unposted()) > 0 {
 			a.join(r.Name)
 		}
 	}
@@ -136,7 +136,7 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 // whether there was one.
 func (a *app) openProfile(router, name string) bool {
 	if a.profile != nil { // somebody else's: the connect page was answered anew
-		a.save(true)
+		a.save(true) //nolint:errcheck // it is said
 		if err := a.profile.Close(); err != nil {
 			a.opts.Logger.Warn("close the profile", "err", err)
 		}
@@ -175,16 +175,17 @@ func (a *app) openFirst() {
 }
 
 // save keeps what is to outlive the program, now and then and at the end.
-func (a *app) save(end bool) {
+func (a *app) save(end bool) (err error) {
 	if a.profile == nil || !end && time.Since(a.savedAt) < saveEvery {
-		return
+		return nil
 	}
 	a.savedAt = time.Now()
 	saved := a.st.Save()
 	if now := fmt.Sprintf("%+v", saved); now != a.saved {
-		a.saved = now
-		if err := a.profile.Save(saved); err != nil {
+		if err = a.profile.Save(saved); err != nil {
 			a.say("%v", err)
+		} else {
+			a.saved = now
 		}
 	}
 	for _, r := range a.st.Rooms {
@@ -201,9 +202,10 @@ func (a *app) save(end bool) {
 			a.opts.Logger.Warn("save a room", "room", r.Name, "err", err)
 		}
 		if !end {
-			return // one at a time: a keypress waits for no more
+			return err // one at a time: a keypress waits for no more
 		}
 	}
+	return err
 }
 
 // loadCache shows what the disk has of a room that has no lines yet.

@@ -95,12 +95,19 @@ func (a *app) drawBare(w, h int) {
 		if l.Kind != state.LineMessage {
 			continue
 		}
-		lines := wrap(fmt.Sprintf("%s %s: %s", l.Time.Format("15:04"), oneLine(l.User), Clean(l.Text)), w)
+		lines := wrap(signed(l), w)
 		for j := len(lines) - 1; j >= 0 && y >= 0; j-- {
 			a.put(0, y, w, a.look.plain, lines[j])
 			y--
 		}
 	}
+}
+
+// signed is a message with its time and author before each line of it: nobody's
+// second line passes for a message of somebody else.
+func signed(l state.Line) string {
+	who := fmt.Sprintf("%s %s: ", l.Time.Format("15:04"), oneLine(l.User))
+	return who + strings.ReplaceAll(Clean(l.Text), "\n", "\n"+who)
 }
 
 func (a *app) drawPalette(w, bottom int) {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 
 	"positivity-exchange/client"
 	"positivity-exchange/client/state"
@@ -32,20 +31,12 @@ type PlainOptions struct {
 func Plain(ctx context.Context, opts PlainOptions) error {
 	p := &plainClient{PlainOptions: opts, st: state.State{User: opts.Session.User()}, first: true, joins: make(chan error, 1), answers: make(chan []string, 1)}
 	ctx, cancel := context.WithCancel(ctx)
-	var reading sync.WaitGroup
 	lines := make(chan string)
-	reading.Go(func() {
+	var bad error // set once lines is closed
+	go func() {
 		defer close(lines)
-		in := bufio.NewScanner(opts.In)
-		in.Buffer(nil, comms.MaxContent+1)
-		for in.Scan() {
-			select {
-			case lines <- in.Text():
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
+		bad = ReadLines(ctx, opts.In, lines)
+	}()
 	// A read of a terminal cannot be ended; its goroutine ends with the process.
 	defer cancel()
 	p.join(ctx, opts.Room)
@@ -86,11 +77,33 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 		}
 		if ended && !p.asked && !p.st.Waits() {
 			if p.failed {
-				return ErrNotSent
+				return errors.Join(bad, ErrNotSent)
 			}
+			return bad
+		}
+	}
+}
+
+// ReadLines hands over the lines of from, until it or ctx ends. Its error tells
+// which line was too long for a message, or could not be read.
+func ReadLines(ctx context.Context, from io.Reader, lines chan<- string) error {
+	in := bufio.NewScanner(from)
+	in.Buffer(nil, comms.MaxContent+1)
+	n := 1
+	for ; in.Scan(); n++ {
+		select {
+		case lines <- in.Text():
+		case <-ctx.Done():
 			return nil
 		}
 	}
+	switch err := in.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("line %d of the input is longer than a message may be, %d bytes: nothing from there on was sent", n, comms.MaxContent)
+	case err != nil:
+		return fmt.Errorf("line %d of the input: %w", n, err)
+	}
+	return nil
 }
 
 type plainClient struct {

@@ -95,6 +95,37 @@ func (o *opened) Init() error {
 	return o.SimulationScreen.Init()
 }
 
+// TestWhatCouldNotBeSavedIsSavedLater, and at the end it is an error.
+func TestWhatCouldNotBeSavedIsSavedLater(t *testing.T) {
+	dir := t.TempDir()
+	for _, v := range []string{"XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"} {
+		t.Setenv(v, filepath.Join(dir, v))
+	}
+	a, s := showing(t, 80, 24, state.State{})
+	defer s.Fini()
+	a.openProfile("r:1", "ada")
+	a.st = a.st.Open("go").Edit(func(in state.Input) state.Input { return in.Set("a draft") })
+	home := filepath.Join(dir, "XDG_STATE_HOME")
+	if err := os.Rename(home, home+"-away"); err != nil { // as if the disk were full
+		t.Fatal(err)
+	}
+	if err := a.save(true); err == nil || a.st.Notice == "" {
+		t.Errorf("saved nowhere: %v, %q", err, a.st.Notice)
+	}
+	if err := os.Rename(home+"-away", home); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.save(true); err != nil {
+		t.Error(err)
+	}
+	if saved, err := a.profile.Load(); err != nil || saved.Rooms["go"].Draft != "a draft" {
+		t.Errorf("%+v, %v", saved, err)
+	}
+	if err := a.profile.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestAnotherNameOpensAnotherProfile: what one wrote must not become the next
 // one's.
 func TestAnotherNameOpensAnotherProfile(t *testing.T) {

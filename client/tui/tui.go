@@ -65,6 +65,7 @@ type app struct {
 	pasteSize int             // of all of it, what is too much included
 	pasteCR   bool            // the last pasted key ended a line
 	suspended bool            // an editor has the terminal
+	edited    string          // the file that it writes
 	numbers   bool            // of messages, in place of their times
 	helpTop   int
 	shown     int             // lines of the conversation that were drawn last
@@ -103,7 +104,13 @@ func Run(ctx context.Context, opts Options) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	a := &app{opts: opts, screen: opts.Screen, keys: keys, look: newTheme(opts.Config.Theme, opts.Screen.Colors()), filling: map[string]bool{}, cachedAt: map[string]cachedRoom{}, ids: comms.NewIDSource(), ctx: ctx, results: make(chan func(), 16)}
-	defer a.close(cancel)
+	defer func() {
+		unsaved := a.close(cancel)
+		if unsaved != nil && errors.Is(err, context.Canceled) {
+			err = nil // an end in order but for this
+		}
+		err = errors.Join(err, unsaved)
+	}()
 	a.st = state.State{Page: state.PageConnect, Connect: state.Connect{Router: strings.Join(opts.Routers, ","), Name: opts.User}, Since: opts.Now(), Now: opts.Now(), Notice: oneLine(opts.Warning)}
 	if opts.User == "" {
 		a.st.Connect.Name = profile.LastUser()
@@ -117,10 +124,13 @@ func Run(ctx context.Context, opts Options) (err error) {
 }
 
 // close saves and ends what was opened.
-func (a *app) close(cancel context.CancelFunc) {
-	a.save(true)
+func (a *app) close(cancel context.CancelFunc) error {
+	err := a.save(true)
 	cancel()
 	a.effects.Wait()
+	if a.edited != "" && a.takeEdited() == nil {
+		err = a.save(true)
+	}
 	if a.session != nil {
 		a.session.Close() //nolint:errcheck // never fails
 	}
@@ -129,6 +139,7 @@ func (a *app) close(cancel context.CancelFunc) {
 			a.opts.Logger.Warn("close the profile", "err", err)
 		}
 	}
+	return err
 }
 
 // run is the UI goroutine: what happened, new state, draw.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,6 +50,7 @@ func runClient(c *cli.Context) error {
 		}
 		return err
 	}
+	wrong := err // what only a person can be asked about
 	opts := tui.Options{Ask: c.Bool("connect")}
 	warn := func(err error) { // the client starts all the same
 		opts.Warning = strings.TrimPrefix(opts.Warning+"; "+err.Error(), "; ")
@@ -58,6 +60,7 @@ func runClient(c *cli.Context) error {
 	}
 	if config, err = config.With(c.String("profile")); err != nil {
 		warn(err)
+		wrong = errors.Join(wrong, err)
 		opts.Ask = true // as whom, and where, was to come from the profile
 	}
 	if c.IsSet("router") {
@@ -84,6 +87,9 @@ func runClient(c *cli.Context) error {
 		warn(fmt.Errorf("%s: lines alone, as with --plain", why))
 	}
 	if plain {
+		if wrong != nil {
+			return wrong // else what is written may go to another place, under another name
+		}
 		if opts.Warning != "" {
 			fmt.Fprintln(os.Stderr, "px:", opts.Warning)
 		}
@@ -129,5 +135,9 @@ func runPlain(c *cli.Context, config profile.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return ended(c.Context, tui.Plain(c.Context, tui.PlainOptions{Session: s, Room: config.Room, In: os.Stdin, Out: os.Stdout}))
+	err = tui.Plain(c.Context, tui.PlainOptions{Session: s, Room: config.Room, In: os.Stdin, Out: os.Stdout})
+	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
+		return errInterrupted
+	}
+	return err
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -61,12 +63,12 @@ func count(n int, thing string) string {
 // drain asks the shard to give everything up, and shows how far it is.
 func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
 	name := c.Args().First()
-	secret, created, err := membership.LoadSecret(c.String("data"), c.String("secret-file"), os.Getenv("PX_SECRET"))
+	secret, err := membership.ReadSecret(c.String("data"), c.String("secret-file"), os.Getenv("PX_SECRET"))
+	if errors.Is(err, fs.ErrNotExist) && c.String("secret-file") == "" {
+		return fmt.Errorf("%s holds no secret of a running cluster: name its --data or --secret-file", c.String("data"))
+	}
 	if err != nil {
 		return err
-	}
-	if created {
-		return fmt.Errorf("%s holds no secret of a running cluster: name its --data or --secret-file", c.String("data"))
 	}
 	report, err := s.Status(ctx)
 	if err != nil {
@@ -85,7 +87,8 @@ func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
 	if err != nil {
 		return err
 	}
-	return app.Drain(ctx, secure, report.Members[i].Client, name, secret, func(p comms.DrainProgress) {
+	// However long it takes: the shard says how far it is.
+	return app.Drain(c.Context, secure, report.Members[i].Client, name, secret, func(p comms.DrainProgress) {
 		switch {
 		case p.Left:
 			fmt.Printf("%s holds nothing and has left\n", name)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,7 +22,13 @@ func routerFlag() cli.Flag {
 	return flag("router", "localhost:8080", "`ADDR` of a router, or several with commas between")
 }
 
-func splitAddrs(list string) []string { return strings.Split(list, ",") }
+func splitAddrs(list string) []string {
+	addrs := strings.Split(list, ",")
+	for i, addr := range addrs {
+		addrs[i] = strings.TrimSpace(addr)
+	}
+	return addrs
+}
 
 // dialTimeout bounds how long a command of a script looks for a router.
 const dialTimeout = 10 * time.Second
@@ -107,19 +112,14 @@ func runSend(c *cli.Context) error {
 		return sendEnd(c, ctx, s, err)
 	}
 	lines := make(chan string)
+	var bad error // set once lines is closed
 	go func() {
 		defer close(lines)
 		if c.Args().Present() {
 			lines <- strings.Join(c.Args().Slice(), " ")
 			return
 		}
-		in := bufio.NewScanner(os.Stdin)
-		in.Buffer(nil, comms.MaxContent+1)
-		for in.Scan() {
-			if in.Text() != "" {
-				lines <- in.Text()
-			}
-		}
+		bad = tui.ReadLines(ctx, os.Stdin, lines)
 	}()
 	pending := 0
 	out := json.NewEncoder(os.Stdout)
@@ -132,6 +132,9 @@ func runSend(c *cli.Context) error {
 		case line, ok := <-next:
 			if !ok {
 				lines = nil
+				continue
+			}
+			if line == "" {
 				continue
 			}
 			if _, err := s.Post(room, line); err != nil {
@@ -156,7 +159,7 @@ func runSend(c *cli.Context) error {
 			return sendEnd(c, ctx, s, ctx.Err())
 		}
 	}
-	return nil
+	return bad
 }
 
 // sendEnd says what is not acknowledged.
@@ -241,7 +244,11 @@ func follow(c *cli.Context, s *client.Session, joined <-chan error) error {
 			} else if m.Kind == comms.KindTopic {
 				_, err = fmt.Printf("%s * %s set the topic: %s\n", time.UnixMilli(m.Time).Format("15:04"), m.User, tui.Clean(m.Content))
 			} else {
-				_, err = fmt.Printf("%s %s: %s\n", time.UnixMilli(m.Time).Format("15:04"), m.User, tui.Clean(m.Content))
+				for _, line := range strings.Split(tui.Clean(m.Content), "\n") { // each with its author: nobody writes another's
+					if err == nil {
+						_, err = fmt.Printf("%s %s: %s\n", time.UnixMilli(m.Time).Format("15:04"), m.User, line)
+					}
+				}
 			}
 			if err != nil {
 				return err

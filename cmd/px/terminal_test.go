@@ -270,6 +270,11 @@ func TestKilledWithAQueuedOutbox(t *testing.T) {
 	w.see("history without a server", func(screen string) bool {
 		return strings.Contains(screen, "stored before") && strings.Contains(screen, "offline: no server at")
 	})
+	w.line("/join go") // for the first time
+	w.line("queued in go")
+	w.see("the first queued", func(screen string) bool { return marks(screen, "·") == 1 })
+	w.keys("M-/")
+	w.seeText("stored before")
 	for i := range 3 {
 		w.line(fmt.Sprint("queued ", i+1))
 	}
@@ -297,6 +302,9 @@ func TestKilledWithAQueuedOutbox(t *testing.T) {
 	})
 	if texts := storedTexts(t, router, "general", 4); strings.Join(texts, "|") != "stored before|queued 1|queued 2|queued 3" {
 		t.Errorf("stored: %q", texts)
+	}
+	if texts := storedTexts(t, router, "go", 1); texts[0] != "queued in go" {
+		t.Errorf("stored in the other room: %q", texts)
 	}
 	// The terminal goes away: SIGHUP.
 	w.typed(", and more")
