@@ -397,15 +397,18 @@ func TestRouterIsToldWhereARoomIs(t *testing.T) {
 		}
 		return locates
 	}
+	// When it turns there, and once more when it was joined if the router had named
+	// s1 in its answer by then: it may not have known s2 yet.
 	locates := told(2)
-	if last := locates[len(locates)-1]; len(locates) != 2 || last.At != c.shards["s2"].addr() {
+	if last := locates[len(locates)-1]; len(locates) > 3 || locates[1].At != c.shards["s2"].addr() || last.At != c.shards["s2"].addr() {
 		t.Errorf("asked %+v", locates)
 	}
 	c.router.reset()
 	for !next[client.RouterLink](t, s).Up {
 	}
-	locates = told(3)
-	if len(locates) < 3 || locates[2].At != c.shards["s2"].addr() {
+	before := len(commands[comms.Locate](c))
+	locates = told(before + 1)
+	if len(locates) <= before || locates[before].At != c.shards["s2"].addr() {
 		t.Errorf("after the router came back: %+v", locates)
 	}
 }

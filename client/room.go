@@ -39,6 +39,8 @@ type room struct {
 	blocked   time.Time // send nothing before
 	probed    time.Time // last time a router was asked for a room that seems stuck
 	named     string    // address that the router watches for us
+	doubted   bool      // it named another when it was told of that one, which it may not have known
+	tellAt    time.Time // not before, if it watches none
 	leaving   bool
 	down      bool // RoomLink said reconnecting
 }
@@ -106,6 +108,9 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 		}
 	case stateUp:
 		r.flush(now)
+		if r.named == "" && !now.Before(r.tellAt) {
+			s.tellRouter(r)
+		}
 		if s.router != nil && s.router.up && r.asksWhere(now) {
 			r.probed = now
 			s.router.send(comms.Locate{Room: r.name})
@@ -142,6 +147,7 @@ func (s *Session) located(r *room, addr string) {
 		l := r.shard
 		s.moveTo(r, addr, time.Time{})
 		s.flee(l)
+		return
 	}
 	s.tellRouter(r) // where the room stays, it watches its guess now
 }
@@ -177,6 +183,7 @@ func (s *Session) goTo(r *room, addr string, now time.Time) {
 	if r.shard.up {
 		r.ask(now) // at once: people wait, and the loop's next turn may be a tick away
 	}
+	r.doubted = false
 	s.tellRouter(r) // also if it never welcomes us
 }
 

@@ -311,10 +311,14 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 	case comms.Ticket:
 		s.ticket = e.Ticket
 	case comms.Located:
-		if l.located(e.Room).At != "" {
-			return // an answer to our own word is no news
+		question, r := l.located(e.Room), s.rooms[e.Room]
+		if question.At != "" { // an answer to our own word is no news
+			if r != nil && r.state == stateJoining && r.named == question.At {
+				r.doubted = e.Addr != question.At
+			}
+			return
 		}
-		if r := s.rooms[e.Room]; r != nil {
+		if r != nil {
 			s.located(r, e.Addr)
 		}
 		l.answered(e)
@@ -348,7 +352,8 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 		switch {
 		case question.At != "":
 			if r != nil {
-				r.named = "" // it may not watch what we told it of
+				// It may not watch what we told it of.
+				r.named, r.tellAt = "", time.Now().Add(max(time.Duration(e.Retry)*time.Millisecond, probeEvery))
 			}
 			return
 		case r != nil && r.state == stateLocating:

@@ -107,6 +107,9 @@ func (s *Session) welcomed(r *room, e comms.UserJoinedRoom) {
 		r.waiter = nil
 	}
 	r.down = false
+	if r.doubted {
+		r.named, r.doubted = "", false // it knows more by now
+	}
 	s.tellRouter(r)
 	s.emit(RoomLink{Room: r.name, State: LinkUp, Shard: r.shard.name, Addr: r.shard.addr, Epoch: e.Epoch})
 }

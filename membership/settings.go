@@ -58,15 +58,16 @@ func bindPorts(bind string) (host string, ports []int, err error) {
 	if host == "" {
 		return "0.0.0.0", []int{port}, nil
 	}
-	if host, err = address(host); err != nil {
+	if host, err = address(host, nil); err != nil {
 		return "", nil, fmt.Errorf("gossip address %q: %w", bind, err)
 	}
 	return host, []int{port}, nil
 }
 
 // address is a host's, which may be a name: the gossip library takes a name that
-// it is to listen at for all interfaces, and none that it is to tell others.
-func address(host string) (string, error) {
+// it is to listen at for all interfaces, and none that it is to tell others. Of
+// several it is one of the family of like, or of IPv4.
+func address(host string, like net.IP) (string, error) {
 	if net.ParseIP(host) != nil {
 		return host, nil
 	}
@@ -77,19 +78,20 @@ func address(host string) (string, error) {
 		return "", fmt.Errorf("%w (an IP address needs no looking up)", err)
 	}
 	for _, ip := range found {
-		if ip = ip.Unmap(); ip.Is4() {
+		if ip = ip.Unmap(); ip.Is4() == (like == nil || like.To4() != nil) {
 			return ip.String(), nil
 		}
 	}
-	return found[0].String(), nil
+	return found[0].Unmap().String(), nil
 }
 
 // advertised is where others reach gossip that listens at host.
 func (o Options) advertised(host string) (string, error) {
-	if ip := net.ParseIP(host); o.Advertise == "" || ip != nil && ip.IsLoopback() {
+	ip := net.ParseIP(host)
+	if o.Advertise == "" || ip.IsLoopback() {
 		return "", nil // nobody comes to a loopback by another way
 	}
-	return address(o.Advertise)
+	return address(o.Advertise, ip)
 }
 
 // config holds the settings measured for a LAN with detection in one to two seconds.

@@ -27,7 +27,8 @@ func (a *app) editor() {
 		a.say("set EDITOR to the editor to write with")
 		return
 	}
-	path, err := draftFile(r.Draft.String())
+	draft := r.Draft.String()
+	path, err := draftFile(draft)
 	if err == nil {
 		err = a.screen.Suspend()
 	}
@@ -50,13 +51,22 @@ func (a *app) editor() {
 				a.quit = true
 				return
 			}
-			if err == nil {
+			saved, unread := os.ReadFile(path)
+			switch {
+			case err == nil && unread == nil:
 				err = a.takeEdited()
+			case err == nil:
+				err = unread
 			}
-			if err != nil {
+			a.edited = ""
+			switch {
+			case err != nil && unread == nil && string(saved) != draft:
 				a.say("%s: %v; the line is as it was, what was saved is in %s", name, err, path)
-				a.edited = ""
+				return
+			case err != nil:
+				a.say("%s: %v; the line is as it was", name, err)
 			}
+			os.Remove(path) //nolint:errcheck // a temporary file
 		}
 	})
 }
@@ -68,8 +78,6 @@ func (a *app) takeEdited() error {
 		return err
 	}
 	a.edit(func(in state.Input) state.Input { return in.Set(strings.TrimRight(string(b), "\n")) })
-	os.Remove(a.edited) //nolint:errcheck // a temporary file
-	a.edited = ""
 	return nil
 }
 

@@ -88,22 +88,23 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 // which line was too long for a message, or could not be read.
 func ReadLines(ctx context.Context, from io.Reader, lines chan<- string) error {
 	in := bufio.NewScanner(from)
-	in.Buffer(nil, comms.MaxContent+1)
-	n := 1
-	for ; in.Scan(); n++ {
+	in.Buffer(nil, comms.MaxContent+len("\r\n"))
+	for n := 1; ; n++ {
+		more, err := in.Scan(), in.Err()
+		switch {
+		case errors.Is(err, bufio.ErrTooLong) || more && len(in.Bytes()) > comms.MaxContent:
+			return fmt.Errorf("line %d of the input is longer than a message may be, %d bytes: nothing from there on was sent", n, comms.MaxContent)
+		case err != nil:
+			return fmt.Errorf("line %d of the input: %w", n, err)
+		case !more:
+			return nil
+		}
 		select {
 		case lines <- in.Text():
 		case <-ctx.Done():
-			return nil
+			return ctx.Err()
 		}
 	}
-	switch err := in.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		return fmt.Errorf("line %d of the input is longer than a message may be, %d bytes: nothing from there on was sent", n, comms.MaxContent)
-	case err != nil:
-		return fmt.Errorf("line %d of the input: %w", n, err)
-	}
-	return nil
 }
 
 type plainClient struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -128,8 +129,12 @@ func (a *app) close(cancel context.CancelFunc) error {
 	err := a.save(true)
 	cancel()
 	a.effects.Wait()
-	if a.edited != "" && a.takeEdited() == nil {
-		err = a.save(true)
+	if path := a.edited; path != "" && a.takeEdited() == nil {
+		if err = a.save(true); err == nil {
+			os.Remove(path) //nolint:errcheck // a temporary file
+		} else {
+			err = fmt.Errorf("%w; what the editor wrote is in %s", err, path)
+		}
 	}
 	if a.session != nil {
 		a.session.Close() //nolint:errcheck // never fails

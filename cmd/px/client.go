@@ -41,6 +41,7 @@ func runClient(c *cli.Context) error {
 		return nil
 	}
 	config, err := profile.LoadConfig(c.String("config"))
+	wrong := err // what only a person can be asked about
 	if err == nil {
 		err = tui.CheckKeys(config)
 	}
@@ -50,7 +51,6 @@ func runClient(c *cli.Context) error {
 		}
 		return err
 	}
-	wrong := err // what only a person can be asked about
 	opts := tui.Options{Ask: c.Bool("connect")}
 	warn := func(err error) { // the client starts all the same
 		opts.Warning = strings.TrimPrefix(opts.Warning+"; "+err.Error(), "; ")

@@ -17,6 +17,7 @@ import (
 func pxReading(input string, args ...string) (output string, code int) {
 	cmd := exec.Command(binary, args...)
 	var out bytes.Buffer
+	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(filepath.Dir(binary), "none")) // not the configuration of whoever tests
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, &out
 	cmd.Run() //nolint:errcheck // the code tells
 	return out.String(), cmd.ProcessState.ExitCode()
@@ -113,6 +114,9 @@ func TestUpAtAnotherAddress(t *testing.T) {
 		up := start(t, append([]string{"up", "--no-client", "--shards", "2", "--data", t.TempDir(), "--http", "127.0.0.1:0"}, args...)...)
 		if out, errs, code := px("send", "--timeout", "10s", "--router", here, "--room", "go", "hello"); code != 0 {
 			t.Errorf("%s: %d, %s%s\n%s", name, code, out, errs, up.log())
+		}
+		if shard, _, _ := net.SplitHostPort(up.addr("client")); shard != host {
+			t.Errorf("%s: %s", name, up.ready)
 		}
 		up.kill()
 		<-up.ended

@@ -159,6 +159,9 @@ func runSend(c *cli.Context) error {
 			return sendEnd(c, ctx, s, ctx.Err())
 		}
 	}
+	if ctx.Err() != nil {
+		return sendEnd(c, ctx, s, ctx.Err())
+	}
 	return bad
 }
 
