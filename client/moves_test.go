@@ -413,6 +413,30 @@ func TestRouterIsToldWhereARoomIs(t *testing.T) {
 	}
 }
 
+// TestDeathIsFollowedAtOnce: a router says that a shard is gone, and to come back
+// within some milliseconds, which are not rounded up to the client's next tick.
+func TestDeathIsFollowedAtOnce(t *testing.T) {
+	c, s := connected(t, "s1", "s2")
+	acknowledged(t, s, 1, post(t, s, 1))
+	at, rounds := "s1", 40
+	var waited time.Duration
+	for i := range rounds {
+		to := map[string]string{"s1": "s2", "s2": "s1"}[at]
+		c.move("go", to, false)
+		start := time.Now()
+		c.router.tell(comms.RoomMoved{Rooms: []string{"go"}, Shard: to, Addr: c.shards[to].addr(), Spread: 4})
+		for next[client.RoomLink](t, s).State != client.LinkUp {
+		}
+		waited += time.Since(start)
+		acknowledged(t, s, uint64(i+2), post(t, s, 1))
+		at = to
+	}
+	t.Logf("%d deaths took %s each", rounds, waited/time.Duration(rounds))
+	if waited > time.Duration(rounds)*20*time.Millisecond {
+		t.Error("a death waits for the client's next tick")
+	}
+}
+
 // TestMoveIsFollowedAtOnce: the connection to where the room goes was opened
 // when the move was announced, so nothing is left to wait for.
 func TestMoveIsFollowedAtOnce(t *testing.T) {

@@ -155,7 +155,8 @@ func (s *Session) loop() {
 	}()
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
-	s.step(time.Now())
+	due := time.NewTimer(0)
+	defer due.Stop()
 	for {
 		var out chan Event
 		var first Event
@@ -178,9 +179,34 @@ func (s *Session) loop() {
 		case f := <-inbox:
 			f()
 		case <-tick.C:
+		case <-due.C:
 		}
-		s.step(time.Now())
+		now := time.Now()
+		s.step(now)
+		// People wait for a room that is looked for again before the next tick.
+		if next := s.nextDue(now); next.Before(now.Add(tickEvery)) {
+			due.Reset(next.Sub(now))
+		}
 	}
+}
+
+// nextDue is when something is due that was put off, tickEvery from now at most.
+func (s *Session) nextDue(now time.Time) time.Time {
+	next := now.Add(tickEvery)
+	earlier := func(at time.Time) {
+		if at.After(now) && at.Before(next) {
+			next = at
+		}
+	}
+	if s.router == nil {
+		earlier(s.retryAt)
+	}
+	for _, r := range s.rooms {
+		if r.state == stateIdle {
+			earlier(r.retryAt)
+		}
+	}
+	return next
 }
 
 func (s *Session) emit(e Event) { s.out = append(s.out, e) }
