@@ -53,6 +53,17 @@ func (c *cutter) Cut() {
 // writes, whose readers have no router to be told by. What others write through
 // the successor they must see within a second of the owner's waking.
 func TestFrozenOwnerOfAQuietRoomWakes(t *testing.T) {
+	for range 4 {
+		if quietOwnerWakes(t) {
+			return
+		}
+		t.Log("the owner froze inside a write to the store, and was ended by force, as it must be: once more")
+	}
+	t.Error("the owner froze inside a write each time")
+}
+
+// quietOwnerWakes reports whether the owner lived to be woken.
+func quietOwnerWakes(t *testing.T) (woke bool) {
 	dir := t.TempDir()
 	shards := map[string]*process{}
 	for _, name := range []string{"s1", "s2", "s3"} {
@@ -114,6 +125,9 @@ func TestFrozenOwnerOfAQuietRoomWakes(t *testing.T) {
 		}
 	}
 	t.Logf("the successor had acknowledged %d messages %s after the freeze", messages, time.Since(start))
+	if stateOf(owner) == 'Z' {
+		return false
+	}
 	owner.signal(syscall.SIGCONT)
 	woken := time.Now()
 	for i, r := range readers {
@@ -133,6 +147,7 @@ func TestFrozenOwnerOfAQuietRoomWakes(t *testing.T) {
 			t.Errorf("it took more than a second")
 		}
 	}
+	return true
 }
 
 func drainEvents(s *client.Session) {
