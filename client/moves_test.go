@@ -85,6 +85,22 @@ func storedSince(t *testing.T, c *fakeCluster, s *client.Session, back *time.Tim
 	return took
 }
 
+// storedAfterPush has the router say that the room is at a shard from now on, and
+// holds the client to storing a message soon after it.
+func storedAfterPush(t *testing.T, c *fakeCluster, s *client.Session, to string) {
+	t.Helper()
+	start := time.Now()
+	c.router.tell(comms.RoomMoved{Rooms: []string{"go"}, Shard: to, Addr: c.shards[to].addr()})
+	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(start)
+	t.Logf("it was stored %s after the router's word", took)
+	if took > 1500*time.Millisecond {
+		t.Error("it waited for a shard of which a router said that it is gone")
+	}
+}
+
 // TestSentBackIntoABlackHole: the room's shard answers nobody any more. Who is
 // to take the room over cannot know whether clients reach that shard, and sends
 // them back to it; a client that has just fled from there need not wait long.
@@ -174,16 +190,7 @@ func TestSentBackToTheDead(t *testing.T) {
 		return nil
 	}
 	c.mu.Unlock()
-	start := time.Now()
-	c.router.tell(comms.RoomMoved{Rooms: []string{"go"}, Shard: "s2", Addr: c.shards["s2"].addr()})
-	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
-		t.Fatal(err)
-	}
-	took := time.Since(start)
-	t.Logf("it was stored %s after the router's word", took)
-	if took > 1500*time.Millisecond {
-		t.Error("it waited for a shard of which a router said that it is gone")
-	}
+	storedAfterPush(t, c, s, "s2")
 }
 
 // TestSentBackToTheSecondDead: the room's shard was killed, and who was to take
@@ -215,16 +222,7 @@ func TestSentBackToTheSecondDead(t *testing.T) {
 	c.shards["s1"].kill()
 	<-joining
 	c.set(func() { c.guess = "s3" })
-	start := time.Now()
-	c.router.tell(comms.RoomMoved{Rooms: []string{"go"}, Shard: "s3", Addr: c.shards["s3"].addr()})
-	if _, err := s.Send(t.Context(), "go", "after"); err != nil {
-		t.Fatal(err)
-	}
-	took := time.Since(start)
-	t.Logf("it was stored %s after the router's word", took)
-	if took > 1500*time.Millisecond {
-		t.Error("it waited for a shard of which a router said that it is gone")
-	}
+	storedAfterPush(t, c, s, "s3")
 }
 
 // TestRouterIsToldOfWhoDoesNotAnswer: a shard to which a redirect led falls

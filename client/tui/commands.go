@@ -198,7 +198,7 @@ func (a *app) copy(room, args string) {
 		if l := r.Lines[i]; l.Kind == state.LineMessage {
 			text := Clean(l.Text)
 			if n > 1 {
-				text = signed(l)
+				text = Signed(l.Time, l.User, l.Text)
 			}
 			texts = append([]string{text}, texts...)
 		}

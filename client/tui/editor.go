@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -51,20 +52,16 @@ func (a *app) editor() {
 				a.quit = true
 				return
 			}
+			a.edited = ""
 			saved, unread := os.ReadFile(path)
 			switch {
 			case err == nil && unread == nil:
-				err = a.takeEdited()
-			case err == nil:
-				err = unread
-			}
-			a.edited = ""
-			switch {
-			case err != nil && unread == nil && string(saved) != draft:
+				a.takeEdited(saved)
+			case unread == nil && string(saved) != draft:
 				a.say("%s: %v; the line is as it was, what was saved is in %s", name, err, path)
 				return
-			case err != nil:
-				a.say("%s: %v; the line is as it was", name, err)
+			default:
+				a.say("%s: %v; the line is as it was", name, errors.Join(err, unread))
 			}
 			os.Remove(path) //nolint:errcheck // a temporary file
 		}
@@ -72,13 +69,8 @@ func (a *app) editor() {
 }
 
 // takeEdited makes the draft what the editor has saved.
-func (a *app) takeEdited() error {
-	b, err := os.ReadFile(a.edited)
-	if err != nil {
-		return err
-	}
-	a.edit(func(in state.Input) state.Input { return in.Set(strings.TrimRight(string(b), "\n")) })
-	return nil
+func (a *app) takeEdited(saved []byte) {
+	a.edit(func(in state.Input) state.Input { return in.Set(strings.TrimRight(string(saved), "\n")) })
 }
 
 // draftFile writes what is to be edited.

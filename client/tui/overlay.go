@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"positivity-exchange/client/state"
 )
@@ -95,7 +96,7 @@ func (a *app) drawBare(w, h int) {
 		if l.Kind != state.LineMessage {
 			continue
 		}
-		lines := wrap(signed(l), w)
+		lines := wrap(Signed(l.Time, l.User, l.Text), w)
 		for j := len(lines) - 1; j >= 0 && y >= 0; j-- {
 			a.put(0, y, w, a.look.plain, lines[j])
 			y--
@@ -103,11 +104,11 @@ func (a *app) drawBare(w, h int) {
 	}
 }
 
-// signed is a message with its time and author before each line of it: nobody's
-// second line passes for a message of somebody else.
-func signed(l state.Line) string {
-	who := fmt.Sprintf("%s %s: ", l.Time.Format("15:04"), oneLine(l.User))
-	return who + strings.ReplaceAll(Clean(l.Text), "\n", "\n"+who)
+// Signed is a message with its time and author before each line of it: nobody's
+// second line passes for a message of somebody else. It is cleaned.
+func Signed(at time.Time, user, text string) string {
+	who := fmt.Sprintf("%s %s: ", at.Format("15:04"), oneLine(user))
+	return who + strings.ReplaceAll(Clean(text), "\n", "\n"+who)
 }
 
 func (a *app) drawPalette(w, bottom int) {

@@ -20,14 +20,21 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// ownHome gives the test a home of its own and returns where it is.
+func ownHome(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for _, v := range []string{"XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"} {
+		t.Setenv(v, filepath.Join(dir, v))
+	}
+	return dir
+}
+
 // TestRunWithoutAServer starts where the last visit ended, takes a message, and
 // ends with everything it started; what was written is on disk. The server
 // takes connections and says nothing at all.
 func TestRunWithoutAServer(t *testing.T) {
-	dir := t.TempDir()
-	for _, v := range []string{"XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"} {
-		t.Setenv(v, filepath.Join(dir, v))
-	}
+	dir := ownHome(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -97,10 +104,7 @@ func (o *opened) Init() error {
 
 // TestWhatCouldNotBeSavedIsSavedLater, and at the end it is an error.
 func TestWhatCouldNotBeSavedIsSavedLater(t *testing.T) {
-	dir := t.TempDir()
-	for _, v := range []string{"XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"} {
-		t.Setenv(v, filepath.Join(dir, v))
-	}
+	dir := ownHome(t)
 	a, s := showing(t, 80, 24, state.State{})
 	defer s.Fini()
 	a.openProfile("r:1", "ada")
@@ -129,10 +133,7 @@ func TestWhatCouldNotBeSavedIsSavedLater(t *testing.T) {
 // TestAnotherNameOpensAnotherProfile: what one wrote must not become the next
 // one's.
 func TestAnotherNameOpensAnotherProfile(t *testing.T) {
-	dir := t.TempDir()
-	for _, v := range []string{"XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"} {
-		t.Setenv(v, filepath.Join(dir, v))
-	}
+	ownHome(t)
 	a, s := showing(t, 80, 24, state.State{})
 	defer s.Fini()
 	if a.openProfile("r:1", "ada") {

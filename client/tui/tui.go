@@ -129,11 +129,12 @@ func (a *app) close(cancel context.CancelFunc) error {
 	err := a.save(true)
 	cancel()
 	a.effects.Wait()
-	if path := a.edited; path != "" && a.takeEdited() == nil {
+	if saved, unread := os.ReadFile(a.edited); a.edited != "" && unread == nil {
+		a.takeEdited(saved)
 		if err = a.save(true); err == nil {
-			os.Remove(path) //nolint:errcheck // a temporary file
+			os.Remove(a.edited) //nolint:errcheck // a temporary file
 		} else {
-			err = fmt.Errorf("%w; what the editor wrote is in %s", err, path)
+			err = fmt.Errorf("%w; what the editor wrote is in %s", err, a.edited)
 		}
 	}
 	if a.session != nil {

@@ -247,11 +247,7 @@ func follow(c *cli.Context, s *client.Session, joined <-chan error) error {
 			} else if m.Kind == comms.KindTopic {
 				_, err = fmt.Printf("%s * %s set the topic: %s\n", time.UnixMilli(m.Time).Format("15:04"), m.User, tui.Clean(m.Content))
 			} else {
-				for _, line := range strings.Split(tui.Clean(m.Content), "\n") { // each with its author: nobody writes another's
-					if err == nil {
-						_, err = fmt.Printf("%s %s: %s\n", time.UnixMilli(m.Time).Format("15:04"), m.User, line)
-					}
-				}
+				_, err = fmt.Println(tui.Signed(time.UnixMilli(m.Time), m.User, m.Content))
 			}
 			if err != nil {
 				return err
