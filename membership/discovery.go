@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -21,13 +22,13 @@ type notice struct {
 	Kernel string `json:"kernel"` // boot id of the kernel: a number is a process only there
 }
 
-func kernelBoot() string {
+var kernelBoot = sync.OnceValue(func() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
 	}
 	return strings.TrimSpace(string(b))
-}
+})
 
 // publish writes this process's notice and returns how to take it back.
 func (c *Cluster) publish() (func(), error) {

@@ -27,7 +27,7 @@ func between(b *bench, f *findings) error {
 		if err != nil {
 			return 0, 0, err
 		}
-		result, err := stress.Run(b.Context.Context, r.dialect, p, stress.Options{Pids: r.pids})
+		result, err := b.load(r, p)
 		if err != nil {
 			return 0, 0, err
 		}

@@ -53,7 +53,7 @@ func newApp() *cli.App {
 		Commands: append(commands, &cli.Command{
 			Name: "serve-nats", Hidden: true, HideHelpCommand: true, Usage: "run the NATS server that is measured",
 			Action: func(c *cli.Context) error { return serveNATS(c.Context) },
-		}),
+		}, talkCommand()),
 	}
 }
 

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,7 +37,8 @@ func scenarios() []scenario {
 		}, neighbour},
 		{"spread", "CPU of 4 shards together beside that of 1, under the same load over 24 rooms", []cli.Flag{
 			&cli.IntFlag{Name: "shards", Value: 4, Usage: "`N` shards"},
-			&cli.Float64Flag{Name: "rate", Value: 1000, Usage: "`N` messages a second in all"},
+			&cli.Float64Flag{Name: "rate", Value: 500, Usage: "`N` messages a second in all; enough to keep the machine busy and one shard saves itself writes that four cannot"},
+			&cli.IntFlag{Name: "slices", Value: 3, Usage: "`N` runs of each in a turn, one after the other"},
 		}, spreadLoad},
 		{"history", "CPU of a message in a room with a long history beside that in a new one", []cli.Flag{
 			&cli.IntFlag{Name: "messages", Value: 1_000_000, Usage: "`N` messages of history"},
@@ -101,6 +100,11 @@ func (b *bench) run(t target, p stress.Profile) (stress.Result, error) {
 	return once(b.Context.Context, t, p)
 }
 
+// load puts a profile on a target that runs.
+func (b *bench) load(r running, p stress.Profile) (stress.Result, error) {
+	return stress.Run(b.Context.Context, r.dialect, p, stress.Options{Pids: r.pids, Others: r.others})
+}
+
 func named(name string, duration time.Duration) stress.Profile {
 	p, err := stress.Named(name)
 	if err != nil {
@@ -110,89 +114,30 @@ func named(name string, duration time.Duration) stress.Profile {
 	return p
 }
 
-// neighbour measures latency alone and beside a busy room, ours and NATS's.
-func neighbour(b *bench, f *findings) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	quiet := map[string]float64{}
-	busy := map[string]float64{}
-	for _, t := range []target{b.target(1, ""), natsTarget{self}} {
-		p := named("latency", b.Duration("duration"))
-		r, err := b.run(t, p)
-		if err != nil {
-			return err
-		}
-		quiet[t.name()] = float64(r.Latency.P99)
-		if r, err = b.beside(t, p); err != nil {
-			return err
-		}
-		busy[t.name()] = float64(r.Latency.P99)
-		f.add(t.name()+" p99 us, alone", quiet[t.name()])
-		f.add(t.name()+" p99 us, beside the busy room", busy[t.name()])
-	}
-	f.add("px / nats p99, alone", quiet["px"]/quiet["nats"])
-	f.add("px / nats p99, both beside the busy room", busy["px"]/busy["nats"])
-	f.add("px beside the busy room / px alone, p99", busy["px"]/quiet["px"])
-	f.add("px beside the busy room / nats alone, p99", busy["px"]/quiet["nats"])
-	return nil
-}
-
-// beside runs a profile while another generator keeps a large room busy.
-func (b *bench) beside(t target, p stress.Profile) (result stress.Result, err error) {
-	ctx, cancel := context.WithCancel(b.Context.Context)
-	defer cancel()
-	r, err := t.start(ctx)
-	if err != nil {
-		return result, err
-	}
-	defer r.stop()
-	loud := named("fanout", time.Hour)
-	loud.Prefix, loud.Sessions, loud.Window, loud.Rate = "busy", b.Int("busy-sessions"), 0, b.Float64("busy-rate")
-	talking, ended := make(chan struct{}), make(chan error, 1)
-	seen := false
-	go func() {
-		_, err := stress.Run(ctx, r.dialect, loud, stress.Options{Progress: func(p stress.Progress) {
-			if p.Phase == "measure" && !seen {
-				seen = true
-				close(talking)
-			}
-		}})
-		ended <- err
-	}()
-	select {
-	case <-talking:
-	case err := <-ended:
-		return result, fmt.Errorf("the busy room: %w", err)
-	}
-	result, err = stress.Run(ctx, r.dialect, p, stress.Options{Pids: r.pids})
-	cancel()
-	if loudErr := <-ended; !errors.Is(loudErr, context.Canceled) {
-		err = errors.Join(err, fmt.Errorf("the busy room: %w", loudErr))
-	}
-	return result, err
-}
-
-// spreadLoad measures the same load on one shard and on several.
+// spreadLoad measures the same load on one shard and on several. A turn's ratio
+// is of several runs on each, one after the other: the machine changes within a
+// minute by more than what is asked. No cluster stands while another is
+// measured, since one that has nothing to do disturbs it all the same.
 func spreadLoad(b *bench, f *findings) error {
 	p := named("rooms", b.Duration("duration"))
 	p.Window, p.Rate = 0, b.Float64("rate")
 	many := b.Int("shards")
-	counts := []int{1, many}
-	if b.turn%2 == 1 {
-		counts = []int{many, 1}
-	}
 	cpu := map[int]float64{}
-	for _, n := range counts {
-		r, err := b.run(b.target(n, ""), p)
-		if err != nil {
-			return err
+	for i := range b.Int("slices") {
+		counts := []int{1, many}
+		if (b.turn+i)%2 == 1 {
+			counts = []int{many, 1}
 		}
-		cpu[n] = r.CPU
-		f.add(fmt.Sprintf("CPU us a delivery, %d shards", n), r.CPU)
-		f.add(fmt.Sprintf("writes a delivery, %d shards", n), r.Writes)
-		f.add(fmt.Sprintf("deliveries a second, %d shards", n), r.PerSecond)
+		for _, n := range counts {
+			r, err := b.run(b.target(n, ""), p)
+			if err != nil {
+				return err
+			}
+			cpu[n] += r.CPU
+			f.add(fmt.Sprintf("CPU us a delivery, %d shards", n), r.CPU)
+			f.add(fmt.Sprintf("writes a delivery, %d shards", n), r.Writes)
+			f.add(fmt.Sprintf("deliveries a second, %d shards", n), r.PerSecond)
+		}
 	}
 	f.add(fmt.Sprintf("%d shards / 1, CPU", many), cpu[many]/cpu[1])
 	return nil

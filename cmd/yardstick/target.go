@@ -23,8 +23,10 @@ type target interface {
 // running is a started target.
 type running struct {
 	dialect stress.Dialect
-	pids    []int // that count
-	others  []int // that serve, and count apart: routers
+	kind    string // of server: px or nats
+	addr    string // where it is spoken to: of px, the router's
+	pids    []int  // that count
+	others  []int  // that serve, and count apart: routers
 	stop    func()
 
 	shardAddr  string        // of the first shard
@@ -41,7 +43,7 @@ func (t natsTarget) start(ctx context.Context) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	return running{dialect: nats{p.addr("client")}, pids: []int{p.pid()}, stop: p.stop}, nil
+	return running{dialect: nats{p.addr("client")}, kind: t.name(), addr: p.addr("client"), pids: []int{p.pid()}, stop: p.stop}, nil
 }
 
 // pxTarget is a cluster of one build of px: shards and a router, with the
@@ -108,7 +110,8 @@ func (t pxTarget) start(ctx context.Context) (r running, err error) {
 	}
 	list = append(list, router)
 	r.others = []int{router.pid()}
-	r.dialect = stress.NewPx([]string{router.addr("client")}, config)
+	r.kind, r.addr = "px", router.addr("client")
+	r.dialect = stress.NewPx([]string{r.addr}, config)
 	return r, agree(ctx, r.dialect, append(addrs, router.addr("client")), t.shards)
 }
 

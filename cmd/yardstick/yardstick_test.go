@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -17,19 +20,51 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestSameLoadOnNATS: the generator speaks NATS's protocol, and what a NATS
-// server delivers passes its checks.
-func TestSameLoadOnNATS(t *testing.T) {
+// natsServer runs a NATS server, which ends with the test.
+func natsServer(t *testing.T) (addr string) {
+	t.Helper()
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	go s.Start()
-	defer s.WaitForShutdown()
-	defer s.Shutdown()
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
 	if !s.ReadyForConnections(10 * time.Second) {
 		t.Fatal("not ready")
 	}
+	return s.Addr().String()
+}
+
+// TestBusyRoomTalksUntilItIsTold: the neighbour's other half says when everybody
+// talks, and ends without an error when it is told to.
+func TestBusyRoomTalksUntilItIsTold(t *testing.T) {
+	addr := natsServer(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	said, says := io.Pipe()
+	app := newApp()
+	app.Writer = says
+	ended := make(chan error, 1)
+	go func() {
+		err := app.RunContext(ctx, []string{"yardstick", "talk", "--server", "nats", "--sessions", "8", "--rate", "50", addr})
+		says.CloseWithError(errors.Join(err, io.EOF)) //nolint:errcheck // never fails
+		ended <- err
+	}()
+	if line, err := bufio.NewReader(said).ReadString('\n'); line != "ready\n" {
+		t.Errorf("got %q, %v", line, err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSameLoadOnNATS: the generator speaks NATS's protocol, and what a NATS
+// server delivers passes its checks.
+func TestSameLoadOnNATS(t *testing.T) {
+	addr := natsServer(t)
 	for _, name := range []string{"fanout", "rooms", "small", "latency", "idle", "churn", "ancestor"} {
 		t.Run(name, func(t *testing.T) {
 			p := named(name, 300*time.Millisecond)
@@ -37,7 +72,7 @@ func TestSameLoadOnNATS(t *testing.T) {
 			if p.Ramp > 0 {
 				p.Ramp, p.Every = 200*time.Millisecond, 100*time.Millisecond
 			}
-			r, err := stress.Run(t.Context(), nats{s.Addr().String()}, p, stress.Options{})
+			r, err := stress.Run(t.Context(), nats{addr}, p, stress.Options{})
 			if err != nil {
 				t.Fatalf("%v\n%v", err, r.Faults)
 			}
