@@ -37,7 +37,7 @@ func scenarios() []scenario {
 		}, neighbour},
 		{"spread", "CPU of 4 shards together beside that of 1, under the same load over 24 rooms", []cli.Flag{
 			&cli.IntFlag{Name: "shards", Value: 4, Usage: "`N` shards"},
-			&cli.Float64Flag{Name: "rate", Value: 500, Usage: "`N` messages a second in all; enough to keep the machine busy and one shard saves itself writes that four cannot"},
+			&cli.Float64Flag{Name: "rate", Value: 500, Usage: "`N` messages a second in all; where they keep one shard busy, it writes several at once and many do not"},
 			&cli.IntFlag{Name: "slices", Value: 3, Usage: "`N` runs of each in a turn, one after the other"},
 		}, spreadLoad},
 		{"history", "CPU of a message in a room with a long history beside that in a new one", []cli.Flag{

@@ -112,7 +112,7 @@ func (t pxTarget) start(ctx context.Context) (r running, err error) {
 	r.others = []int{router.pid()}
 	r.kind, r.addr = "px", router.addr("client")
 	r.dialect = stress.NewPx([]string{r.addr}, config)
-	return r, agree(ctx, r.dialect, append(addrs, router.addr("client")), t.shards)
+	return r, agree(ctx, r.dialect, append(addrs, r.addr), t.shards)
 }
 
 // agree waits until all members have the same table of all shards: rooms opened
