@@ -19,14 +19,15 @@ import (
 
 // Cluster is this process's membership. Make it with New, start it with Run.
 type Cluster struct {
-	opts   Options
-	logger *slog.Logger
-	list   *memberlist.Memberlist
-	dirty  chan struct{} // one slot: members changed
-	ready  chan struct{}
-	left   chan struct{} // closed by Leave
-	again  chan struct{} // one slot: say the own state once more
-	once   sync.Once
+	opts    Options
+	logger  *slog.Logger
+	list    *memberlist.Memberlist
+	dirty   chan struct{} // one slot: members changed
+	ready   chan struct{}
+	left    chan struct{} // closed by Leave
+	again   chan struct{} // one slot: say the own state once more
+	telling chan struct{} // one slot, full while the own state is handed to the gossip; no mutex: simulated time stands still at one
+	once    sync.Once
 
 	table   atomic.Pointer[Table]
 	members atomic.Pointer[[]Member]
@@ -62,7 +63,7 @@ func New(opts Options) (*Cluster, error) {
 		opts.Cluster = "px"
 	}
 	c := &Cluster{
-		opts: opts, logger: opts.Logger, dirty: make(chan struct{}, 1), ready: make(chan struct{}), left: make(chan struct{}), again: make(chan struct{}, 1),
+		opts: opts, logger: opts.Logger, dirty: make(chan struct{}, 1), ready: make(chan struct{}), left: make(chan struct{}), again: make(chan struct{}, 1), telling: make(chan struct{}, 1),
 		refused: map[string]bool{}, watchers: map[chan struct{}]struct{}{}, nodes: map[string]node{}, lost: map[string]time.Time{},
 		self: meta{version: metaVersion, constants: constantsHash(), logID: opts.LogID, Member: Member{
 			Name: opts.Name, Boot: opts.Boot, Role: opts.Role, State: StateJoining, Client: opts.Client,
@@ -326,7 +327,7 @@ func (c *Cluster) change(f func(*Member) bool) {
 	if !changed {
 		return
 	}
-	if err := c.list.UpdateNode(2 * time.Second); err != nil {
+	if err := c.gossipSelf(2 * time.Second); err != nil {
 		c.logger.Debug("gossip the own state", "err", err)
 	}
 	select {
@@ -334,6 +335,16 @@ func (c *Cluster) change(f func(*Member) bool) {
 	default:
 	}
 	c.rebuild()
+}
+
+// gossipSelf hands the own state to the gossip, and waits no longer than that for
+// its last sending. One at a time: the library reads the state first and numbers
+// it afterwards, so that of two at once the older state can get the higher number,
+// and it reads the own address outside its lock.
+func (c *Cluster) gossipSelf(wait time.Duration) error {
+	c.telling <- struct{}{}
+	defer func() { <-c.telling }()
+	return c.list.UpdateNode(wait)
 }
 
 // repeatLoop gossips a change of the own state a second time. The library sends
@@ -351,9 +362,7 @@ func (c *Cluster) repeatLoop(ctx context.Context) {
 			return
 		case <-time.After(500 * time.Millisecond):
 		}
-		if err := c.list.UpdateNode(time.Second); err != nil {
-			c.logger.Debug("gossip the own state again", "err", err)
-		}
+		_ = c.gossipSelf(time.Millisecond) // nobody waits for it, and a change must not
 	}
 }
 

@@ -295,6 +295,29 @@ func TestMembersAgreeAfterJoinDrainAndLeave(t *testing.T) {
 	await(t, a, "the leave", func() bool { return !a.Alive(b.Self().Boot) })
 }
 
+// TestStateChangedFromTwoSidesIsTheLastSaid: a drain and a lost log may come at
+// the same time, and the repeat of either in the midst of the other.
+func TestStateChangedFromTwoSidesIsTheLastSaid(t *testing.T) {
+	secret := bytes.Repeat([]byte{7}, 32)
+	a := start(t, Options{Name: "s1", Secret: secret, LogID: "log"})
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for n := range 50 {
+				a.SetState([]State{StateDraining, StateActive}[(i+n)%2])
+				a.SetCut((i+n)%3 == 0)
+				a.gossipSelf(time.Millisecond) //nolint:errcheck // alone: nothing to wait for
+			}
+		})
+	}
+	wg.Wait()
+	a.SetState(StateActive)
+	a.SetCut(false)
+	if list := a.Members(); len(list) != 1 || list[0].State != StateActive || list[0].Cut {
+		t.Errorf("members %+v", list)
+	}
+}
+
 func TestMemberWithAnotherLogIsRefusedAndToldWhy(t *testing.T) {
 	secret := bytes.Repeat([]byte{7}, 32)
 	a := start(t, Options{Name: "s1", Secret: secret, LogID: "log-one"})
