@@ -8,7 +8,7 @@
 // the ring's tail from where its cursor stands, one write on its descriptor,
 // from the ring's own memory: nothing is copied, allocated or woken for a
 // recipient. What came while the walk was on its way goes with it or with the
-// next one.
+// next one. A crowd is walked by a thread that does nothing else (see crowds).
 //
 // A peer that takes no more is handed to a goroutine, which waits in the poller
 // without a buffer and goes on when it can; the room never waits. Once the ring
@@ -26,5 +26,6 @@
 // while there is something to write.
 //
 // Locks: a Source's, then an Outlet's, then a Ring's. No write is done under
-// any. Goroutines: one per peer that is slow; Pool.Run ends them and waits.
+// any. Goroutines: one per peer that is slow, and those that walk crowds, at most
+// one fewer than processors; Pool.Run ends them and waits.
 package fanout

@@ -297,7 +297,14 @@ func (c *turned) Read(b []byte) (int, error) {
 // are in all of them, some of which read slowly and some of which are
 // encrypted: each sees every record of a room once and in order.
 func TestManySessionsInManyRooms(t *testing.T) {
-	const rooms, sessions, records = 5, 20, 3000
+	t.Run("walked by whoever wrote", func(t *testing.T) { talk(t, 5, 20, 3000) })
+	t.Run("walked by threads", func(t *testing.T) {
+		processors(t, 4)
+		talk(t, 3, share+crowd/2, 100)
+	})
+}
+
+func talk(t *testing.T, rooms, sessions, records int) {
 	p := pool(t)
 	logs := make([]*book, rooms)
 	rings := make([]*Ring, rooms)
@@ -345,7 +352,7 @@ func TestManySessionsInManyRooms(t *testing.T) {
 	var writers sync.WaitGroup
 	for i, r := range rings {
 		writers.Go(func() {
-			for seq := uint64(1); seq <= records; seq++ {
+			for seq := uint64(1); seq <= uint64(records); seq++ {
 				event := fmt.Sprintf("%d %d %s\n", i, seq, strings.Repeat("x", int(seq%700)))
 				logs[i].mu.Lock()
 				logs[i].events = append(logs[i].events, event)

@@ -23,6 +23,7 @@ type Pool struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	crowds crowds
 
 	mu      sync.Mutex // below an Outlet's mu
 	outlets map[*Outlet]struct{}
@@ -39,6 +40,7 @@ func NewPool(opts PoolOptions) *Pool {
 	}
 	p := &Pool{opts: opts, outlets: map[*Outlet]struct{}{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.crowds.pool, p.crowds.more.L = p, &p.crowds.mu
 	return p
 }
 
@@ -51,6 +53,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	p.outlets = map[*Outlet]struct{}{}
 	p.mu.Unlock()
 	p.cancel()
+	p.crowds.end()
 	for o := range outlets {
 		o.fail(ctx.Err())
 	}

@@ -30,7 +30,8 @@ type Source interface {
 // Places in it are counted in bytes since it was made. What stands below end is
 // never changed again, so it is read without the lock.
 type Ring struct {
-	src Source
+	pool *Pool
+	src  Source
 
 	mu      sync.Mutex // below an Outlet's mu
 	chunks  []*chunk   // oldest first; the last one is being filled
@@ -40,9 +41,11 @@ type Ring struct {
 	dropped uint64     // sequence of the newest record dropped: the ring has all behind it
 	head    uint64     // sequence of the newest record
 	members []*cursor
-	shared  bool // a walker reads members: copy it before a change
-	walking bool
-	again   bool // something came while walking
+	shared  bool      // a walker reads members: copy it before a change
+	walking bool      // a walk goes on, or waits for a thread
+	ahead   []*cursor // members that it has yet to visit
+	walkers int       // who visits some now
+	again   bool      // something came while walking
 }
 
 // chunk is a piece of a ring. No event lies across two.
@@ -56,7 +59,7 @@ type mark struct{ seq, place uint64 }
 
 // NewRing makes a ring whose newest record is head.
 func (p *Pool) NewRing(head uint64, src Source) *Ring {
-	return &Ring{src: src, head: head, dropped: head}
+	return &Ring{pool: p, src: src, head: head, dropped: head}
 }
 
 // Append publishes the encoded event of record seq (always head+1). The bytes are copied.

@@ -1,15 +1,6 @@
 package fanout
 
-import (
-	"runtime"
-	"sync"
-
-	"positivity-exchange/comms/rawconn"
-)
-
-// walkShare is how many members a walker has before another one helps: below,
-// waking it costs more than it saves.
-const walkShare = 1024
+import "positivity-exchange/comms/rawconn"
 
 // lookAgain is after how many members a walker sees whether there is more.
 const lookAgain = 8
@@ -21,34 +12,51 @@ type view struct {
 	end   uint64
 }
 
-// Wake writes what was appended to all members, each as far as it takes it
-// now. It never blocks. Called once per commit, without locks. While another
-// caller walks, that one walks once more.
+// Wake has what was appended written to all members, each as far as it takes it
+// now: to a few by the caller, to a crowd by a thread of the pool's. It never
+// blocks. Called once per commit, without locks. While somebody walks already,
+// that one walks once more.
 func (r *Ring) Wake() {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.walking {
 		r.again = true
-		r.mu.Unlock()
 		return
 	}
-	r.walking = true
-	for {
-		r.again = false
-		r.shared = true
-		members, v := r.members, r.view()
-		r.mu.Unlock()
-		if len(members) <= walkShare {
-			r.walk(members, v)
-		} else {
-			r.walkTogether(members, v)
+	for r.begin(); r.walking; {
+		if len(r.ahead) >= crowd && r.pool.crowds.add(r) {
+			return
 		}
-		r.mu.Lock()
-		if !r.again {
-			break
-		}
+		r.walkOn(len(r.ahead))
 	}
-	r.walking, r.shared = false, false
+}
+
+// begin begins a walk of all members. mu is held.
+func (r *Ring) begin() {
+	r.walking, r.again, r.shared = true, false, true
+	r.ahead = r.members
+}
+
+// walkOn visits the next n members. Whoever visits the last one of a walk begins
+// the next if there is more, which is reported, or ends the walking. mu is held at
+// the call and the return, not while writing.
+func (r *Ring) walkOn(n int) (anew bool) {
+	members, v := r.ahead[:n], r.view()
+	r.ahead = r.ahead[n:]
+	r.walkers++
 	r.mu.Unlock()
+	r.walk(members, v)
+	r.mu.Lock()
+	r.walkers--
+	switch {
+	case r.walkers > 0 || len(r.ahead) > 0:
+		return false
+	case r.again:
+		r.begin()
+		return true
+	}
+	r.walking, r.shared, r.ahead = false, false, nil
+	return false
 }
 
 func (r *Ring) view() view {
@@ -58,20 +66,6 @@ func (r *Ring) view() view {
 	}
 	start := max(last.base, r.start)
 	return view{tail: r.cut(start, r.end), start: start, end: r.end}
-}
-
-func (r *Ring) walkTogether(members []*cursor, v view) {
-	n := min(runtime.GOMAXPROCS(0), (len(members)+walkShare-1)/walkShare)
-	var wg sync.WaitGroup
-	for i := range n {
-		part := members[len(members)*i/n : len(members)*(i+1)/n]
-		if i < n-1 {
-			wg.Go(func() { r.walk(part, v) })
-		} else {
-			r.walk(part, v)
-		}
-	}
-	wg.Wait()
 }
 
 // walk visits the members one by one. What is appended meanwhile goes to those

@@ -1,0 +1,133 @@
+package fanout
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// processors has the threads counted for so many.
+func processors(t *testing.T, n int) {
+	before := runtime.GOMAXPROCS(n)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
+// listener is a member of one ring, and what it hears.
+type listener struct {
+	*Outlet
+	net.Conn
+	lines *bufio.Scanner
+}
+
+// join makes n members of a ring, in the order in which they are visited.
+func join(t *testing.T, p *Pool, r *Ring, n int) (list []listener) {
+	for range n {
+		server, client := tcpPair(t)
+		client.SetReadDeadline(time.Now().Add(10 * time.Second)) //nolint:errcheck // then the test hangs
+		o := p.NewOutlet(server, func(error) {})
+		o.Attach(r, 0, nil)
+		o.Flush()
+		list = append(list, listener{o, client, bufio.NewScanner(client)})
+	}
+	return list
+}
+
+func (l listener) hears(t *testing.T, want string) {
+	t.Helper()
+	if !l.lines.Scan() || l.lines.Text() != want {
+		t.Fatalf("heard %q, want %q: %v", l.lines.Text(), want, l.lines.Err())
+	}
+}
+
+// hold lets nobody visit the listener until release is called, or the test ends.
+func (l listener) hold(t *testing.T) (release func()) {
+	l.mu.Lock()
+	release = sync.OnceFunc(l.mu.Unlock)
+	t.Cleanup(release)
+	return release
+}
+
+// TestWalkIsHeldUp at its first members: who writes to the crowd goes on, so do
+// small rooms and the thread that has the other members, and who comes and goes
+// does not disturb the walk.
+func TestWalkIsHeldUp(t *testing.T) {
+	processors(t, 4)
+	p := pool(t)
+	large, small := p.NewRing(0, &book{}), p.NewRing(0, &book{})
+	members, few := join(t, p, large, share+crowd), join(t, p, small, 3)
+	first, last := members[0], members[len(members)-1]
+	release := first.hold(t)
+	large.Append(1, []byte("one\n"))
+	large.Wake()
+	last.hears(t, "one")
+	alone := func() bool {
+		large.mu.Lock()
+		defer large.mu.Unlock()
+		return large.walkers == 1 && len(large.ahead) == 0
+	}
+	for !alone() {
+		runtime.Gosched()
+	}
+	left := members[share-2:]
+	for _, m := range left {
+		m.Detach(large, nil)
+	}
+	large.Append(2, []byte("two\n"))
+	large.Wake()
+	small.Append(1, []byte("small\n"))
+	small.Wake()
+	few[0].hears(t, "small")
+	release()
+	for _, m := range members[:share-2] {
+		m.hears(t, "one")
+		m.hears(t, "two")
+	}
+}
+
+// TestCrowdThatGoesOnWaitsForTheOthers: one thread, and a ring that has more when
+// it was walked.
+func TestCrowdThatGoesOnWaitsForTheOthers(t *testing.T) {
+	processors(t, 2)
+	p := pool(t)
+	hot, other := p.NewRing(0, &book{}), p.NewRing(0, &book{})
+	members, others := join(t, p, hot, crowd), join(t, p, other, crowd)
+	first, last := members[0], members[crowd-1]
+	passOn := last.hold(t)
+	hot.Append(1, []byte("one\n"))
+	hot.Wake()
+	first.hears(t, "one")
+	begin := first.hold(t) // the next walk
+	hot.Append(2, []byte("two\n"))
+	hot.Wake()
+	other.Append(1, []byte("other\n"))
+	other.Wake()
+	passOn()
+	for _, o := range others {
+		o.hears(t, "other")
+	}
+	begin()
+	first.hears(t, "two")
+	last.hears(t, "one")
+	last.hears(t, "two")
+}
+
+// TestEndOfAPoolThatWalks: nobody is waited for who does not read.
+func TestEndOfAPoolThatWalks(t *testing.T) {
+	p := pool(t)
+	r := p.NewRing(0, &book{})
+	for i, m := range join(t, p, r, crowd) {
+		if i%2 == 0 {
+			go io.Copy(io.Discard, m.Conn) //nolint:errcheck // ends with the connection
+		}
+	}
+	line := make([]byte, 64<<10)
+	line[len(line)-1] = '\n'
+	for range 50 {
+		r.Notice(line)
+		r.Wake()
+	}
+}
