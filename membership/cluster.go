@@ -338,9 +338,11 @@ func (c *Cluster) change(f func(*Member) bool) {
 }
 
 // gossipSelf hands the own state to the gossip, and waits no longer than that for
-// its last sending. One at a time: the library reads the state first and numbers
-// it afterwards, so that of two at once the older state can get the higher number,
-// and it reads the own address outside its lock.
+// its last sending. One at a time, waiting included: the library reads the state
+// first and numbers it afterwards, so that of two at once the older state can get
+// the higher number, and it reads the own address outside its lock. (It can also
+// number an answer to what others say of this member in between: what is said a
+// second time mends that.)
 func (c *Cluster) gossipSelf(wait time.Duration) error {
 	c.telling <- struct{}{}
 	defer func() { <-c.telling }()

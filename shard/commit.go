@@ -25,8 +25,8 @@ const inlineBatches = 4
 // shard counts as busy.
 const busyGap = 2 * time.Millisecond
 
-// crowd is the number of members whose writing takes longer than a commit or two.
-const crowd = 32
+// longWalk is the number of members whose writing takes longer than a commit or two.
+const longWalk = 32
 
 // pending is a record that waits for its commit. Its window's entry has it.
 type pending struct {
@@ -288,9 +288,9 @@ func (p *part) commitBatch() bool {
 	rings := p.settle(few[:0], batch, records, stored, err)
 	p.committing = false
 	p.idle.Broadcast()
-	// While a crowd is written to, who has something new stores it: then those
-	// who come later in the walk get both in one write, and sooner.
-	on := len(p.queue) > 0 || !slices.ContainsFunc(rings, func(r *fanout.Ring) bool { return r.Members() >= crowd })
+	// While many are written to, who has something new stores it: then those who
+	// come later in the walk get both in one write, and sooner.
+	on := len(p.queue) > 0 || !slices.ContainsFunc(rings, func(r *fanout.Ring) bool { return r.Members() >= longWalk })
 	p.duty = on
 	p.mu.Unlock()
 	for _, r := range rings {

@@ -8,7 +8,8 @@
 // a partition's first record is its committer: once it has nothing more to read
 // and all others that can run have queued theirs, it numbers the batch, appends
 // it to the room log in one transaction, publishes each record in its room's
-// ring and walks the members. The sender's own copy is its acknowledgement.
+// ring and walks the members, or has a crowd walked by a thread of fanout's. The
+// sender's own copy is its acknowledgement.
 // Waking a goroutine for that would cost more than the commit; one takes over
 // where the queue does not become empty, so that no reader is kept from its own
 // session for long.
@@ -19,6 +20,6 @@
 // Goroutines: one reader per session that speaks; a silent one is parked after a
 // moment (package parking) and has none until it is heard again, or, where the
 // system does not allow that, one without a buffer. A committer per partition
-// that is busy without a pause, the presence loop, one per watching member.
-// Server.Run waits for all, and for the parked sessions' ends.
+// that is busy without a pause, the presence loop, one per watching member,
+// fanout's. Server.Run waits for all, and for the parked sessions' ends.
 package shard

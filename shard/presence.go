@@ -182,8 +182,8 @@ func (s *Server) presenceLoop(ctx context.Context) {
 		now := time.Now()
 		for _, p := range parts {
 			for _, ring := range p.presence(now) {
-				// Beside the loop: a walk goes on as long as a busy room's
-				// committer has more for it, and other rooms have changes too.
+				// Beside the loop: a walk that no thread does goes on as long as
+				// there is more for it, and other rooms have changes too.
 				s.wg.Go(ring.Wake)
 			}
 		}

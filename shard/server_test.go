@@ -400,3 +400,20 @@ func TestConnectionThatBreaksOffMayComeBack(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// TestLastWordInACrowd: who says something and leaves, or quits, in one breath has
+// its copy first. The others of a crowd are written to by a thread.
+func TestLastWordInACrowd(t *testing.T) {
+	addr, _ := serve(t)
+	for i := range 300 {
+		login(t, addr, fmt.Sprint("user", i)).join("go", nil)
+	}
+	for i, last := range []comms.Command{comms.LeaveRoom{Room: "go"}, comms.Quit{}} {
+		ada := login(t, addr, "ada")
+		ada.join("go", nil)
+		ada.say(comms.SendMessage{Room: "go", Content: "bye", ID: fmt.Sprint("last", i)}, last)
+		if m := ada.message(); m.Content != "bye" {
+			t.Errorf("got %+v", m)
+		}
+	}
+}

@@ -184,8 +184,17 @@ func (s *session) read(due bool) (reason string) {
 			reason = s.readFailed(err)
 		}
 	}
-	s.commitQueued()
+	s.settle()
 	return reason
+}
+
+// settle commits what is queued and writes the session its own copies: what
+// comes next may take it out of the room, before it was visited there.
+func (s *session) settle() {
+	if len(s.duties) > 0 {
+		s.commitQueued()
+		s.out.Flush()
+	}
 }
 
 // beforeRead does what must not wait for the peer's next command.
@@ -302,7 +311,7 @@ func (s *session) handle(c comms.Command) {
 	switch c.(type) {
 	case comms.SendMessage, comms.SetTopic:
 	default:
-		s.commitQueued() // the others may wait for the log
+		s.settle() // the others may wait for the log, or leave the room
 	}
 	switch c.(type) {
 	case comms.Yield, comms.Offer, comms.WatchRooms:

@@ -12,7 +12,7 @@ import (
 const crowd = 256
 
 // share is how many members of a ring a thread visits before the other rings
-// that wait have their turn. Fewer are not worth another thread's waking.
+// that wait have their turn.
 const share = 512
 
 // crowds are the rings whose members are visited by threads that do nothing
@@ -21,7 +21,7 @@ const share = 512
 // again (Linux: EEVDF, by its lag). Were it one of those on which the runtime
 // continues any session, small rooms' messages would wait with it: beside a room
 // of a thousand their p99 was twice as long. There are fewer threads than
-// processors, so that the sessions always have one.
+// processors, if there are two or more: the sessions always have one.
 type crowds struct {
 	pool *Pool
 
@@ -33,12 +33,13 @@ type crowds struct {
 	over    bool
 }
 
-// add has threads walk r, which has begun a walk. false: there are none any more.
+// add has threads walk r, unless it waits already; its mu is held. false: there
+// are none any more.
 func (c *crowds) add(r *Ring) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over {
-		return false
+	if c.over || r.queued {
+		return !c.over
 	}
 	if len(c.waiting) >= c.idle && c.threads < max(1, runtime.GOMAXPROCS(0)-1) && c.pool.run(c.walk) {
 		c.threads++
@@ -46,6 +47,7 @@ func (c *crowds) add(r *Ring) bool {
 	if c.threads == 0 {
 		return false
 	}
+	r.queued = true
 	c.waiting = append(c.waiting, r)
 	c.more.Signal()
 	return true
@@ -79,12 +81,13 @@ func (c *crowds) walk() {
 	for r := c.next(nil); r != nil; r = c.next(again) {
 		again = nil
 		r.mu.Lock()
-		n := min(share, len(r.ahead))
-		if n < len(r.ahead) {
-			c.add(r) // its rest is another thread's, or comes after those that wait
+		r.queued = false
+		if len(r.ahead) >= share+crowd {
+			c.add(r) // there is work for two
 		}
-		if r.walkOn(n) {
-			again = r
+		r.walkOn(share)
+		if len(r.ahead) > 0 && !r.queued {
+			r.queued, again = true, r
 		}
 		r.mu.Unlock()
 	}

@@ -2,9 +2,11 @@ package fanout
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,7 +29,6 @@ type listener struct {
 func join(t *testing.T, p *Pool, r *Ring, n int) (list []listener) {
 	for range n {
 		server, client := tcpPair(t)
-		client.SetReadDeadline(time.Now().Add(10 * time.Second)) //nolint:errcheck // then the test hangs
 		o := p.NewOutlet(server, func(error) {})
 		o.Attach(r, 0, nil)
 		o.Flush()
@@ -38,6 +39,7 @@ func join(t *testing.T, p *Pool, r *Ring, n int) (list []listener) {
 
 func (l listener) hears(t *testing.T, want string) {
 	t.Helper()
+	l.SetReadDeadline(time.Now().Add(10 * time.Second)) //nolint:errcheck // then the test hangs
 	if !l.lines.Scan() || l.lines.Text() != want {
 		t.Fatalf("heard %q, want %q: %v", l.lines.Text(), want, l.lines.Err())
 	}
@@ -58,7 +60,7 @@ func TestWalkIsHeldUp(t *testing.T) {
 	processors(t, 4)
 	p := pool(t)
 	large, small := p.NewRing(0, &book{}), p.NewRing(0, &book{})
-	members, few := join(t, p, large, share+crowd), join(t, p, small, 3)
+	members, others := join(t, p, large, share+crowd), join(t, p, small, 3)
 	first, last := members[0], members[len(members)-1]
 	release := first.hold(t)
 	large.Append(1, []byte("one\n"))
@@ -72,7 +74,7 @@ func TestWalkIsHeldUp(t *testing.T) {
 	for !alone() {
 		runtime.Gosched()
 	}
-	left := members[share-2:]
+	left := members[few/2:]
 	for _, m := range left {
 		m.Detach(large, nil)
 	}
@@ -80,9 +82,9 @@ func TestWalkIsHeldUp(t *testing.T) {
 	large.Wake()
 	small.Append(1, []byte("small\n"))
 	small.Wake()
-	few[0].hears(t, "small")
+	others[0].hears(t, "small")
 	release()
-	for _, m := range members[:share-2] {
+	for _, m := range members[:few/2] {
 		m.hears(t, "one")
 		m.hears(t, "two")
 	}
@@ -100,7 +102,8 @@ func TestCrowdThatGoesOnWaitsForTheOthers(t *testing.T) {
 	hot.Append(1, []byte("one\n"))
 	hot.Wake()
 	first.hears(t, "one")
-	begin := first.hold(t) // the next walk
+	members[crowd/2].hears(t, "one") // the first is not being visited any more
+	begin := first.hold(t)           // the next walk
 	hot.Append(2, []byte("two\n"))
 	hot.Wake()
 	other.Append(1, []byte("other\n"))
@@ -117,7 +120,7 @@ func TestCrowdThatGoesOnWaitsForTheOthers(t *testing.T) {
 
 // TestEndOfAPoolThatWalks: nobody is waited for who does not read.
 func TestEndOfAPoolThatWalks(t *testing.T) {
-	p := pool(t)
+	p := NewPool(PoolOptions{})
 	r := p.NewRing(0, &book{})
 	for i, m := range join(t, p, r, crowd) {
 		if i%2 == 0 {
@@ -130,4 +133,77 @@ func TestEndOfAPoolThatWalks(t *testing.T) {
 		r.Notice(line)
 		r.Wake()
 	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.Run(over) //nolint:errcheck // over's
+	r.Wake()
+}
+
+// TestWhoFloodsACrowdWaitsForIt: those who read get all from the ring, however
+// fast one writes and however long a thread was away.
+func TestWhoFloodsACrowdWaitsForIt(t *testing.T) {
+	p, log := pool(t), &book{}
+	r := p.NewRing(0, log)
+	const records = 100
+	members := join(t, p, r, 2*crowd)
+	line := strings.Repeat("x", 16<<10-1) + "\n"
+	write := func(seq uint64) {
+		log.mu.Lock()
+		log.events = append(log.events, line)
+		log.mu.Unlock()
+		r.Append(seq, []byte(line))
+		r.Wake()
+	}
+	release := members[0].hold(t)
+	write(1)
+	for held := false; !held; runtime.Gosched() {
+		r.mu.Lock()
+		held = r.walkers == 1 // the thread, at the first member
+		r.mu.Unlock()
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for seq := uint64(2); seq <= records; seq++ {
+			write(seq)
+		}
+	}()
+	for !waitsInHelp() {
+		select {
+		case <-written:
+			t.Fatal("nothing was waited for")
+		default:
+			runtime.Gosched()
+		}
+	}
+	var readers sync.WaitGroup
+	for _, m := range members {
+		readers.Go(func() {
+			for range records {
+				m.lines.Scan()
+			}
+			if err := m.lines.Err(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	release()
+	<-written
+	readers.Wait()
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	if log.reads > len(members) {
+		t.Errorf("%d pages were read from the log", log.reads)
+	}
+}
+
+// waitsInHelp reports whether somebody waits for a walk that others do.
+func waitsInHelp() bool {
+	buf := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(stack, "(*Ring).help") && strings.Contains(stack, "sync.(*Cond).Wait") {
+			return true
+		}
+	}
+	return false
 }

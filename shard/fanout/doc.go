@@ -25,7 +25,7 @@
 // Connections without a descriptor to write to (TLS, pipes) have a goroutine
 // while there is something to write.
 //
-// Locks: a Source's, then an Outlet's, then a Ring's. No write is done under
-// any. Goroutines: one per peer that is slow, and those that walk crowds, at most
-// one fewer than processors; Pool.Run ends them and waits.
+// Locks: a Source's, then an Outlet's, then a Ring's, the crowds', the Pool's. No
+// write is done under any. Goroutines: one per peer that is slow, and those that
+// walk crowds, one fewer than processors or one; Pool.Run ends them and waits.
 package fanout

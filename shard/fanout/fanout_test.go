@@ -20,11 +20,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type book struct {
 	mu     sync.Mutex
 	events []string // events[i] is record i+1
+	reads  int
 }
 
 func (b *book) Records(_ context.Context, after uint64, maxBytes int) ([]byte, uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.reads++
 	var out []byte
 	last := after
 	for int(last) < len(b.events) && (len(out) == 0 || len(out) < maxBytes) {

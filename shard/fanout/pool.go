@@ -25,7 +25,7 @@ type Pool struct {
 	wg     sync.WaitGroup
 	crowds crowds
 
-	mu      sync.Mutex // below an Outlet's mu
+	mu      sync.Mutex // below all others
 	outlets map[*Outlet]struct{}
 	stopped bool
 }

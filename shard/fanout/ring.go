@@ -44,7 +44,11 @@ type Ring struct {
 	shared  bool      // a walker reads members: copy it before a change
 	walking bool      // a walk goes on, or waits for a thread
 	ahead   []*cursor // members that it has yet to visit
+	from    uint64    // place of the end when the walk began
+	since   uint64    // head then
 	walkers int       // who visits some now
+	walked  sync.Cond // a walk has ended
+	queued  bool      // it waits for a thread
 	again   bool      // something came while walking
 }
 
@@ -59,7 +63,9 @@ type mark struct{ seq, place uint64 }
 
 // NewRing makes a ring whose newest record is head.
 func (p *Pool) NewRing(head uint64, src Source) *Ring {
-	return &Ring{pool: p, src: src, head: head, dropped: head}
+	r := &Ring{pool: p, src: src, head: head, dropped: head}
+	r.walked.L = &r.mu
+	return r
 }
 
 // Append publishes the encoded event of record seq (always head+1). The bytes are copied.

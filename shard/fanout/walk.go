@@ -2,8 +2,9 @@ package fanout
 
 import "positivity-exchange/comms/rawconn"
 
-// lookAgain is after how many members a walker sees whether there is more.
-const lookAgain = 8
+// few is how many members a walker visits before it sees whether there is more,
+// and whether another one has visited the next.
+const few = 8
 
 // view is what a walk knows of its ring, so that it needs no lock for a member.
 type view struct {
@@ -13,17 +14,18 @@ type view struct {
 }
 
 // Wake has what was appended written to all members, each as far as it takes it
-// now: to a few by the caller, to a crowd by a thread of the pool's. It never
-// blocks. Called once per commit, without locks. While somebody walks already,
-// that one walks once more.
+// now: to a few by the caller, to a crowd by a thread of the pool's. Called once
+// per commit, without locks. While somebody walks already, that one walks once
+// more. It waits for no peer, but for the walk if that is far behind.
 func (r *Ring) Wake() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.walking {
 		r.again = true
+		r.help()
 		return
 	}
-	for r.begin(); r.walking; {
+	for r.begin(); len(r.ahead) > 0; {
 		if len(r.ahead) >= crowd && r.pool.crowds.add(r) {
 			return
 		}
@@ -31,32 +33,60 @@ func (r *Ring) Wake() {
 	}
 }
 
-// begin begins a walk of all members. mu is held.
-func (r *Ring) begin() {
-	r.walking, r.again, r.shared = true, false, true
-	r.ahead = r.members
+// help ends a walk with those who walk already if the ring would soon drop what
+// those ahead have not got: each would then read it from the log. So who floods a
+// crowd is no faster than it is written to. mu is held.
+func (r *Ring) help() {
+	if r.end-r.from < ringBytes/4 && r.head-r.since < ringEntries/4 {
+		return
+	}
+	r.walkOn(len(r.ahead))
+	for from := r.from; r.walkers > 0 && r.from == from; {
+		r.walked.Wait()
+	}
+	if len(r.ahead) > 0 {
+		r.pool.crowds.add(r)
+	}
 }
 
-// walkOn visits the next n members. Whoever visits the last one of a walk begins
-// the next if there is more, which is reported, or ends the walking. mu is held at
-// the call and the return, not while writing.
-func (r *Ring) walkOn(n int) (anew bool) {
-	members, v := r.ahead[:n], r.view()
-	r.ahead = r.ahead[n:]
+// begin begins a walk of all members. mu is held.
+func (r *Ring) begin() {
+	r.walking = len(r.members) > 0
+	r.again, r.shared = false, r.walking
+	r.ahead, r.from, r.since = r.members, r.end, r.head
+}
+
+// walkOn visits the next members, so many at most. What is appended meanwhile goes
+// to those that are still to come, too, in the same write. Who is the last to walk
+// when all are visited begins the next walk, if there is more, or ends the walking:
+// the caller sees to it that somebody visits who is ahead then. mu is held at the
+// call and the return, not while writing.
+func (r *Ring) walkOn(most int) {
+	v := r.view()
 	r.walkers++
-	r.mu.Unlock()
-	r.walk(members, v)
-	r.mu.Lock()
+	for most > 0 && len(r.ahead) > 0 {
+		next := r.ahead[:min(few, most, len(r.ahead))]
+		r.ahead = r.ahead[len(next):]
+		most -= len(next)
+		if r.end != v.end {
+			v = r.view()
+		}
+		r.mu.Unlock()
+		for _, c := range next {
+			v.visit(c)
+		}
+		r.mu.Lock()
+	}
 	r.walkers--
 	switch {
 	case r.walkers > 0 || len(r.ahead) > 0:
-		return false
 	case r.again:
 		r.begin()
-		return true
+		r.walked.Broadcast()
+	default:
+		r.walking, r.shared, r.ahead = false, false, nil
+		r.walked.Broadcast()
 	}
-	r.walking, r.shared, r.ahead = false, false, nil
-	return false
 }
 
 func (r *Ring) view() view {
@@ -66,21 +96,6 @@ func (r *Ring) view() view {
 	}
 	start := max(last.base, r.start)
 	return view{tail: r.cut(start, r.end), start: start, end: r.end}
-}
-
-// walk visits the members one by one. What is appended meanwhile goes to those
-// that are still to come, too, in the same write.
-func (r *Ring) walk(members []*cursor, v view) {
-	for i, c := range members {
-		if i%lookAgain == lookAgain-1 {
-			r.mu.Lock()
-			if r.end != v.end {
-				v = r.view()
-			}
-			r.mu.Unlock()
-		}
-		v.visit(c)
-	}
 }
 
 // visit writes one member the tail that it has not read.
