@@ -236,6 +236,15 @@ func (s *session) commitQueued() {
 	s.duties = s.duties[:0]
 }
 
+// settle commits what is queued and writes the session its own copies: what
+// comes next may take it out of the room, before it was visited there.
+func (s *session) settle() {
+	if len(s.duties) > 0 {
+		s.commitQueued()
+		s.out.Flush()
+	}
+}
+
 // resumeLocked has a goroutine commit what was queued, if nobody is to.
 func (p *part) resumeLocked() {
 	if p.duty || len(p.queue) == 0 || p.gate != nil || p.over {

@@ -188,15 +188,6 @@ func (s *session) read(due bool) (reason string) {
 	return reason
 }
 
-// settle commits what is queued and writes the session its own copies: what
-// comes next may take it out of the room, before it was visited there.
-func (s *session) settle() {
-	if len(s.duties) > 0 {
-		s.commitQueued()
-		s.out.Flush()
-	}
-}
-
 // beforeRead does what must not wait for the peer's next command.
 func (s *session) beforeRead() (reason string) {
 	if !s.reader.Ready() {
