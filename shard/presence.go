@@ -182,9 +182,7 @@ func (s *Server) presenceLoop(ctx context.Context) {
 		now := time.Now()
 		for _, p := range parts {
 			for _, ring := range p.presence(now) {
-				// Beside the loop: a walk that no thread does goes on as long as
-				// there is more for it, and other rooms have changes too.
-				s.wg.Go(ring.Wake)
+				ring.Wake()
 			}
 		}
 	}

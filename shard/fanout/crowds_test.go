@@ -118,6 +118,40 @@ func TestCrowdThatGoesOnWaitsForTheOthers(t *testing.T) {
 	last.hears(t, "two")
 }
 
+// TestWhoWalksGoesBackToItsOwn work, though there is more to write each time.
+func TestWhoWalksGoesBackToItsOwn(t *testing.T) {
+	p := pool(t)
+	r := p.NewRing(0, &book{})
+	members := join(t, p, r, 2*few)
+	first, last := members[0], members[len(members)-1]
+	wait := func(until func() bool) {
+		for done := false; !done; runtime.Gosched() {
+			r.mu.Lock()
+			done = until()
+			r.mu.Unlock()
+		}
+	}
+	begin := first.hold(t)
+	r.Append(1, []byte("one\n"))
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		r.Wake()
+	}()
+	wait(func() bool { return r.walkers == 1 })
+	for seq := uint64(2); seq < 2+rounds; seq++ {
+		end := last.hold(t)
+		begin()
+		wait(func() bool { return len(r.ahead) == 0 }) // the first were visited
+		r.Append(seq, []byte("more\n"))
+		r.Wake()
+		begin = first.hold(t)
+		end()
+		wait(func() bool { return r.since == seq }) // the next walk
+	}
+	<-returned
+}
+
 // TestEndOfAPoolThatWalks: nobody is waited for who does not read.
 func TestEndOfAPoolThatWalks(t *testing.T) {
 	p := NewPool(PoolOptions{})

@@ -6,6 +6,10 @@ import "positivity-exchange/comms/rawconn"
 // and whether another one has visited the next.
 const few = 8
 
+// rounds is how many walks its caller does of a ring that has more each time,
+// before a thread goes on: the caller has a session of its own.
+const rounds = 4
+
 // view is what a walk knows of its ring, so that it needs no lock for a member.
 type view struct {
 	tail  piece  // of the newest chunk, whole
@@ -14,9 +18,10 @@ type view struct {
 }
 
 // Wake has what was appended written to all members, each as far as it takes it
-// now: to a few by the caller, to a crowd by a thread of the pool's. Called once
-// per commit, without locks. While somebody walks already, that one walks once
-// more. It waits for no peer, but for the walk if that is far behind.
+// now: to a few by the caller, to a crowd by a thread of the pool's, which also
+// goes on where there is ever more. Called once per commit, without locks. While
+// somebody walks already, that one walks once more. It waits for no peer, but for
+// the walk if that is far behind.
 func (r *Ring) Wake() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -25,8 +30,9 @@ func (r *Ring) Wake() {
 		r.help()
 		return
 	}
-	for r.begin(); len(r.ahead) > 0; {
-		if len(r.ahead) >= crowd && r.pool.crowds.add(r) {
+	r.begin()
+	for done := 0; len(r.ahead) > 0; done++ {
+		if (len(r.ahead) >= crowd || done >= rounds) && r.pool.crowds.add(r) {
 			return
 		}
 		r.walkOn(len(r.ahead))
