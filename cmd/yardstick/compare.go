@@ -26,9 +26,14 @@ func flags() []cli.Flag {
 		&cli.IntFlag{Name: "shards", Value: 1, Usage: "shards of px, summed"},
 		&cli.StringSliceFlag{Name: "arg", Usage: "`ARG`ument for the shards of --px, such as --arg=--sync=full; may be repeated"},
 		&cli.StringSliceFlag{Name: "env", Usage: "`KEY=VALUE` for the shards of --px, such as --env=GOGC=50; may be repeated"},
+		apartFlag(),
 		&cli.BoolFlag{Name: "json", Usage: "print an object at the end in place of the tables"},
 		&cli.StringFlag{Name: "log", Usage: "`FILE` for what px logs", Value: os.DevNull},
 	}
+}
+
+func apartFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "apart", Usage: "servers on half of the processors, the load on the others: how the kernel mixes them does not count"}
 }
 
 // outcome is one run of one target.
@@ -52,6 +57,11 @@ func compare(c *cli.Context) error {
 	targets, err := targetsOf(c, dir, logTo)
 	if err != nil {
 		return err
+	}
+	if c.Bool("apart") {
+		if err := keepApart(); err != nil {
+			return err
+		}
 	}
 	var reports []report
 	for _, name := range c.StringSlice("profile") {

@@ -19,15 +19,24 @@ type process struct {
 	done  chan struct{}
 }
 
-// start runs a program and waits for the line in which it says that it is ready.
-func start(ctx context.Context, logTo *os.File, path string, args ...string) (*process, error) {
-	return startWith(ctx, nil, logTo, path, args...)
+// startServer is start with more of an environment, where servers are to run.
+func startServer(ctx context.Context, env []string, logTo *os.File, path string, args ...string) (p *process, err error) {
+	placed := onServers(func() { p, err = startIn(ctx, append(os.Environ(), env...), logTo, path, args...) })
+	if err == nil && placed != nil {
+		p.stop()
+	}
+	return p, errors.Join(placed, err)
 }
 
-// startWith is start with more of an environment.
-func startWith(ctx context.Context, env []string, logTo *os.File, path string, args ...string) (*process, error) {
+// start runs a program and waits for the line in which it says that it is ready.
+func start(ctx context.Context, logTo *os.File, path string, args ...string) (*process, error) {
+	return startIn(ctx, nil, logTo, path, args...)
+}
+
+// startIn is start in an environment; nil: this program's.
+func startIn(ctx context.Context, env []string, logTo *os.File, path string, args ...string) (*process, error) {
 	cmd := exec.Command(path, args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = env
 	cmd.Stderr = logTo
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -62,6 +62,7 @@ func (s scenario) command() *cli.Command {
 		&cli.StringFlag{Name: "px", Usage: "`FILE` of px (default: built from this module)"},
 		&cli.IntFlag{Name: "runs", Value: 3, Usage: "`N` turns"},
 		&cli.DurationFlag{Name: "duration", Value: 5 * time.Second, Usage: "measured time of a run"},
+		apartFlag(),
 		&cli.BoolFlag{Name: "json", Usage: "print an array"},
 		&cli.StringFlag{Name: "log", Usage: "`FILE` for what px logs", Value: os.DevNull},
 	}
@@ -79,6 +80,11 @@ func (s scenario) command() *cli.Command {
 		px, err := pxFile(c, dir)
 		if err != nil {
 			return err
+		}
+		if c.Bool("apart") {
+			if err := keepApart(); err != nil {
+				return err
+			}
 		}
 		b := &bench{Context: c, dir: dir, px: px, logTo: logTo}
 		var f findings

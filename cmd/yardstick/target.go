@@ -39,7 +39,7 @@ type natsTarget struct{ self string }
 func (natsTarget) name() string { return "nats" }
 
 func (t natsTarget) start(ctx context.Context) (running, error) {
-	p, err := start(ctx, os.Stderr, t.self, "serve-nats")
+	p, err := startServer(ctx, nil, os.Stderr, t.self, "serve-nats")
 	if err != nil {
 		return running{}, err
 	}
@@ -93,7 +93,7 @@ func (t pxTarget) start(ctx context.Context) (r running, err error) {
 	for i := range t.shards {
 		began := time.Now()
 		args := append([]string{"shard", "--name", fmt.Sprintf("s%d", i+1)}, common...)
-		p, err := startWith(ctx, t.env, t.logTo, t.path, append(args, t.args...)...)
+		p, err := startServer(ctx, t.env, t.logTo, t.path, append(args, t.args...)...)
 		if err != nil {
 			return r, err
 		}
@@ -104,7 +104,7 @@ func (t pxTarget) start(ctx context.Context) (r running, err error) {
 		addrs = append(addrs, p.addr("client"))
 		r.pids = append(r.pids, p.pid())
 	}
-	router, err := start(ctx, t.logTo, t.path, append([]string{"router", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"}, common...)...)
+	router, err := startServer(ctx, nil, t.logTo, t.path, append([]string{"router", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"}, common...)...)
 	if err != nil {
 		return r, err
 	}
