@@ -8,7 +8,8 @@
 // the ring's tail from where its cursor stands, one write on its descriptor,
 // from the ring's own memory: nothing is copied, allocated or woken for a
 // recipient. What came while the walk was on its way goes with it or with the
-// next one. A crowd is walked by a thread that does nothing else (see crowds).
+// next one. A crowd is walked by a thread that does nothing else, and so is a ring
+// that has more each time it was walked (see crowds).
 //
 // A peer that takes no more is handed to a goroutine, which waits in the poller
 // without a buffer and goes on when it can; the room never waits. Once the ring
