@@ -179,9 +179,8 @@ func (s *Server) presenceLoop(ctx context.Context) {
 			parts = append(parts, p)
 		}
 		s.mu.Unlock()
-		now := time.Now()
 		for _, p := range parts {
-			for _, ring := range p.presence(now) {
+			for _, ring := range p.presence(time.Now()) {
 				ring.Wake()
 			}
 		}

@@ -14,8 +14,8 @@ import (
 // servers are the processors that servers are started on; none: any.
 var servers unix.CPUSet
 
-// keepApart has servers run on half of the processors, and this program and what
-// else it starts on the others. Where the kernel places two processes that wake
+// keepApart has servers run on half of the processors, by number, and this
+// program and what else it starts on the others. Where the kernel places two processes that wake
 // each other changes from one run to the next, and their latency with it: a
 // server that was put on the processor of those who read writes to all of them
 // before the first one reads.

@@ -22,7 +22,7 @@ type process struct {
 // startServer is start with more of an environment, where servers are to run.
 func startServer(ctx context.Context, env []string, logTo *os.File, path string, args ...string) (p *process, err error) {
 	placed := onServers(func() { p, err = startIn(ctx, append(os.Environ(), env...), logTo, path, args...) })
-	if err == nil && placed != nil {
+	if p != nil && placed != nil {
 		p.stop()
 	}
 	return p, errors.Join(placed, err)

@@ -16,12 +16,13 @@ const crowd = 256
 const share = 512
 
 // crowds are the rings whose members are visited by threads that do nothing
-// else: large ones, and those of which one walk was not enough, nor a few. A walk of a thousand members takes milliseconds, and a thread that has
-// used its processor for long is kept waiting by the kernel when it wants one
-// again (Linux: EEVDF, by its lag). Were it one of those on which the runtime
-// continues any session, small rooms' messages would wait with it: beside a room
-// of a thousand their p99 was twice as long. There are fewer threads than
-// processors, if there are two or more: the sessions always have one.
+// else: large ones, and those that have more after each of several walks. A walk
+// of a thousand members takes milliseconds, and a thread that has used its
+// processor for long is kept waiting by the kernel when it wants one again
+// (Linux: EEVDF, by its lag). Were it one of those on which the runtime continues
+// any session, small rooms' messages would wait with it: beside a room of a
+// thousand their p99 was twice as long. There are fewer threads than processors,
+// if there are two or more: the sessions always have one.
 type crowds struct {
 	pool *Pool
 

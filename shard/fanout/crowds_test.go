@@ -3,9 +3,11 @@ package fanout
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -118,21 +120,22 @@ func TestCrowdThatGoesOnWaitsForTheOthers(t *testing.T) {
 	last.hears(t, "two")
 }
 
-// TestWhoWalksGoesBackToItsOwn work, though there is more to write each time.
+// TestWhoWalksGoesBackToItsOwn work after some walks, though there is more to
+// write each time: a thread goes on.
 func TestWhoWalksGoesBackToItsOwn(t *testing.T) {
 	p := pool(t)
 	r := p.NewRing(0, &book{})
 	members := join(t, p, r, 2*few)
 	first, last := members[0], members[len(members)-1]
 	wait := func(until func() bool) {
-		for done := false; !done; runtime.Gosched() {
+		for done := false; !done && t.Context().Err() == nil; runtime.Gosched() {
 			r.mu.Lock()
 			done = until()
 			r.mu.Unlock()
 		}
 	}
 	begin := first.hold(t)
-	r.Append(1, []byte("one\n"))
+	r.Append(1, []byte("1\n"))
 	returned := make(chan struct{})
 	go func() {
 		defer close(returned)
@@ -143,13 +146,66 @@ func TestWhoWalksGoesBackToItsOwn(t *testing.T) {
 		end := last.hold(t)
 		begin()
 		wait(func() bool { return len(r.ahead) == 0 }) // the first were visited
-		r.Append(seq, []byte("more\n"))
+		r.Append(seq, fmt.Appendln(nil, seq))
 		r.Wake()
+		select {
+		case <-returned:
+			t.Fatalf("a thread had to do walk %d", seq-1)
+		default:
+		}
 		begin = first.hold(t)
 		end()
 		wait(func() bool { return r.since == seq }) // the next walk
 	}
-	<-returned
+	select {
+	case <-returned:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the caller still walks")
+	}
+	begin()
+	for seq := 1; seq < 2+rounds; seq++ {
+		for _, m := range members {
+			m.hears(t, strconv.Itoa(seq))
+		}
+	}
+}
+
+// TestWhatComesBeforeAWalkGoesWithIt: a ring that waits for a thread is walked
+// once, by whoever is in it then.
+func TestWhatComesBeforeAWalkGoesWithIt(t *testing.T) {
+	processors(t, 2)
+	p := pool(t)
+	busy, r := p.NewRing(0, &book{}), p.NewRing(0, &book{})
+	held, members := join(t, p, busy, crowd)[0], join(t, p, r, crowd)
+	release := held.hold(t)
+	busy.Append(1, []byte("busy\n"))
+	busy.Wake()
+	for walks := false; !walks; runtime.Gosched() {
+		busy.mu.Lock()
+		walks = busy.walkers == 1
+		busy.mu.Unlock()
+	}
+	r.Append(1, []byte("one\n"))
+	r.Wake()
+	late := join(t, p, r, 1)[0]
+	r.Append(2, []byte("two\n"))
+	r.Wake()
+	last := members[crowd-1].hold(t)
+	release()
+	members[0].hears(t, "one")
+	members[0].hears(t, "two")
+	for at := false; !at; runtime.Gosched() {
+		r.mu.Lock()
+		at = r.walkers == 1 && len(r.ahead) < few
+		again := r.again
+		r.mu.Unlock()
+		if at && again {
+			t.Error("it is to be walked once more")
+		}
+	}
+	last()
+	late.hears(t, "one")
+	late.hears(t, "two")
 }
 
 // TestEndOfAPoolThatWalks: nobody is waited for who does not read.

@@ -49,6 +49,7 @@ type Ring struct {
 	walkers int       // who visits some now
 	walked  sync.Cond // a walk has ended
 	queued  bool      // it waits for a thread
+	visited bool      // the walk has visited somebody
 	again   bool      // something came while walking
 }
 

@@ -58,7 +58,7 @@ func (r *Ring) help() {
 // begin begins a walk of all members. mu is held.
 func (r *Ring) begin() {
 	r.walking = len(r.members) > 0
-	r.again, r.shared = false, r.walking
+	r.again, r.visited, r.shared = false, false, r.walking
 	r.ahead, r.from, r.since = r.members, r.end, r.head
 }
 
@@ -68,8 +68,12 @@ func (r *Ring) begin() {
 // the caller sees to it that somebody visits who is ahead then. mu is held at the
 // call and the return, not while writing.
 func (r *Ring) walkOn(most int) {
+	if r.again && !r.visited {
+		r.begin() // it waited for a thread: one walk does for what came meanwhile
+	}
 	v := r.view()
 	r.walkers++
+	r.visited = true
 	for most > 0 && len(r.ahead) > 0 {
 		next := r.ahead[:min(few, most, len(r.ahead))]
 		r.ahead = r.ahead[len(next):]
