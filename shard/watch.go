@@ -1,9 +1,11 @@
 package shard
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
@@ -11,6 +13,9 @@ import (
 
 // reportSize is how many rooms one report carries.
 const reportSize = 200
+
+// reportAgain is how long a report waits that the log did not answer for.
+const reportAgain = time.Second
 
 // watcher is a member that wants to know this shard's rooms.
 type watcher struct {
@@ -35,7 +40,8 @@ func (s *Server) watch(sess *session) {
 			delete(s.watchers, w)
 			s.mu.Unlock()
 		}()
-		told := map[int]bool{}
+		told, due := map[int]bool{}, map[int]bool{}
+		var failing error
 		for {
 			w.mu.Lock()
 			dirty := w.dirty
@@ -46,29 +52,55 @@ func (s *Server) watch(sess *session) {
 				owner, ok := table.Owner(p)
 				mine := ok && owner.Boot == self.Boot
 				if mine && !told[p] || dirty[p] {
-					s.report(sess, p)
+					due[p] = true
 				}
 				told[p] = mine
+			}
+			before := failing
+			failing = s.reportAll(sess, due)
+			if sess.ctx.Err() != nil {
+				return
+			}
+			var again <-chan time.Time
+			if failing != nil {
+				again = time.After(reportAgain)
+				if before == nil {
+					s.logger.Warn("rooms cannot be listed now; the log is asked again", "partitions", len(due), "err", failing)
+				}
 			}
 			select {
 			case <-sess.ctx.Done():
 				return
 			case <-changed:
 			case <-w.wake:
+			case <-again:
 			}
 		}
 	})
 }
 
-// report sends one partition's rooms, read without owning it.
-func (s *Server) report(sess *session, partition int) {
+// reportAll reports the partitions that are due, and takes them off; those of
+// which the log does not tell stay on.
+func (s *Server) reportAll(sess *session, due map[int]bool) (err error) {
+	for p := range due {
+		if failed := s.report(sess, p); failed != nil {
+			err = failed
+		} else {
+			delete(due, p)
+		}
+	}
+	return err
+}
+
+// report sends one partition's rooms, read without owning it: all of them, or
+// nothing, since who gets them forgets the others.
+func (s *Server) report(sess *session, partition int) error {
 	var list []comms.Room
 	have := map[string]bool{}
 	for after := ""; ; {
 		page, err := s.opts.Log.Rooms(sess.ctx, partition, after, 1000)
 		if err != nil {
-			s.logger.Warn("list rooms", "partition", partition, "err", err)
-			break
+			return fmt.Errorf("list the rooms of partition %d: %w", partition, err)
 		}
 		for _, r := range page {
 			list = append(list, comms.Room{Name: r.Name, Description: r.Description})
@@ -87,12 +119,13 @@ func (s *Server) report(sess *session, partition int) {
 	slices.SortFunc(list, func(a, b comms.Room) int { return strings.Compare(a.Name, b.Name) })
 	for first := true; first || len(list) > 0; first = false {
 		n := min(reportSize, len(list))
-		if sess.out.Wait(sess.ctx) != nil {
-			return
+		if err := sess.out.Wait(sess.ctx); err != nil {
+			return err
 		}
 		sess.send(comms.RoomReport{Partition: partition, Rooms: list[:n], First: first, More: n < len(list)})
 		list = list[n:]
 	}
+	return nil
 }
 
 // roomsChanged tells the watchers that a partition's list is another now.
