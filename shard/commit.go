@@ -34,6 +34,7 @@ type pending struct {
 	room    *room
 	entry   *seen
 	before  []*session // by which it came as well, earlier
+	size    int64      // counts as the session's
 	sought  bool       // the log was looked through for it, in vain
 }
 
@@ -189,7 +190,9 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 	seat.repeated(rec.ID)
 	entry := &seen{record: rec}
 	r.window[key] = entry
-	p.queue = append(p.queue, pending{session: s, room: r, entry: entry, sought: sought})
+	size := int64(pendingSize + len(rec.ID) + len(rec.Content))
+	s.unsettled.add(size)
+	p.queue = append(p.queue, pending{session: s, room: r, entry: entry, size: size, sought: sought})
 	if !p.duty && p.gate == nil {
 		p.duty = true
 		s.duties = append(s.duties, p)
@@ -318,6 +321,7 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 		rec := &q.entry.record
 		if seat := q.room.members[q.session]; seat != nil && !seat.late && seat.waitsFor(rec.ID) {
 			delete(q.room.window, q.key())
+			q.session.unsettled.add(-q.size)
 			q.session.refuse(outOfOrder(), rec.Room, rec.ID)
 			continue
 		}
@@ -341,6 +345,7 @@ func (p *part) settle(rings []*fanout.Ring, batch []pending, records []roomlog.R
 	}
 	for i, q := range batch {
 		q.room.next = 0
+		q.session.unsettled.add(-q.size)
 		rec := &records[i]
 		if err != nil && (stored == nil || !stored[i]) {
 			p.unsettled(q, err)

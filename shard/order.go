@@ -72,6 +72,7 @@ func (p *part) holdUp(q pending, s *session) {
 	p.queue = slices.DeleteFunc(p.queue, func(w pending) bool {
 		behind := w.session == s && w.room == q.room
 		if behind {
+			s.unsettled.add(-w.size)
 			delete(w.room.window, w.key())
 		}
 		return behind
@@ -85,6 +86,8 @@ func (p *part) answerTo(s *session, entry *seen) {
 	for _, waiting := range [][]pending{p.batch, p.queue} {
 		for i := range waiting {
 			if was := waiting[i].session; waiting[i].entry == entry && was != s {
+				was.unsettled.add(-waiting[i].size)
+				s.unsettled.add(waiting[i].size)
 				waiting[i].before = append(waiting[i].before, was)
 				waiting[i].session = s
 			}

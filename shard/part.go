@@ -183,6 +183,7 @@ func (p *part) end(where ownership.Where) {
 	}
 	p.mu.Unlock()
 	for _, q := range queue {
+		q.session.unsettled.add(-q.size)
 		q.session.send(redirectTo(where, q.entry.record.Room, p.partition, q.entry.record.ID))
 	}
 	now := time.Now()

@@ -41,6 +41,8 @@ type session struct {
 	boot   string // of a member
 	heard  atomic.Int64
 
+	unsettled unsettled // of its messages
+
 	mu     sync.Mutex // below a part's mu
 	joined map[string]*part
 
@@ -197,6 +199,13 @@ func (s *session) beforeRead() (reason string) {
 	if s.out.Full() {
 		s.commitQueued()
 		if s.out.Wait(s.ctx) != nil {
+			return comms.CodeShutdown
+		}
+	}
+	if s.unsettled.full() {
+		s.commitQueued()
+		s.out.Flush()
+		if s.unsettled.wait(s.ctx) != nil {
 			return comms.CodeShutdown
 		}
 	}
