@@ -18,6 +18,14 @@ func (s *Session) User() string {
 	return user
 }
 
+// Cluster is what the routers call themselves together (comms.Keys.Cluster), ""
+// if they are of a version that does not say.
+func (s *Session) Cluster() string {
+	var cluster string
+	s.call(context.Background(), func() { cluster = s.cluster }) //nolint:errcheck // then it is not known
+	return cluster
+}
+
 // Join joins a room; with after, what was missed since follows as Message
 // events. It returns once the first owner answered; later re-joins happen by
 // themselves. The details come as a Joined event.

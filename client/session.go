@@ -56,6 +56,7 @@ type Session struct {
 	// Below is the loop's alone.
 	out     []Event // not yet taken by the reader of Events
 	user    string
+	cluster string // as the router names it
 	ticket  string
 	renewed time.Time
 	router  *link // nil while none is connected
@@ -320,7 +321,7 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 	switch e := e.(type) {
 	case comms.Welcome:
 		l.up, l.name = true, e.Name
-		s.user, s.ticket, s.renewed, s.tries = e.User, e.Ticket, time.Now(), 0
+		s.user, s.cluster, s.ticket, s.renewed, s.tries = e.User, e.Cluster, e.Ticket, time.Now(), 0
 		s.emit(RouterLink{Up: true, Addr: l.addr})
 		select {
 		case <-s.login: // an earlier failure nobody has read

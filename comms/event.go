@@ -112,6 +112,7 @@ type Welcome struct {
 	Ticket   string   `json:"ticket,omitempty"`
 	Expires  int64    `json:"expires,omitempty"` // Unix milliseconds
 	Features []string `json:"features,omitempty"`
+	Cluster  string   `json:"cluster,omitempty"` // of a router: Keys.Cluster, the same whichever router greets
 }
 
 // Ticket carries a fresh ticket.

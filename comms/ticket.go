@@ -44,6 +44,11 @@ func (k Keys) mac(body string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
+// Cluster is a name for the cluster that only those with its secret can give it:
+// 16 letters, digits, '-' and '_', the same at all its members for as long as the
+// secret is. It tells nothing of the secret.
+func (k Keys) Cluster() string { return k.mac("cluster")[:16] }
+
 // Check returns nil, or a *Error with CodeBadTicket or CodeExpired.
 func (k Keys) Check(ticket, role, user string, now time.Time) error {
 	body, mac, _ := cutLast(ticket)

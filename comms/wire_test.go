@@ -39,6 +39,7 @@ func samples() (commands []Command, events []Event) {
 		HistoryPage{Room: "go", Records: []Record{{KindMessage, 1, 1, "ada", "x.1", 5, "hi"}}, Head: 1, Epoch: 2, More: true, Tag: "t"},
 		HistoryCut{Room: "go", At: 7},
 		Welcome{Version: 1, Session: "s", User: "ada", Role: "shard", Name: "s1", Boot: "b", Ticket: "t", Expires: 5, Features: []string{"f"}},
+		Welcome{Version: 1, Session: "s", User: "ada", Role: "router", Name: "r1", Boot: "b", Ticket: "t", Expires: 5, Cluster: "c"},
 		Ticket{"t", 5}, RoomLeft{"go"}, RoomCreated{"go", "d", 2}, RoomList{Rooms: []Room{{"go", "d"}}, Next: "go", Tag: "t"},
 		Presence{Room: "go", Joined: []string{"a"}, Left: []string{"b"}, Count: 2}, PresenceList{"go", []string{"a"}, 1},
 		Located{"go", 3, "s1", "h:1", 4}, Redirect{Room: "go", Partition: 3, Shard: "s1", Addr: "h:1", Epoch: 4, ID: "x.1", Retry: 200},

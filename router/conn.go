@@ -182,7 +182,7 @@ func (c *conn) handle(command comms.Command) {
 		c.mu.Unlock()
 		c.wire.SetIdle(comms.PingAfter)
 		ticket, expires := r.opts.Keys.Issue(comms.AsClient, c.user, time.Now())
-		c.send(comms.Welcome{Version: comms.Version, Session: sessionID(), User: c.user, Role: "router", Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli()})
+		c.send(comms.Welcome{Version: comms.Version, Session: sessionID(), User: c.user, Role: "router", Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli(), Cluster: r.opts.Keys.Cluster()})
 	case comms.Locate:
 		m, answer := r.locate(command.Room)
 		boot := m.Boot
