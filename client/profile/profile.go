@@ -50,12 +50,7 @@ func Home(variable, fallback string) string {
 // Open opens the profile of a name (1 to 64 of letters, digits, '-', '_', '.').
 // An error that wraps ErrInUse comes with a profile that can be read.
 func Open(name string) (*Profile, error) {
-	clean := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r) {
-			return r
-		}
-		return '_'
-	}, name)
+	clean := folder(name)
 	p := &Profile{dir: filepath.Join(Home("XDG_STATE_HOME", ".local/state"), clean), cache: filepath.Join(Home("XDG_CACHE_HOME", ".cache"), clean)}
 	for _, dir := range []string{p.dir, p.cache} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -69,6 +64,16 @@ func Open(name string) (*Profile, error) {
 		return p, err
 	}
 	return p, nil
+}
+
+// folder is what a profile's directories are called.
+func folder(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r) {
+			return r
+		}
+		return '_'
+	}, name)
 }
 
 // Close lets another client use the profile.

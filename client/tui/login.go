@@ -25,7 +25,7 @@ type cachedRoom struct {
 // start shows what the last visit left, at once, and logs in behind it. Who was
 // never here sees the connect page until a server has answered.
 func (a *app) start(router, name string) {
-	if !a.openProfile(router, name) {
+	if !a.openProfile(profile.Place(name, strings.Split(router, ","), ""), name) {
 		a.connect()
 		return
 	}
@@ -116,8 +116,14 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 		if err := profile.SetLastUser(name); err != nil {
 			a.opts.Logger.Warn("keep the name", "err", err)
 		}
-		if a.profileOf != name+"@"+router { // a guest has none: his name is another the next time
-			a.openProfile(router, name)
+		// A guest has none: his name is another the next time.
+		routers, cluster := strings.Split(router, ","), s.Cluster()
+		place := profile.Place(name, routers, cluster)
+		if a.profileOf != name+"@"+place {
+			a.openProfile(place, name)
+		}
+		if err := profile.SetPlace(place, routers, cluster); err != nil {
+			a.say("%v", err)
 		}
 	}
 	if a.st.Page != state.PageChat {
@@ -132,9 +138,9 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 	a.listRooms("")
 }
 
-// openProfile takes what the last visit left into the state, and reports
-// whether there was one.
-func (a *app) openProfile(router, name string) bool {
+// openProfile takes what the last visit to a place left into the state, and
+// reports whether there was one.
+func (a *app) openProfile(place, name string) bool {
 	if a.profile != nil { // somebody else's: the connect page was answered anew
 		a.save(true) //nolint:errcheck // it is said
 		if err := a.profile.Close(); err != nil {
@@ -143,10 +149,9 @@ func (a *app) openProfile(router, name string) bool {
 		a.st.Rooms, a.st.Active, a.st.Previous, a.st.Inputs = nil, "", "", nil
 		clear(a.cachedAt)
 	}
-	a.profileOf, a.saved, a.st.User = name+"@"+router, "", name
+	a.profileOf, a.saved, a.st.User = name+"@"+place, "", name
 	var err error
-	router = strings.ReplaceAll(router, "localhost", "127.0.0.1") // the same place, as px up calls it
-	if a.profile, err = profile.Open(name + "@" + router); err != nil {
+	if a.profile, err = profile.Open(a.profileOf); err != nil {
 		a.say("%v", err)
 	}
 	saved, err := a.profile.Load()

@@ -52,7 +52,7 @@ type app struct {
 	session   *client.Session
 	events    <-chan client.Event // of the session
 	profile   *profile.Profile
-	profileOf string // name@router
+	profileOf string // name@place, see profile.Place
 	st        state.State
 	saved     string // what was saved last, to compare
 	savedAt   time.Time

@@ -250,7 +250,8 @@ func TestTypingThroughTheOwnersDeath(t *testing.T) {
 }
 
 // TestKilledWithAQueuedOutbox ends the servers, then the client without a
-// warning: what waits, drafts and history are there again, with servers or not.
+// warning: what waits, drafts and history are there again, with servers or not,
+// and beside another router of the cluster.
 func TestKilledWithAQueuedOutbox(t *testing.T) {
 	term := newTerminal(t)
 	dir := t.TempDir()
@@ -295,8 +296,8 @@ func TestKilledWithAQueuedOutbox(t *testing.T) {
 	w.end(syscall.SIGKILL)
 
 	startShard(t, dir, "s1")
-	start(t, "router", "--data", dir, "--listen", router, "--http", "127.0.0.1:0", "--gossip", "127.0.0.1:0")
-	w = term.client("third", 80, 24, args...)
+	router = startRouter(t, dir).addr("client")
+	w = term.client("third", 80, 24, "--router", router, "--user", "ada")
 	w.see("all stored", func(screen string) bool {
 		return marks(screen, "✓") == 4 && strings.Contains(screen, "#1-4, no gaps") && strings.Contains(screen, "half a sentence")
 	})
