@@ -62,6 +62,11 @@ func (r *relay) do(command comms.Command) {
 	switch command := command.(type) {
 	case comms.JoinRoom:
 		room, err = command.Room, r.session.Join(r.conn.ctx, command.Room, nil)
+		if err == nil {
+			// Whoever only listens says nothing ever after, and knows no ping:
+			// TCP's keep-alive, which accepted connections have, finds the dead.
+			r.conn.wire.SetIdle(0)
+		}
 	case comms.LeaveRoom:
 		room, err = command.Room, r.session.Leave(r.conn.ctx, command.Room)
 	case comms.SendMessage:
