@@ -130,7 +130,7 @@ type Renew struct{}
 type Status struct{}
 
 // Drain asks a shard to give up all partitions and leave. Operators only.
-// Answered by DrainProgress events until Left is true.
+// Answered by DrainProgress events until Left is true, or by an Error.
 type Drain struct {
 	Name string `json:"name"` // stable name of the shard meant, so that a stale address cannot drain another
 }

@@ -246,7 +246,8 @@ type StatusReport struct {
 	Members    []MemberStatus `json:"members"`
 }
 
-// DrainProgress tells an operator how a drain goes on.
+// DrainProgress tells an operator how a drain goes on. A shard that could not
+// give everything up says so in an Error at the end, and leaves all the same.
 type DrainProgress struct {
 	Name     string `json:"name"`
 	Held     int    `json:"held"`     // partitions still held

@@ -33,7 +33,7 @@ type Options struct {
 	Rooms               []comms.Room // exist from the first start
 	Keeper              ownership.Options
 	Logger              *slog.Logger
-	OnDrained           func() // called once an operator's drain is done
+	OnDrained           func() // called once an operator's drain has ended
 }
 
 // Server is one shard.
@@ -116,7 +116,8 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// Drain gives all partitions up and tells the sessions to go.
+// Drain gives all partitions up and tells the sessions to go. An error tells
+// what could not be given up; the shard is to leave all the same.
 func (s *Server) Drain(ctx context.Context, progress func(held int)) error {
 	s.mu.Lock()
 	s.draining = true

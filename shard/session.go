@@ -395,10 +395,15 @@ func (s *session) drain(c comms.Drain) {
 		err := srv.Drain(srv.ctx, func(held int) {
 			s.send(comms.DrainProgress{Name: c.Name, Held: held, Sessions: srv.Status().Members[0].Sessions})
 		})
-		if err != nil {
+		switch {
+		case srv.ctx.Err() != nil:
 			return
+		case err != nil:
+			srv.logger.Warn("drain", "err", err)
+			s.send(comms.Error{Code: comms.CodeStorage, Message: c.Name + " leaves without having given everything up (" + err.Error() + "): others take that once they read in the room log that it is gone; px where ROOM shows when"})
+		default:
+			s.send(comms.DrainProgress{Name: c.Name, Left: true})
 		}
-		s.send(comms.DrainProgress{Name: c.Name, Left: true})
 		if srv.opts.OnDrained != nil {
 			srv.opts.OnDrained()
 		}

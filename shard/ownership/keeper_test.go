@@ -342,6 +342,32 @@ func TestDrainEndsByItsDeadline(t *testing.T) {
 	})
 }
 
+// TestDrainTellsWhatItCouldNotGiveUp: the log does not answer, or not to a
+// release. It ends in time all the same, and others take over once it is gone.
+func TestDrainTellsWhatItCouldNotGiveUp(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		a := w.start("a")
+		for p := range 3 {
+			a.mustHold(p, 0)
+		}
+		b := w.start("b")
+		a.log.Cut(true)
+		start := time.Now()
+		err := a.keeper.Drain(t.Context(), nil)
+		if !errors.Is(err, errLogAway) || !strings.Contains(err.Error(), "held: 3") {
+			t.Errorf("it holds %d and says %v", len(a.keeper.Held()), err)
+		}
+		if took := time.Since(start); took > 9*time.Second {
+			t.Errorf("the drain took %s", took)
+		}
+		a.stop()
+		b.lose(a)
+		for p := range 3 {
+			b.mustHold(p, 10*time.Second)
+		}
+	})
+}
+
 func TestNameBelongsToOneBoot(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		a := w.start("a")

@@ -3,6 +3,8 @@ package ownership
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -240,8 +242,12 @@ func (k *Keeper) logAway() bool {
 	return !last.IsZero() && time.Since(last) > cutAfter
 }
 
+var errLogAway = errors.New("the room log does not answer")
+
 // Drain gives everything up, announced and paced until the deadline, then at
-// once. progress is called with the number still held after each change.
+// once. progress is called with the number still held after each change. An
+// error tells what is held at the end: only a new owner ends that, once our
+// entry on the roll has ended or stands still. So the caller goes on leaving.
 func (k *Keeper) Drain(ctx context.Context, progress func(held int)) error {
 	var telling sync.Mutex // moves run beside each other, progress is told one at a time
 	tell := func() {
@@ -266,16 +272,21 @@ func (k *Keeper) Drain(ctx context.Context, progress func(held int)) error {
 	}
 	rest, stop := context.WithTimeout(ctx, restFor)
 	defer stop()
+	why := errLogAway
 	for _, h := range k.Held() {
 		if rest.Err() != nil || k.logAway() {
-			k.logger.Warn("the log does not answer: what is held ends with the entry on the roll", "held", len(k.Held()))
+			why = errLogAway
 			break
 		}
 		to, _ := k.gossip.Table().Owner(h.Partition)
 		if err := k.move(rest, h.Partition, to, false); err != nil {
 			k.logger.Warn("release at the end of the drain", "partition", h.Partition, "err", err)
+			why = err
 		}
 		tell()
+	}
+	if held := len(k.Held()); held > 0 && ctx.Err() == nil {
+		return fmt.Errorf("partitions still held: %d, %w", held, why)
 	}
 	return ctx.Err()
 }
