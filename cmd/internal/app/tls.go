@@ -35,7 +35,7 @@ func (c Config) secure(role membership.Role, public string) (listener *tls.Confi
 	case t.Cert == "" && role == membership.RoleShard:
 		return nil, nil, errors.New("a shard that dials others with TLS must itself speak it: give --tls-cert and --tls-key too")
 	}
-	roots, err := tlsconn.Roots(t.CA)
+	authorities, err := tlsconn.LoadAuthorities(t.CA, c.Logger)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -46,7 +46,7 @@ func (c Config) secure(role membership.Role, public string) (listener *tls.Confi
 		}
 		// Found here, and not by every member and client in turn.
 		if host, _, err := net.SplitHostPort(public); err == nil && role == membership.RoleShard {
-			if err := certificate.Check(host, roots.RootCAs); err != nil {
+			if err := certificate.Check(host, authorities.Config().RootCAs); err != nil {
 				return nil, nil, fmt.Errorf("others will not talk to this shard, which they reach at %s: %w", public, err)
 			}
 		}
@@ -58,6 +58,6 @@ func (c Config) secure(role membership.Role, public string) (listener *tls.Confi
 		if err != nil {
 			return nil, err
 		}
-		return tlsconn.Client(ctx, nc, addr, roots)
+		return tlsconn.Client(ctx, nc, addr, authorities.Config())
 	}, nil
 }
