@@ -70,7 +70,7 @@ func (c *Conn) WriteCommand(commands ...Command) error {
 	for _, command := range commands {
 		c.buf = AppendCommand(c.buf, command)
 	}
-	return c.flush()
+	return c.write(c.buf)
 }
 
 // WriteEvent writes events in one piece, within WriteTimeout.
@@ -81,14 +81,22 @@ func (c *Conn) WriteEvent(events ...Event) error {
 	for _, event := range events {
 		c.buf = AppendEvent(c.buf, event)
 	}
-	return c.flush()
+	return c.write(c.buf)
 }
 
-func (c *Conn) flush() error {
+// WriteLines writes what AppendEvent or AppendCommand encoded in one piece,
+// within WriteTimeout.
+func (c *Conn) WriteLines(lines []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.write(lines)
+}
+
+func (c *Conn) write(lines []byte) error {
 	if err := c.nc.SetWriteDeadline(time.Now().Add(WriteTimeout)); err != nil {
 		return err
 	}
-	_, err := c.nc.Write(c.buf)
+	_, err := c.nc.Write(lines)
 	return err
 }
 

@@ -8,14 +8,18 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"positivity-exchange/comms"
 )
 
 const (
-	pushQueue  = 256  // events a connection may have unwritten
-	maxLocated = 1000 // rooms a connection is told about
+	pushQueue  = 256       // events a connection may have unwritten
+	askedQueue = 128       // of those, answers: from there on no more commands are read
+	askedBytes = 256 << 10 // and of unwritten bytes
+	writeBytes = 64 << 10  // gathered for one write, and up to an event more
+	maxLocated = 1000      // rooms a connection is told about
 )
 
 // conn is one connection to the router.
@@ -24,9 +28,12 @@ type conn struct {
 	wire   *comms.Conn
 	ctx    context.Context
 	cancel context.CancelFunc
-	out    chan comms.Event
 	ended  chan struct{} // closed when the reader has ended: write what is queued, then end
 	relay  *relay        // of an ancestor
+
+	out       chan []byte   // events, encoded: a page of rooms keeps nothing else alive
+	unwritten atomic.Int64  // bytes of them, and of what is being written
+	wrote     chan struct{} // gets one when there are fewer
 
 	mu      sync.Mutex
 	user    string
@@ -36,8 +43,10 @@ type conn struct {
 
 // send queues an event; who does not read is let go of.
 func (c *conn) send(e comms.Event) {
+	line := comms.AppendEvent(nil, e)
+	c.unwritten.Add(int64(len(line)))
 	select {
-	case c.out <- e:
+	case c.out <- line:
 	case <-c.ctx.Done():
 	default:
 		c.router.logger.Debug("a connection does not read", "user", c.user)
@@ -64,7 +73,10 @@ func sessionID() string {
 
 // serve greets one connection and answers it until it ends.
 func (r *Router) serve(nc net.Conn, mayRelay bool) {
-	c := &conn{router: r, wire: comms.NewServerConn(nc, comms.LobbyTimeout), out: make(chan comms.Event, pushQueue), ended: make(chan struct{}), user: guestName(), located: map[string]string{}}
+	c := &conn{
+		router: r, wire: comms.NewServerConn(nc, comms.LobbyTimeout), ended: make(chan struct{}), out: make(chan []byte, pushQueue), wrote: make(chan struct{}, 1),
+		user: guestName(), located: map[string]string{},
+	}
 	c.ctx, c.cancel = context.WithCancel(r.ctx)
 	stop := context.AfterFunc(c.ctx, func() { c.wire.Close() }) //nolint:errcheck // ends reader and writer
 	defer stop()
@@ -91,35 +103,52 @@ func (r *Router) serve(nc net.Conn, mayRelay bool) {
 
 func (c *conn) write() {
 	for {
-		var events []comms.Event
+		var lines []byte
 		select {
-		case e := <-c.out:
-			events = append(events, e)
-		default:
+		case lines = <-c.out:
+		case <-c.ctx.Done():
+			return
+		case <-c.ended:
 			select {
-			case e := <-c.out:
-				events = append(events, e)
-			case <-c.ended:
-				if len(c.out) == 0 {
-					return
-				}
-			case <-c.ctx.Done():
+			case lines = <-c.out:
+			default:
 				return
 			}
 		}
-		for len(c.out) > 0 && len(events) < 64 {
-			events = append(events, <-c.out)
+		for len(c.out) > 0 && len(lines) < writeBytes {
+			lines = append(lines, <-c.out...)
 		}
-		if err := c.wire.WriteEvent(events...); err != nil {
+		if err := c.wire.WriteLines(lines); err != nil {
 			c.cancel()
 			return
 		}
+		c.unwritten.Add(-int64(len(lines)))
+		select {
+		case c.wrote <- struct{}{}:
+		default:
+		}
 	}
+}
+
+// awaitWriter blocks while much of what was asked for is unwritten: a stranger
+// could have the router keep any number of room lists for it.
+func (c *conn) awaitWriter() error {
+	for c.unwritten.Load() > askedBytes || len(c.out) > askedQueue {
+		select {
+		case <-c.wrote:
+		case <-c.ctx.Done():
+			return c.ctx.Err()
+		}
+	}
+	return nil
 }
 
 func (c *conn) read(mayRelay bool) (reason string) {
 	silences := 0
 	for {
+		if c.awaitWriter() != nil {
+			return "quit"
+		}
 		command, err := c.wire.ReadCommand()
 		var e *comms.Error
 		switch {

@@ -319,25 +319,6 @@ func TestBadInputIsAnsweredAndHarmsNobody(t *testing.T) {
 	other.hear(`"pong"`, `"n":3`)
 }
 
-// TestWhoNeverReadsIsLetGo asks for much and reads nothing.
-func TestWhoNeverReadsIsLetGo(t *testing.T) {
-	r := start(t)
-	var rooms []comms.Room
-	for i := range 500 {
-		rooms = append(rooms, comms.Room{Name: fmt.Sprintf("room-%03d", i), Description: strings.Repeat("x", 500)})
-	}
-	r.report(comms.RoomReport{Partition: 1, Rooms: rooms, First: true})
-	c := r.dial()
-	c.say(hello)
-	var err error
-	for deadline := time.Now().Add(10 * time.Second); err == nil && time.Now().Before(deadline); {
-		_, err = io.WriteString(c.nc, `{"_ct":"list_rooms"}`+"\n")
-	}
-	if err == nil {
-		t.Error("it may ask without end and never reads")
-	}
-}
-
 func TestHealthAndStatus(t *testing.T) {
 	r := start(t)
 	get := func(path string) (int, string) {
