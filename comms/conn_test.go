@@ -245,6 +245,23 @@ func TestTickets(t *testing.T) {
 	}
 }
 
+// TestExpiredTicketNamesTheClocks: what is done about it differs with who has it.
+func TestExpiredTicketNamesTheClocks(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	keys := NewKeys(bytes.Repeat([]byte{1}, 32))
+	for role, want := range map[string]string{
+		AsClient:   "expired 5m0s ago by the clock here; ask a router for a new one",
+		AsMember:   `the clock of member "x" is 15m0s behind`,
+		AsOperator: `the clock of operator "x" is 15m0s behind`,
+	} {
+		ticket, _ := keys.Issue(role, "x", now)
+		err := keys.Check(ticket, role, "x", now.Add(15*time.Minute))
+		if err == nil || AsError(err).Code != CodeExpired || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "set both machines' clocks") {
+			t.Errorf("%s: %v; want %q", role, err, want)
+		}
+	}
+}
+
 func FuzzTicket(f *testing.F) {
 	keys := NewKeys(make([]byte, 32))
 	good, _ := keys.Issue(AsClient, "ada", time.Unix(0, 0))

@@ -63,10 +63,15 @@ func (k Keys) Check(ticket, role, user string, now time.Time) error {
 	if err != nil {
 		return errorf(CodeBadTicket, "the ticket has no expiry; ask a router for one")
 	}
-	if now.Add(-ClockSkew).UnixMilli() > expiry {
-		return errorf(CodeExpired, "the ticket has expired; ask a router for a new one")
+	late := now.Sub(time.UnixMilli(expiry))
+	switch {
+	case late <= ClockSkew:
+		return nil
+	case role == AsClient:
+		return errorf(CodeExpired, "the ticket expired %s ago by the clock here; ask a router for a new one, and if that has expired too set both machines' clocks", late.Round(time.Second))
 	}
-	return nil
+	// Members and operators make one for each connection.
+	return errorf(CodeExpired, "the clock of %s %q is %s behind the one here: set both machines' clocks", role, user, (late + TicketLifetime).Round(time.Second))
 }
 
 func cutLast(s string) (before, after string, ok bool) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"positivity-exchange/comms"
 	"positivity-exchange/comms/peer"
 	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
@@ -38,12 +39,16 @@ func (l *linker) Link(ctx context.Context, addr, boot string) (membership.Link, 
 	return conn, nil
 }
 
-// tell says once what keeps two members apart until somebody changes a file or
-// a flag: gossip between them goes on, so nothing else would show it.
+// tell says once what keeps two members apart until somebody changes a file, a
+// flag or a clock: gossip between them goes on, so nothing else would show it.
 func (l *linker) tell(addr string, err error) {
-	var trouble string
-	if tlsconn.Trouble(err) {
-		trouble = err.Error()
+	var trouble, advice string
+	var refused *comms.Error
+	switch {
+	case tlsconn.Trouble(err):
+		trouble, advice = err.Error(), "give all of them --tls-cert, --tls-key and --tls-ca"
+	case errors.As(err, &refused) && refused.Code == comms.CodeExpired:
+		trouble, advice = refused.Code, "set the clocks of their machines" // by how much they differ changes
 	}
 	l.mu.Lock()
 	said := l.told[addr]
@@ -52,6 +57,6 @@ func (l *linker) tell(addr string, err error) {
 	}
 	l.mu.Unlock()
 	if trouble != "" && trouble != said {
-		l.logger.Error("members do not reach each other: give all of them --tls-cert, --tls-key and --tls-ca", "err", err)
+		l.logger.Error("members do not reach each other: "+advice, "err", err)
 	}
 }
