@@ -236,6 +236,7 @@ type MemberStatus struct {
 	Owned    int    `json:"owned"` // partitions held now
 	Rooms    int    `json:"rooms"` // rooms open in memory
 	Sessions int    `json:"sessions"`
+	Unknown  bool   `json:"unknown,omitempty"` // it was not asked or did not answer: the three numbers say nothing
 }
 
 // StatusReport answers Status.

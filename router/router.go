@@ -248,7 +248,8 @@ func (r *Router) locate(room string) (membership.Member, comms.Event) {
 	return m, comms.Located{Room: room, Partition: p, Shard: m.Name, Addr: m.Client}
 }
 
-// Status asks every shard and returns the whole cluster's state.
+// Status asks every shard and returns the whole cluster's state. Other routers
+// are not asked: members talk to shards only.
 func (r *Router) Status(ctx context.Context) comms.StatusReport {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -256,14 +257,15 @@ func (r *Router) Status(ctx context.Context) comms.StatusReport {
 	report := comms.StatusReport{Cluster: r.opts.Cluster, Partitions: membership.Partitions, Table: fmt.Sprintf("%016x", r.opts.Gossip.Table().Version()), Members: make([]comms.MemberStatus, len(members))}
 	var wg sync.WaitGroup
 	for i, m := range members {
-		report.Members[i] = comms.MemberStatus{Name: m.Name, Role: string(m.Role), State: string(m.State), Client: m.Client, Gossip: m.Gossip, Boot: m.Boot}
+		report.Members[i] = comms.MemberStatus{Name: m.Name, Role: string(m.Role), State: string(m.State), Client: m.Client, Gossip: m.Gossip, Boot: m.Boot, Unknown: true}
 		if m.Role != membership.RoleShard {
 			continue
 		}
 		wg.Go(func() {
 			e, err := r.opts.Peers.Call(ctx, m.Client, comms.Status{})
 			if s, ok := e.(comms.StatusReport); err == nil && ok && len(s.Members) == 1 && s.Members[0].Boot == m.Boot {
-				report.Members[i].Owned, report.Members[i].Rooms, report.Members[i].Sessions = s.Members[0].Owned, s.Members[0].Rooms, s.Members[0].Sessions
+				now := &report.Members[i]
+				now.Owned, now.Rooms, now.Sessions, now.Unknown = s.Members[0].Owned, s.Members[0].Rooms, s.Members[0].Sessions, false
 			}
 		})
 	}
@@ -273,7 +275,7 @@ func (r *Router) Status(ctx context.Context) comms.StatusReport {
 	r.mu.Unlock()
 	for i := range report.Members {
 		if report.Members[i].Boot == r.opts.Boot {
-			report.Members[i].Sessions = sessions
+			report.Members[i].Sessions, report.Members[i].Unknown = sessions, false
 		}
 	}
 	return report

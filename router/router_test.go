@@ -351,3 +351,23 @@ func TestHealthAndStatus(t *testing.T) {
 		t.Errorf("status: %s", body)
 	}
 }
+
+// TestStatusTellsWhatIsNotKnown: a shard that does not answer may hold anything,
+// and other routers are not asked.
+func TestStatusTellsWhatIsNotKnown(t *testing.T) {
+	r := start(t)
+	r.gossip.set(shardAt("s1", "127.0.0.1:1"),
+		membership.Member{Name: "r1", Boot: "rb", Role: membership.RoleRouter, State: membership.StateActive},
+		membership.Member{Name: "r2", Boot: "other", Role: membership.RoleRouter, State: membership.StateActive})
+	c := r.dial()
+	c.say(hello, `{"_ct":"status"}`)
+	var report comms.StatusReport
+	if err := json.Unmarshal([]byte(c.hear(`"status_report"`)), &report); err != nil {
+		t.Fatal(err)
+	}
+	for i, unknown := range []bool{true, false, true} {
+		if m := report.Members[i]; m.Unknown != unknown || m.Sessions > 0 == unknown {
+			t.Errorf("%s: %+v", m.Name, m)
+		}
+	}
+}

@@ -61,3 +61,25 @@ func TestHelpIsARoomAndAWord(t *testing.T) {
 		t.Errorf("tail: %d, %s", code, out)
 	}
 }
+
+// TestStatusOfWhatIsNotKnown is a dash: a router asks shards, not the others.
+func TestStatusOfWhatIsNotKnown(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	asked := startRouter(t, dir).addr("client")
+	startRouter(t, dir)
+	await(t, "a dash for the other router alone", func() bool {
+		out, errs, code := px("status", "--router", asked)
+		if code != 0 {
+			t.Fatal(errs)
+		}
+		members := strings.Split(strings.TrimSpace(out), "\n")[3:]
+		right := len(members) == 3
+		for _, line := range members {
+			f := strings.Fields(line)
+			known := f[1] == "shard" || f[3] == asked
+			right = right && len(f) == 7 && (f[6] == "-") != known
+		}
+		return right
+	})
+}

@@ -34,7 +34,11 @@ func statusCommand() *cli.Command {
 				return table(os.Stdout, func(w io.Writer) {
 					fmt.Fprintf(w, "cluster %s, table %s\n\nNAME\tROLE\tSTATE\tCLIENT\tOWNED\tROOMS\tSESSIONS\n", report.Cluster, report.Table)
 					for _, m := range report.Members {
-						fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\n", m.Name, m.Role, m.State, m.Client, m.Owned, m.Rooms, m.Sessions)
+						numbers := fmt.Sprintf("%d\t%d\t%d", m.Owned, m.Rooms, m.Sessions)
+						if m.Unknown {
+							numbers = "-\t-\t-"
+						}
+						fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", m.Name, m.Role, m.State, m.Client, numbers)
 					}
 				})
 			})
