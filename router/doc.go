@@ -7,7 +7,11 @@
 // router remembers which rooms the connection asked for and tells it when their
 // shard is gone. Whoever sends join_room without a hello is an ancestor: the
 // router opens a session of the SDK in its name (to itself, over a pipe) and
-// translates.
+// translates. An ancestor in a room may be silent for ever; everybody else is
+// asked, or let go of in the end.
+//
+// A connection's commands wait while much of what it asked for is unwritten;
+// what it did not ask for does not wait, and one that lets it pile up is closed.
 //
 // Goroutines: a reader and a writer per connection, one watch per shard, the
 // loop that looks for gone shards, the HTTP server; Run waits for all.
