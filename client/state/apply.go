@@ -21,15 +21,12 @@ func (s State) Apply(e client.Event) State {
 			}
 			r.Joined, r.Description, r.Count, r.Last = true, e.Description, e.Count, e.Head.Seq
 			r.Users = set(e.Users)
-			missed := r.Last - r.Read // since the last visit
-			switch {
-			case r.Read == 0:
+			if r.Read == 0 {
 				r.Read = r.Last // at a first visit all that was before counts as read
-			case missed > 0 && r.Name == s.Active:
-				r.mark()
-				r.read()
-			default:
-				r.Unread = int(missed)
+			}
+			r.Unread = int(r.Last - min(r.Read, r.Last)) // missed since the last visit
+			if r.Name == s.Active {
+				r.look()
 			}
 		})
 	case client.Left:

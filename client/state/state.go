@@ -238,7 +238,8 @@ func (s State) Forget(name string) State {
 	return s
 }
 
-// Open makes a room the active one; nothing in it is unread then.
+// Open makes a room the active one. It shows the place where it was left, and is
+// read if that is its end. Who asks for the open room is taken to what is unread.
 func (s State) Open(name string) State {
 	if comms.CheckRoomName(name) != nil {
 		s.Notice = "a room name has 1 to 64 of a-z, 0-9 and '-'"
@@ -250,32 +251,33 @@ func (s State) Open(name string) State {
 			s.Previous = s.Active
 		}
 	}
+	again := name == s.Active
 	s.Active = name
 	s.Search = ""
 	return s.Update(name, func(r *Room) {
-		if r.Unread > 0 && r.Read > 0 && r.Read < r.Last {
-			r.mark()
+		if again && r.Unread > 0 {
+			r.Scroll = 0
 		}
-		r.read()
+		r.look()
 	})
 }
 
-// mark draws the line of new messages behind what was read.
-func (r *Room) mark() { r.Marker, r.New = r.Read, int(r.Last-r.Read) }
-
-// read takes everything in the room as read.
-func (r *Room) read() { r.Unread, r.Mentions, r.Read = 0, 0, max(r.Read, r.Last) }
+// look draws the line of new messages behind what was read, and takes everything
+// as read if the end of the conversation shows.
+func (r *Room) look() {
+	if r.Unread > 0 && r.Read < r.Last && (r.Marker == 0 || r.Marker == r.Read) {
+		r.Marker, r.New = r.Read, r.Unread
+	}
+	if r.Scroll == 0 {
+		r.Unread, r.Mentions, r.Read = 0, 0, max(r.Read, r.Last)
+	}
+}
 
 // Focus notes whether the terminal is looked at.
 func (s State) Focus(focused bool) State {
 	s.Blurred = !focused
 	if r := s.Current(); focused && r != nil {
-		s = s.Update(s.Active, func(r *Room) {
-			if r.Unread > 0 && r.Marker == 0 && r.Read < r.Last {
-				r.mark()
-			}
-			r.read()
-		})
+		s = s.Update(s.Active, (*Room).look)
 	}
 	return s
 }

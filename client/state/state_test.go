@@ -327,3 +327,22 @@ func TestScrollingStopsAboveAJump(t *testing.T) {
 		t.Error("the start is not reached")
 	}
 }
+
+// TestARoomIsReadWhereItsEndShows: one that reopens where it was scrolled to
+// hides what came since, and says so until its end is shown.
+func TestARoomIsReadWhereItsEndShows(t *testing.T) {
+	s := in("go").Apply(said("go", "bob", "one", 1)).Apply(said("go", "bob", "two", 2))
+	s = s.Update("go", func(r *Room) { r.ScrollBy(1) }).Open("tea").Apply(said("go", "bob", "ada: three", 3))
+	for name, s := range map[string]State{"reopened": s.Open("go"), "looked at again": s.Open("go").Focus(false).Focus(true)} {
+		if r := s.Room("go"); r.Scroll != 2 || r.Unread != 1 || r.Mentions != 1 || r.Read != 2 || r.Marker != 2 {
+			t.Errorf("%s: scroll %d, %d unread, %d mentions, read %d, marker %d", name, r.Scroll, r.Unread, r.Mentions, r.Read, r.Marker)
+		}
+	}
+	s = s.Open("go").Apply(said("go", "bob", "four", 4))
+	if s = s.Open(s.NextUnread()); s.Active != "go" {
+		t.Fatalf("next is %q", s.Active)
+	}
+	if r := s.Room("go"); r.Scroll != 0 || r.Unread != 0 || r.Mentions != 0 || r.Read != 4 || r.Marker != 2 || r.New != 2 {
+		t.Errorf("asked for again: scroll %d, %d unread, %d mentions, read %d, marker %d, %d new", r.Scroll, r.Unread, r.Mentions, r.Read, r.Marker, r.New)
+	}
+}
