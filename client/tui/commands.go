@@ -35,6 +35,7 @@ func (a *app) send() {
 	if parsed.Command != "" {
 		a.command(r.Name, parsed.Command, parsed.Args)
 	}
+	a.st = a.st.Focus(!a.st.Blurred) // what came below is on the screen now, unless the command scrolled
 }
 
 func (a *app) post(room, text string) bool {

@@ -161,3 +161,24 @@ func TestGoingToAPlace(t *testing.T) {
 		t.Errorf("an empty room: %q", a.st.Notice)
 	}
 }
+
+// TestSendingShowsTheEndAndReadsIt: what came while one was scrolled up is on
+// the screen then, behind a line of its own, and unread no more.
+func TestSendingShowsTheEndAndReadsIt(t *testing.T) {
+	for text, read := range map[string]bool{"hi": true, "/names": true, "/goto 1": false} {
+		a, s := showing(t, 80, 24, chat())
+		defer s.Fini()
+		a.draw()
+		a.input(tcell.NewEventKey(tcell.KeyPgUp, 0, tcell.ModNone))
+		a.apply(said("general", "bob", "ada: five", 5))
+		a.apply(said("general", "bob", "six", 6))
+		if r := a.st.Current(); r.Unread != 2 {
+			t.Fatalf("scrolled up: %d unread", r.Unread)
+		}
+		a.edit(func(in state.Input) state.Input { return in.Set(text) })
+		a.input(tcell.NewEventKey(tcell.KeyEnter, 0, tcell.ModNone))
+		if r := a.st.Current(); (r.Scroll == 0) != read || (r.Unread+r.Mentions == 0) != read || r.Marker != 4 || r.New != 2 {
+			t.Errorf("%s: scroll %d, %d unread, %d mentions, marker %d, %d new", text, r.Scroll, r.Unread, r.Mentions, r.Marker, r.New)
+		}
+	}
+}
