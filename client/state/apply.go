@@ -81,13 +81,15 @@ func (s State) message(e client.Message) State {
 			r.Description = e.Content
 		}
 		looking := r.Name == s.Active && !s.Blurred && r.Scroll == 0
-		if looking || e.User == s.User {
+		mine := e.User == s.User
+		switch {
+		case looking, mine && r.Unread == 0: // else what is unread stands before it
 			r.Read = max(r.Read, e.Seq)
-			return
-		}
-		r.Unread++
-		if e.Kind == comms.KindMessage && Mentions(e.Content, s.User) {
-			r.Mentions++
+		case !mine:
+			r.Unread++
+			if e.Kind == comms.KindMessage && Mentions(e.Content, s.User) {
+				r.Mentions++
+			}
 		}
 	})
 }

@@ -346,3 +346,23 @@ func TestARoomIsReadWhereItsEndShows(t *testing.T) {
 		t.Errorf("asked for again: scroll %d, %d unread, %d mentions, read %d, marker %d, %d new", r.Scroll, r.Unread, r.Mentions, r.Read, r.Marker, r.New)
 	}
 }
+
+// TestAnOwnMessageReadsNothingElse: written to a room that is not looked at, it
+// leaves what is unread there unread, over a restart too.
+func TestAnOwnMessageReadsNothingElse(t *testing.T) {
+	s := in("go").Apply(client.Joined{Room: "tea", Head: comms.Position{Seq: 5}})
+	if s = s.Apply(said("tea", "ada", "hi", 6)); s.Room("tea").Read != 6 || s.Room("tea").Unread != 0 {
+		t.Errorf("with nothing unread: read %d, %d unread", s.Room("tea").Read, s.Room("tea").Unread)
+	}
+	s = s.Apply(said("tea", "bob", "seven", 7)).Apply(said("tea", "ada", "hi", 8))
+	if r := s.Room("tea"); r.Unread != 1 || r.Read != 6 {
+		t.Errorf("%d unread, read %d", r.Unread, r.Read)
+	}
+	if r := s.Open("tea").Room("tea"); r.Marker != 6 || r.New != 1 || r.Read != 8 {
+		t.Errorf("opened: marker %d, %d new, read %d", r.Marker, r.New, r.Read)
+	}
+	back := State{User: "ada", Now: noon}.Restore(s.Save()).Apply(client.Joined{Room: "tea", Head: comms.Position{Seq: 8}})
+	if r := back.Room("tea"); r.Unread == 0 {
+		t.Error("nothing is unread after a restart")
+	}
+}
