@@ -21,9 +21,10 @@ func (s State) Apply(e client.Event) State {
 			}
 			r.Joined, r.Description, r.Count, r.Last = true, e.Description, e.Count, e.Head.Seq
 			r.Users = set(e.Users)
-			if r.Read == 0 {
+			if !r.Visited && r.Read == 0 {
 				r.Read = r.Last // at a first visit all that was before counts as read
 			}
+			r.Visited = true
 			r.Unread = int(r.Last - min(r.Read, r.Last)) // missed since the last visit
 			if r.Name == s.Active {
 				r.look()

@@ -29,6 +29,9 @@ type SavedRoom struct {
 	Level  string `json:"level,omitempty"`
 	Place  int    `json:"place,omitempty"`
 	About  string `json:"about,omitempty"`
+	// Visited tells a room that was left empty, and is read up to nothing, from
+	// one that was never entered. Files of earlier versions do not have it.
+	Visited bool `json:"visited,omitempty"`
 }
 
 // SavedMessage is a message whose fate is not known.
@@ -45,7 +48,7 @@ type SavedMessage struct {
 func (s State) Save() Saved {
 	saved := Saved{User: s.User, Active: s.Active, Rooms: map[string]SavedRoom{}, Inputs: s.Inputs}
 	for _, r := range s.Rooms {
-		one := SavedRoom{r.Joined || r.Joining || r.Place > 0, r.Draft.String(), r.Read, r.Level, r.Place, ""}
+		one := SavedRoom{Joined: r.Joined || r.Joining || r.Place > 0, Draft: r.Draft.String(), Read: r.Read, Level: r.Level, Place: r.Place, Visited: r.Visited}
 		if r.Place > 0 {
 			one.About = r.Description
 		}
@@ -71,7 +74,7 @@ func (s State) Restore(saved Saved) State {
 			continue // written by another hand
 		}
 		s = s.Update(name, func(r *Room) {
-			r.Draft, r.Read, r.Level, r.Place, r.Description = NewInput(one.Draft), one.Read, one.Level, one.Place, one.About
+			r.Draft, r.Read, r.Level, r.Place, r.Description, r.Visited = NewInput(one.Draft), one.Read, one.Level, one.Place, one.About, one.Visited
 		})
 		if one.Joined {
 			s = s.Take(name) // of a file that has no places yet

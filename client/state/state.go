@@ -96,7 +96,8 @@ type Connect struct {
 type Room struct {
 	Name, Description string
 	Joined, Joining   bool
-	Place             int // in the list, kept across restarts; 0: not taken part in
+	Visited           bool // joined once, in this visit or one before
+	Place             int  // in the list, kept across restarts; 0: not taken part in
 	Loading           bool
 	Lines             []Line // in order of sequence; what is not recorded stands where it happened
 	Waiting           []Line // own messages without their acknowledgement

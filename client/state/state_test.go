@@ -366,3 +366,22 @@ func TestAnOwnMessageReadsNothingElse(t *testing.T) {
 		t.Error("nothing is unread after a restart")
 	}
 }
+
+// TestARoomThatWasEmptyIsNotNew: who was in it before anything was said has
+// missed all of it, over a restart too.
+func TestARoomThatWasEmptyIsNotNew(t *testing.T) {
+	s := in("go").Apply(client.Joined{Room: "tea"})
+	s = State{User: "ada", Now: noon}.Restore(s.Save()).Open("go")
+	s = s.Apply(client.Joined{Room: "tea", Head: comms.Position{Seq: 3}})
+	p := pageOf("tea", 3, 1, 2, 3)
+	p.Records[1].Content = "ada: look"
+	if r := s.WithHistory("tea", p).Room("tea"); r.Unread != 3 || r.Mentions != 1 {
+		t.Errorf("%d unread, %d mentions; want 3 and 1", r.Unread, r.Mentions)
+	}
+	// A join that never came through was no visit.
+	s = in("go").Update("new", func(r *Room) { r.Joining = true })
+	s = State{User: "ada", Now: noon}.Restore(s.Save()).Apply(client.Joined{Room: "new", Head: comms.Position{Seq: 90}})
+	if r := s.Room("new"); r.Unread != 0 || r.Read != 90 {
+		t.Errorf("a first visit: %d unread, read %d", r.Unread, r.Read)
+	}
+}
