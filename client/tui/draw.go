@@ -134,9 +134,9 @@ func (a *app) drawChat(w, h int) {
 	from := 1 + uniseg.StringWidth(prompt)
 	input := wrapRaw(Clean(r.Draft.String()), max(1, w-from-1))
 	before := wrapRaw(Clean(r.Draft.Before()), max(1, w-from-1))
-	top := max(0, len(before)-maxInput) // the cursor's row stays in sight
-	input = input[top:min(len(input), top+maxInput)]
-	input = input[:max(1, min(len(input), h-4))]
+	rows := max(1, min(maxInput, h-4))
+	top := max(0, min(len(before), len(input))-rows) // the cursor's row stays in sight
+	input = input[top:min(len(input), top+rows)]
 	status := a.statusRows(r, w, h-3-len(input))
 	bottom := h - 1 - len(status) - len(input) // the row of the rule
 	if left > 0 {

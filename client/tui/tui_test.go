@@ -284,3 +284,23 @@ func TestAnyStateDraws(t *testing.T) {
 		})
 	})
 }
+
+// TestWhatIsTypedIsSeen: the character before the cursor is the one typed last,
+// however low the window and long the message.
+func TestWhatIsTypedIsSeen(t *testing.T) {
+	for h := 3; h <= 12; h++ {
+		a, s := showing(t, 40, h, chat())
+		defer s.Fini()
+		for i := range 300 {
+			typed := 'a' + rune(i%26)
+			a.input(tcell.NewEventKey(tcell.KeyRune, typed, tcell.ModNone))
+			a.draw()
+			s.Show()
+			cells, w, _ := s.GetContents()
+			x, y, visible := s.GetCursor()
+			if at := y*w + x - 1; !visible || x < 1 || len(cells[at].Runes) == 0 || cells[at].Runes[0] != typed {
+				t.Fatalf("height %d, after %d: %c does not stand before the cursor at %d, %d:\n%s", h, i, typed, x, y, dump(s))
+			}
+		}
+	}
+}
