@@ -81,8 +81,7 @@ func (s State) message(e client.Message) State {
 		if e.Kind == comms.KindTopic {
 			r.Description = e.Content
 		}
-		looking := r.Name == s.Active && !s.Blurred && r.Scroll == 0
-		mine := e.User == s.User
+		looking, mine := s.looking(r), e.User == s.User
 		switch {
 		case looking, mine && r.Unread == 0: // else what is unread stands before it
 			r.Read = max(r.Read, e.Seq)
@@ -220,6 +219,9 @@ func (s State) presence(e client.Presence) State {
 		}
 		r.Users, r.Count = users, e.Count
 		r.fold(joined, left, s.Now)
+		if s.looking(r) {
+			r.look() // it may have been all that was below
+		}
 	})
 }
 
@@ -249,6 +251,7 @@ func (r *Room) fold(joined, left []string, now time.Time) {
 		r.Lines = slices.Clone(r.Lines)
 		if len(in)+len(out) == 0 {
 			r.Lines = r.Lines[:n-1]
+			r.Scroll = max(0, r.Scroll-1) // as it was before the line
 			return
 		}
 		l.Joined, l.Left = in, out

@@ -274,6 +274,9 @@ func (r *Room) look() {
 	}
 }
 
+// looking reports whether the end of a room's conversation is looked at.
+func (s State) looking(r *Room) bool { return r.Name == s.Active && !s.Blurred && r.Scroll == 0 }
+
 // Focus notes whether the terminal is looked at.
 func (s State) Focus(focused bool) State {
 	s.Blurred = !focused

@@ -385,3 +385,23 @@ func TestARoomThatWasEmptyIsNotNew(t *testing.T) {
 		t.Errorf("a first visit: %d unread, read %d", r.Unread, r.Read)
 	}
 }
+
+// TestComingAndGoingMovesNothing: the line of joins and leaves that is not
+// needed any more goes from below the screen, and what is on it stays.
+func TestComingAndGoingMovesNothing(t *testing.T) {
+	s := in("go").WithHistory("go", pageOf("go", 9, 1, 2, 3, 4, 5, 6, 7, 8, 9))
+	s = s.Update("go", func(r *Room) { r.Scroll = 3 })
+	for range 4 {
+		s = s.Apply(client.Presence{Room: "go", Joined: []string{"eve"}}).Apply(client.Presence{Room: "go", Left: []string{"eve"}})
+	}
+	if r := s.Room("go"); r.Scroll != 3 || len(r.Lines) != 9 {
+		t.Errorf("scroll %d of %d lines, want 3 of 9", r.Scroll, len(r.Lines))
+	}
+	// If nothing else was below, the end shows again, and is read.
+	s = s.Update("go", func(r *Room) { r.Scroll = 1 }).Apply(said("go", "bob", "new", 10))
+	s = s.Apply(client.Presence{Room: "go", Joined: []string{"eve"}}).Update("go", func(r *Room) { r.ScrollBy(-2) })
+	s = s.Apply(client.Presence{Room: "go", Left: []string{"eve"}})
+	if r := s.Room("go"); r.Scroll != 0 || r.Unread != 0 || r.Read != 10 {
+		t.Errorf("scroll %d, %d unread, read %d", r.Scroll, r.Unread, r.Read)
+	}
+}
