@@ -94,8 +94,8 @@ func (s State) message(e client.Message) State {
 	})
 }
 
-// add appends a line and keeps the place of who has scrolled up, else at most
-// keep lines.
+// add appends a line and keeps at most keep lines: of a room that is scrolled
+// up ten times as many, for the sake of the place.
 func (r *Room) add(l Line, keep int) {
 	at := len(r.Lines)
 	for at > 0 && r.Lines[at-1].place() > l.place() {
@@ -109,8 +109,11 @@ func (r *Room) add(l Line, keep int) {
 	r.Last = max(r.Last, l.Seq)
 	if r.Scroll > 0 {
 		r.Scroll++
-	} else if len(r.Lines) > keep+keep/10 {
+		keep *= 10
+	}
+	if len(r.Lines) > keep+keep/10 {
 		r.Lines = slices.Clone(r.Lines[len(r.Lines)-keep:]) // what is cut off is free
+		r.Scroll = min(r.Scroll, keep-1)
 	}
 }
 

@@ -54,7 +54,8 @@ const (
 )
 
 // maxLines is how many lines the open room keeps while its end is shown, and
-// maxOther how many another room; older ones are loaded again.
+// maxOther how many another room; older ones are loaded again. One that is
+// scrolled up keeps more: see add.
 const (
 	maxLines = 5000
 	maxOther = 500

@@ -405,3 +405,31 @@ func TestComingAndGoingMovesNothing(t *testing.T) {
 		t.Errorf("scroll %d, %d unread, read %d", r.Scroll, r.Unread, r.Read)
 	}
 }
+
+// TestScrolledRoomsStayBounded: a place further up is kept for long, not for
+// ever.
+func TestScrolledRoomsStayBounded(t *testing.T) {
+	var seqs []uint64
+	for seq := uint64(1); seq <= 100; seq++ {
+		seqs = append(seqs, seq)
+	}
+	s := in("go").WithHistory("go", pageOf("go", 100, seqs...)).Apply(client.Joined{Room: "tea"}).WithHistory("tea", pageOf("tea", 100, seqs...))
+	for _, room := range []string{"go", "tea"} {
+		s = s.Update(room, func(r *Room) { r.ScrollTo(50) })
+	}
+	bottom := func(room string) uint64 { r := s.Room(room); return r.Lines[len(r.Lines)-1-r.Scroll].Seq }
+	for seq := uint64(101); seq <= 60_000; seq++ {
+		s = s.Apply(said("tea", "bob", "x", seq)).Apply(said("go", "bob", "x", seq))
+		if at := bottom("go"); seq == 50_000 && at != 50 {
+			t.Errorf("in the open room %d became the bottom", at)
+		}
+		if at := bottom("tea"); seq == 5000 && at != 50 {
+			t.Errorf("in another room %d became the bottom", at)
+		}
+	}
+	for room, most := range map[string]int{"go": 10 * maxLines * 11 / 10, "tea": 10 * maxOther * 11 / 10} {
+		if r := s.Room(room); len(r.Lines) > most || r.Scroll >= len(r.Lines) || r.Lines[len(r.Lines)-1].Seq != 60_000 {
+			t.Errorf("#%s: %d lines, scroll %d", room, len(r.Lines), r.Scroll)
+		}
+	}
+}
