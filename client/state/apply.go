@@ -62,7 +62,8 @@ func (r *Room) cut(at uint64, now time.Time) {
 	kept := slices.DeleteFunc(slices.Clone(r.Lines), func(l Line) bool { return l.place() > at })
 	text := fmt.Sprintf("%s missing: the store lost its end behind #%d", count(int(r.Last-min(at, r.Last)), "message"), at)
 	r.Lines = append(kept, Line{Kind: LineCut, After: at, Text: text, Time: now})
-	r.Last, r.Read, r.Scroll = at, min(r.Read, at), 0
+	r.Last, r.Read = at, min(r.Read, at)
+	r.ToEnd()
 }
 
 func (s State) message(e client.Message) State {
@@ -107,7 +108,7 @@ func (r *Room) add(l Line, keep int) {
 		r.Lines = slices.Insert(slices.Clone(r.Lines), at, l)
 	}
 	r.Last = max(r.Last, l.Seq)
-	if r.Scroll > 0 {
+	if !r.AtEnd() {
 		r.Scroll++
 		keep *= 10
 	}
@@ -254,7 +255,9 @@ func (r *Room) fold(joined, left []string, now time.Time) {
 		r.Lines = slices.Clone(r.Lines)
 		if len(in)+len(out) == 0 {
 			r.Lines = r.Lines[:n-1]
-			r.Scroll = max(0, r.Scroll-1) // as it was before the line
+			if r.Scroll--; r.Scroll < 0 { // it was shown
+				r.ToEnd()
+			}
 			return
 		}
 		l.Joined, l.Left = in, out

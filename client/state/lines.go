@@ -45,7 +45,7 @@ func (r *Room) merge(page comms.HistoryPage, s State) {
 	var fresh []Line
 	below := 0 // of the new lines, how many stand below the bottom of the screen
 	bottom := uint64(1 << 63)
-	if r.Scroll > 0 && r.Scroll < len(r.Lines) {
+	if !r.AtEnd() && r.Scroll < len(r.Lines) {
 		bottom = r.Lines[len(r.Lines)-1-r.Scroll].place()
 	}
 	for _, rec := range page.Records {
@@ -116,7 +116,7 @@ func (r *Room) diverged(page comms.HistoryPage, s State) {
 	})
 	i := r.search(first)
 	r.Lines = slices.Insert(r.Lines, i, Line{Kind: LineCut, After: first - 1, Text: text, Time: s.Now})
-	r.Scroll = 0
+	r.ToEnd()
 	if r.Marker >= first { // read was what is gone, not what stands there now
 		r.Marker, r.New = first-1, int(max(r.Last, page.Head)-first+1)
 	}
@@ -160,10 +160,17 @@ func (r *Room) Hole() (from, to uint64, ok bool) {
 	return 0, 0, false
 }
 
+// AtEnd reports whether the end is shown: the conversation is followed then.
+func (r *Room) AtEnd() bool { return r.Scroll == 0 && r.Under == 0 }
+
+// ToEnd shows the end.
+func (r *Room) ToEnd() { r.Scroll, r.Under = 0, 0 }
+
 // ScrollBy moves what is shown by lines, positive towards older ones. It stops
 // above a large hole, which is not to be jumped over: more is then the first
 // sequence to be loaded before one can go on.
 func (r *Room) ScrollBy(by int) (more uint64) {
+	r.Under = 0
 	bottom := len(r.Lines) - 1 - r.Scroll
 	to := max(0, min(r.Scroll+by, len(r.Lines)-1))
 	for i := max(bottom, 0); i < len(r.Lines)-1-to; i++ {
@@ -179,7 +186,7 @@ func (r *Room) ScrollBy(by int) (more uint64) {
 // ScrollTo puts the line of seq (or the next one) at the bottom of the screen.
 func (r *Room) ScrollTo(seq uint64) {
 	i := min(r.search(seq), len(r.Lines)-1)
-	r.Scroll = max(0, len(r.Lines)-1-i)
+	r.Scroll, r.Under = max(0, len(r.Lines)-1-i), 0
 }
 
 // Records are the newest lines that are recorded in the room, at most n.

@@ -109,7 +109,8 @@ type Room struct {
 	New               int    // how many messages stood behind the marker when it was set
 	Read              uint64 // newest sequence that was read
 	Marker            uint64 // the line of new messages stands behind this one; 0: none
-	Scroll            int    // lines hidden below the screen; 0 follows the conversation
+	Scroll            int    // lines hidden below the screen
+	Under             int    // rows of the lowest line shown that are hidden too; who draws knows the rows
 	Draft             Input
 	Link              client.RoomLink
 	LinkSince         time.Time
@@ -258,7 +259,7 @@ func (s State) Open(name string) State {
 	s.Search = ""
 	return s.Update(name, func(r *Room) {
 		if again && r.Unread > 0 {
-			r.Scroll = 0
+			r.ToEnd()
 		}
 		r.look()
 	})
@@ -270,13 +271,13 @@ func (r *Room) look() {
 	if r.Unread > 0 && r.Read < r.Last && (r.Marker == 0 || r.Marker == r.Read) {
 		r.Marker, r.New = r.Read, r.Unread
 	}
-	if r.Scroll == 0 {
+	if r.AtEnd() {
 		r.Unread, r.Mentions, r.Read = 0, 0, max(r.Read, r.Last)
 	}
 }
 
 // looking reports whether the end of a room's conversation is looked at.
-func (s State) looking(r *Room) bool { return r.Name == s.Active && !s.Blurred && r.Scroll == 0 }
+func (s State) looking(r *Room) bool { return r.Name == s.Active && !s.Blurred && r.AtEnd() }
 
 // Focus notes whether the terminal is looked at.
 func (s State) Focus(focused bool) State {
@@ -326,7 +327,7 @@ func (s State) Edit(change func(Input) Input) State {
 // Tell puts a line into a room that only this user sees: the answer to a command.
 func (s State) Tell(room, text string) State {
 	return s.Update(room, func(r *Room) {
-		r.Scroll = 0
+		r.ToEnd()
 		r.add(Line{Kind: LineNotice, After: r.Last, Text: text, Time: s.Now}, maxLines)
 	})
 }

@@ -72,8 +72,8 @@ func (s State) Status(r *Room, narrow bool) string {
 	if s.Offline != "" && !narrow {
 		add("offline: %s", s.Offline)
 	}
-	if r.Scroll > 0 {
-		add("%s below", count(r.Scroll, "line"))
+	if !r.AtEnd() {
+		add("%s below", count(r.Scroll+min(r.Under, 1), "line"))
 	}
 	if unread, _, rooms := s.Totals(); rooms > 0 && !narrow {
 		add("%d unread in %s", unread, count(rooms, "room"))

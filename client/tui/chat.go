@@ -44,9 +44,9 @@ func (a *app) input(e tcell.Event) {
 		case a.st.Overlay == state.OverlayHelp && (e.Key() == tcell.KeyUp || e.Key() == tcell.KeyPgUp):
 			a.helpTop -= 5
 		case a.st.Overlay == state.OverlayBare && (e.Key() == tcell.KeyPgUp || e.Key() == tcell.KeyUp):
-			a.scrollLines(max(1, a.shown-1))
+			a.scroll(1)
 		case a.st.Overlay == state.OverlayBare && (e.Key() == tcell.KeyPgDn || e.Key() == tcell.KeyDown):
-			a.scrollLines(-max(1, a.shown-1))
+			a.scroll(-1)
 		case a.st.Overlay != state.OverlayNone:
 			a.st.Overlay, a.helpTop = state.OverlayNone, 0
 		default:
@@ -224,9 +224,9 @@ func (a *app) mouse(e *tcell.EventMouse) {
 	w, _ := a.screen.Size()
 	switch b := e.Buttons(); {
 	case b&tcell.WheelUp != 0:
-		a.scrollLines(3)
+		a.scrollRows(3)
 	case b&tcell.WheelDown != 0:
-		a.scrollLines(-3)
+		a.scrollRows(-3)
 	case b&tcell.Button1 != 0 && w >= narrow && x < roomPane && y >= 1:
 		if i := a.firstRoom + y - 1; i < len(a.st.Rooms) {
 			a.open(a.st.Rooms[i].Name)

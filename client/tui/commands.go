@@ -31,7 +31,7 @@ func (a *app) send() {
 		}
 	}
 	a.st = a.st.Remember(line)
-	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = r.Draft.Set(""); r.Scroll = 0; r.Marker = 0 })
+	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = r.Draft.Set(""); r.ToEnd(); r.Marker = 0 })
 	if parsed.Command != "" {
 		a.command(r.Name, parsed.Command, parsed.Args)
 	}

@@ -53,11 +53,12 @@ func layout(r *state.Room, user string, width int) columns {
 // drawLines draws the end of the conversation (or what is scrolled to) so that
 // its newest line stands at the bottom.
 func (a *app) drawLines(r *state.Room, x, y, width, height int) {
-	a.shown, a.sight = 0, [2]uint64{}
+	a.shown, a.sight, a.height = 0, [2]uint64{}, height
 	if width < 8 || height < 1 {
 		return
 	}
 	c := layout(r, a.st.User, width)
+	a.columns = c
 	rows := a.rows(r, c, height)
 	if len(rows) == 0 && r.Joined && r.Last == 0 {
 		a.put(x+c.text, y+height-1, c.measure, a.look.dim, "nobody has said anything yet")
@@ -81,17 +82,19 @@ func (a *app) drawLines(r *state.Room, x, y, width, height int) {
 	}
 }
 
-// rows lays lines out from the bottom up until height rows are full.
+// rows lays lines out from the bottom up until height rows are full. Of the
+// lowest line shown, with what waits below it, one row stays at least: in a
+// wider window it may have fewer than are to be hidden.
 func (a *app) rows(r *state.Room, c columns, height int) []row {
 	bottom := len(r.Lines) - 1 - r.Scroll
 	var blocks [][]row
-	total := 0
+	total, hidden := 0, r.Under
 	take := func(block []row) {
 		blocks = append(blocks, block)
 		total += len(block)
 	}
 	if r.Scroll == 0 {
-		for i := len(r.Waiting) - 1; i >= 0 && total < height; i-- {
+		for i := len(r.Waiting) - 1; i >= 0 && total < height+hidden; i-- {
 			var above *state.Line
 			if i > 0 {
 				above = &r.Waiting[i-1]
@@ -101,24 +104,27 @@ func (a *app) rows(r *state.Room, c columns, height int) []row {
 			take(a.message(r.Waiting[i], above, c))
 		}
 	}
-	for i := bottom; i >= 0 && total < height; i-- {
-		l := r.Lines[i]
-		var above *state.Line
-		if i > 0 {
-			above = &r.Lines[i-1]
+	for i := bottom; i >= 0 && total < height+hidden; i-- {
+		take(a.line(r, i, c))
+		if i == bottom {
+			hidden = min(hidden, total-1)
 		}
-		take(a.line(r, l, above, c))
 		a.shown++
 	}
 	rows := make([]row, 0, total)
 	for i := len(blocks) - 1; i >= 0; i-- {
 		rows = append(rows, blocks[i]...)
 	}
-	return rows
+	return rows[:max(min(1, total), total-hidden)]
 }
 
-// line lays one line out, with what stands between it and the one above.
-func (a *app) line(r *state.Room, l state.Line, above *state.Line, c columns) (rows []row) {
+// line lays the i-th line out, with what stands between it and the one above.
+func (a *app) line(r *state.Room, i int, c columns) (rows []row) {
+	l := r.Lines[i]
+	var above *state.Line
+	if i > 0 {
+		above = &r.Lines[i-1]
+	}
 	if above == nil || !sameDay(above.Time, l.Time) {
 		day := "Monday 2 January"
 		if l.Time.Year() != a.st.Now.Year() {

@@ -78,12 +78,12 @@ func TestMouse(t *testing.T) {
 	defer s.Fini()
 	a.draw()
 	a.input(tcell.NewEventMouse(40, 10, tcell.WheelUp, tcell.ModNone))
-	if a.st.Current().Scroll != 3 {
-		t.Errorf("the wheel scrolled by %d", a.st.Current().Scroll)
+	if r := a.st.Current(); r.Scroll != 1 || r.Under != 1 { // three rows, two of each message
+		t.Errorf("the wheel scrolled by %d lines and %d rows", r.Scroll, r.Under)
 	}
 	a.input(tcell.NewEventMouse(40, 10, tcell.WheelDown, tcell.ModNone))
 	a.input(tcell.NewEventMouse(3, 5, tcell.Button1, tcell.ModNone))
-	if a.st.Room("room-000").Scroll != 0 || a.st.Active != "room-004" {
+	if !a.st.Room("room-000").AtEnd() || a.st.Active != "room-004" {
 		t.Errorf("then by %d; the click opened %s", a.st.Room("room-000").Scroll, a.st.Active)
 	}
 	for _, at := range [][2]int{{3, 0}, {3, 23}, {79, 23}, {0, 0}} {

@@ -90,18 +90,24 @@ func (a *app) drawBare(w, h int) {
 	if r == nil {
 		return
 	}
-	y := h - 1
+	a.height = h
+	y, hidden := h-1, r.Under
 	for i := len(r.Lines) - 1 - r.Scroll; i >= 0 && y >= 0; i-- {
-		l := r.Lines[i]
-		if l.Kind != state.LineMessage {
-			continue
-		}
-		lines := wrap(Signed(l.Time, l.User, l.Text), w)
-		for j := len(lines) - 1; j >= 0 && y >= 0; j-- {
+		lines := bare(r.Lines[i], w)
+		for j := len(lines) - 1 - max(0, min(hidden, len(lines)-1)); j >= 0 && y >= 0; j-- {
 			a.put(0, y, w, a.look.plain, lines[j])
 			y--
 		}
+		hidden = 0
 	}
+}
+
+// bare is a line as it is drawn there, in no row if it is no message.
+func bare(l state.Line, w int) []string {
+	if l.Kind != state.LineMessage {
+		return nil
+	}
+	return wrap(Signed(l.Time, l.User, l.Text), w)
 }
 
 // Signed is a message with its time and author before each line of it: nobody's

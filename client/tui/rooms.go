@@ -169,42 +169,6 @@ func (a *app) fill() {
 	})
 }
 
-// scroll moves by pages of what is on the screen.
-func (a *app) scroll(pages int) {
-	r := a.st.Current()
-	if r == nil {
-		return
-	}
-	a.scrollLines(pages * max(1, a.shown-1))
-}
-
-// scrollLines moves by lines, and loads what is missing there.
-func (a *app) scrollLines(by int) {
-	r := a.st.Current()
-	if r == nil {
-		return
-	}
-	var more uint64
-	a.st = a.st.Update(r.Name, func(r *state.Room) { more = r.ScrollBy(by) })
-	r = a.st.Current()
-	switch {
-	case more > 0 && r.Joined && !r.Loading && a.session != nil:
-		a.load(comms.History{Room: r.Name, From: more, Limit: page})
-	case by > 0 && len(r.Lines)-r.Scroll < 2*a.shown+page/4:
-		a.older()
-	}
-	if r.Scroll == 0 {
-		a.st = a.st.Focus(!a.st.Blurred)
-	}
-}
-
-func (a *app) newest() {
-	if r := a.st.Current(); r != nil {
-		a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll = 0 })
-		a.st = a.st.Focus(!a.st.Blurred)
-	}
-}
-
 func (a *app) firstUnread() {
 	r := a.st.Current()
 	if r == nil || r.Marker == 0 {
@@ -295,7 +259,7 @@ func (a *app) search(text string) {
 	want := strings.ToLower(a.st.Search)
 	for i := from; i >= 0; i-- {
 		if strings.Contains(strings.ToLower(r.Lines[i].Text), want) {
-			a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll = len(r.Lines) - 1 - i })
+			a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll, r.Under = len(r.Lines)-1-i, 0 })
 			return
 		}
 	}

@@ -70,6 +70,8 @@ type app struct {
 	numbers   bool            // of messages, in place of their times
 	helpTop   int
 	shown     int             // lines of the conversation that were drawn last
+	columns   columns         // that they were laid out in
+	height    int             // rows of the screen that they have
 	filling   map[string]bool // rooms whose hole is being asked for
 	quit      bool
 	ctx       context.Context
