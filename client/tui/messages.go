@@ -14,6 +14,7 @@ import (
 // row is one screen line of the conversation.
 type row struct {
 	time, name, mark string
+	author           string // of the message, at each of its rows
 	cells            []cell
 	rule             string // a rule with this word instead
 	style            tcell.Style
@@ -64,6 +65,9 @@ func (a *app) drawLines(r *state.Room, x, y, width, height int) {
 		a.put(x+c.text, y+height-1, c.measure, a.look.dim, "nobody has said anything yet")
 	}
 	rows = rows[max(0, len(rows)-height):]
+	if len(rows) > 0 && rows[0].name == "" {
+		rows[0].name = rows[0].author // it stands further up, out of sight
+	}
 	for i, one := range rows {
 		y := y + height - len(rows) + i
 		if one.rule != "" {
@@ -184,7 +188,7 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 		text += "\n(" + oneLine(l.Reason) + "; " + again + " sends it again, /discard forgets it)"
 	}
 	for i, cells := range wrapCells(a.look.styled(text, base, l.Seq, a.st.Search), c.measure) {
-		one := row{cells: cells}
+		one := row{cells: cells, author: oneLine(l.User)}
 		if i == 0 {
 			if c.time > 0 && (above == nil || above.Time.Truncate(time.Minute) != l.Time.Truncate(time.Minute)) {
 				one.time = l.Time.Format("15:04")

@@ -127,3 +127,20 @@ func TestTheEndOfATallMessageIsUnread(t *testing.T) {
 		t.Errorf("at the end: %d unread, scroll %d, on the screen\n%s", a.st.Current().Unread, a.st.Current().Scroll, dump(s))
 	}
 }
+
+// TestTheTopRowHasItsAuthor, whose name may stand further up, out of sight.
+func TestTheTopRowHasItsAuthor(t *testing.T) {
+	for _, text := range []string{"", "/me "} {
+		st := chat().Apply(said("general", "zoe", text+strings.Repeat("row\n", 40)+"end", 5))
+		a, s := showing(t, 50, 12, st)
+		defer s.Fini()
+		for range 2 {
+			a.draw()
+			rows := strings.Split(dump(s), "\n")
+			if strings.TrimSpace(rows[1]) != "zoe row" || strings.TrimSpace(rows[2]) != "row" {
+				t.Errorf("%q:\n%s", text, dump(s))
+			}
+			press(a, tcell.KeyPgUp)
+		}
+	}
+}
