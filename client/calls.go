@@ -138,9 +138,6 @@ func (s *Session) Unacknowledged() []Pending {
 // reconnections, until ctx ends.
 func (s *Session) askRouter(ctx context.Context, cmd comms.Command, matches func(comms.Event) bool) (comms.Event, error) {
 	return s.ask(ctx, matches, func() *link {
-		if s.router == nil || !s.router.up {
-			return nil
-		}
 		return s.router
 	}, cmd)
 }

@@ -11,7 +11,7 @@ import (
 
 // Options configures a Session.
 type Options struct {
-	Routers []string     // host:port, tried in turn; the next is taken when one is gone
+	Routers []string     // host:port, asked in turn, the next also when one is not quick to answer
 	User    string       // name wished for; empty: a guest name from the router
 	Logger  *slog.Logger // nil: discards
 	// TLS is used on top of the TCP that Dial's default makes; nil: plain. The

@@ -82,7 +82,7 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 			return
 		}
 		switch {
-		case s.router != nil && s.router.up:
+		case s.router != nil:
 			r.state, r.since = stateLocating, now
 			s.router.send(comms.Locate{Room: r.name})
 		case r.joined && len(s.known) > 0:
@@ -111,7 +111,7 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 		if r.named == "" && !now.Before(r.tellAt) {
 			s.tellRouter(r)
 		}
-		if s.router != nil && s.router.up && r.asksWhere(now) {
+		if s.router != nil && r.asksWhere(now) {
 			r.probed = now
 			s.router.send(comms.Locate{Room: r.name})
 		}

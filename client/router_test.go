@@ -3,10 +3,12 @@ package client_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"positivity-exchange/client"
@@ -58,6 +60,96 @@ func TestRouterThatStandsStillIsLeft(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSilentRoutersAreSoonPassedBy: machines without power answer no dial, a
+// stopped process none of what it is sent.
+func TestSilentRoutersAreSoonPassedBy(t *testing.T) {
+	for name, c := range map[string]struct {
+		live  time.Duration // until the router that lives answers a dial
+		tries time.Duration // until there is a login, at most
+	}{
+		"the third lives":         {0, 2 * time.Second},
+		"the third lives far off": {2 * time.Second, 4 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var servers sync.WaitGroup
+				defer servers.Wait()
+				live := &fakeServer{cluster: &fakeCluster{}, name: "live", conns: map[*comms.Conn]map[string]bool{}}
+				dial := func(ctx context.Context, addr string) (net.Conn, error) {
+					wait := comms.DialTimeout
+					if addr == "live" {
+						wait = c.live
+					}
+					if addr != "stopped" {
+						select {
+						case <-time.After(wait):
+						case <-ctx.Done():
+							return nil, ctx.Err()
+						}
+					}
+					if addr == "dark" {
+						return nil, errors.New("i/o timeout")
+					}
+					near, far := net.Pipe()
+					if addr == "stopped" {
+						servers.Go(func() { io.Copy(io.Discard, far) }) //nolint:errcheck // until the client ends it
+					} else {
+						servers.Go(func() { live.serve(comms.NewServerConn(far, time.Minute)) })
+					}
+					return near, nil
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				began := time.Now()
+				s, err := client.Connect(ctx, client.Options{Routers: []string{"dark", "stopped", "live"}, User: "ada", Dial: dial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close() //nolint:errcheck // never fails
+				if took := time.Since(began); took > c.tries {
+					t.Errorf("the login took %v, want at most %v", took, c.tries)
+				}
+				// That the dark one's dial ends later is no news of the one that lives.
+				for later := time.After(2 * comms.DialTimeout); ; {
+					select {
+					case e := <-s.Events():
+						if link, ok := e.(client.RouterLink); ok && (!link.Up || link.Addr != "live") {
+							t.Errorf("got %+v", link)
+						}
+						continue
+					case <-later:
+					}
+					break
+				}
+			})
+		})
+	}
+}
+
+// TestConnectTriesForLong: nobody reads Events meanwhile.
+func TestConnectTriesForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var server sync.WaitGroup
+		defer server.Wait()
+		live := &fakeServer{cluster: &fakeCluster{}, name: "live", conns: map[*comms.Conn]map[string]bool{}}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+		defer cancel()
+		began := time.Now()
+		s, err := client.Connect(ctx, client.Options{Routers: []string{"r"}, User: "ada", EventBuffer: 4, Dial: func(context.Context, string) (net.Conn, error) {
+			if time.Since(began) < time.Hour {
+				return nil, errors.New("connection refused")
+			}
+			near, far := net.Pipe()
+			server.Go(func() { live.serve(comms.NewServerConn(far, time.Minute)) })
+			return near, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close() //nolint:errcheck // never fails
+	})
 }
 
 func TestNextRouterIsTaken(t *testing.T) {

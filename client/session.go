@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ const (
 	maxBackoff  = 2 * time.Second
 	stuckAfter  = 1500 * time.Millisecond // unacknowledged for so long: where is the room now?
 	answerIn    = 3 * time.Second         // a locate or join without an answer is tried again
+	besideIn    = 750 * time.Millisecond  // a router that has not welcomed us by then is not the only one asked
 	probeEvery  = 250 * time.Millisecond  // how often is asked where a stuck room is
 	probeLater  = time.Second             // the same, once it has been stuck for so long that it stays there
 	deafFor     = 500 * time.Millisecond  // like answerIn, for the first join at a shard that a room fled from
@@ -59,17 +61,24 @@ type Session struct {
 	cluster string // as the router names it
 	ticket  string
 	renewed time.Time
-	router  *link // nil while none is connected
-	next    int   // index of the router to try next
+	router  *link   // that welcomed us; nil while there is none
+	asking  []*link // routers that are to
+	next    int     // index of the router to try next
 	tries   int
-	retryAt time.Time
-	login   chan error // answered once
-	behind  time.Time  // last time that nothing was read since Events was not
+	retryAt time.Time     // when one more is asked
+	login   chan loginEnd // how the tries end, while Connect waits
+	behind  time.Time     // last time that nothing was read since Events was not
 	rooms   map[string]*room
 	shards  map[string]*link
 	known   []string          // addresses of shards, newest first: whom to ask while no router is there
 	trouble map[string]error  // of shards with which there is no agreement on TLS
 	fled    map[string]flight // from which shards a room fled: they answered nothing since
+}
+
+// loginEnd is what became of asking one router.
+type loginEnd struct {
+	addr string
+	err  error
 }
 
 // Connect logs in at the first router that answers. It fails when none does
@@ -97,26 +106,23 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 	}
 	s := &Session{
 		opts: opts, logger: opts.Logger, user: opts.User, calls: make(chan func()), inbox: make(chan func()),
-		events: make(chan Event, opts.EventBuffer), ids: comms.NewIDSource(), login: make(chan error, 1),
+		events: make(chan Event, opts.EventBuffer), ids: comms.NewIDSource(), login: make(chan loginEnd, 1),
 		rooms: map[string]*room{}, shards: map[string]*link{}, trouble: map[string]error{}, fled: map[string]flight{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.loop)
 	var last error
-	disagree := 0 // routers in a row, which are tried in turn
+	disagree := map[string]bool{}
 	for {
 		select {
-		case err := <-s.login:
+		case end := <-s.login:
 			var refused *Refused
-			if err == nil {
+			if end.err == nil {
 				return s, nil
 			}
-			last = err
-			if disagree++; !tlsconn.Trouble(err) {
-				disagree = 0
-			}
-			if errors.As(err, &refused) || disagree >= len(opts.Routers) {
-				return nil, errors.Join(err, s.Close())
+			last, disagree[end.addr] = end.err, tlsconn.Trouble(end.err)
+			if hope := slices.ContainsFunc(opts.Routers, func(addr string) bool { return !disagree[addr] }); errors.As(last, &refused) || !hope {
+				return nil, errors.Join(last, s.Close())
 			}
 		case <-ctx.Done():
 			return nil, errors.Join(last, ctx.Err(), s.Close())
@@ -149,6 +155,9 @@ func (s *Session) loop() {
 	defer func() {
 		if s.router != nil {
 			s.router.close()
+		}
+		for _, l := range s.asking {
+			l.close()
 		}
 		for _, l := range s.shards {
 			l.close()
@@ -251,15 +260,46 @@ func (s *Session) stepRouter(now time.Time) {
 	if now.Sub(s.renewed) > renewEvery {
 		s.renewTicket(now)
 	}
-	if l := s.router; l != nil && !l.asked.IsZero() && now.Sub(l.asked) > answerIn && now.Sub(s.behind) > answerIn {
-		s.leaveRouter(l)
+	if s.router != nil {
+		s.leaveSilent(s.router, now)
 	}
-	if s.router != nil || now.Before(s.retryAt) {
-		return
+	for _, l := range slices.Clone(s.asking) {
+		s.leaveSilent(l, now)
 	}
-	l := &link{session: s, addr: s.opts.Routers[s.next%len(s.opts.Routers)], asked: now}
-	s.next++
-	s.router = l
+	if s.router == nil && !now.Before(s.retryAt) {
+		s.askNextRouter(now)
+	}
+}
+
+// leaveSilent ends a connection to a router that is asked and does not answer: it
+// may stand still, with the shard that it should tell us of, and its silence alone
+// is noticed late.
+func (s *Session) leaveSilent(l *link, now time.Time) {
+	if !l.asked.IsZero() && now.Sub(l.asked) > answerIn && now.Sub(s.behind) > answerIn {
+		s.lostRouter(l, errors.New("the router does not answer"))
+		s.retryAt = time.Time{} // it was waited for long enough
+	}
+}
+
+// askNextRouter asks one more router, beside those that were not quick to answer:
+// they may be without power, or only slow. The first to welcome us is the one.
+func (s *Session) askNextRouter(now time.Time) {
+	asked := func(addr string) bool {
+		return slices.ContainsFunc(s.asking, func(l *link) bool { return l.addr == addr })
+	}
+	for range s.opts.Routers {
+		addr := s.opts.Routers[s.next%len(s.opts.Routers)]
+		s.next++
+		if !asked(addr) {
+			s.askRouterAt(addr, now)
+			return
+		}
+	}
+}
+
+func (s *Session) askRouterAt(addr string, now time.Time) {
+	l := &link{session: s, addr: addr, asked: now}
+	s.asking, s.retryAt = append(s.asking, l), now.Add(besideIn)
 	var refusal *Refused
 	s.open(l, comms.Hello{Version: comms.Version, User: s.user}, func(e comms.Event) {
 		if refused, ok := e.(comms.Error); ok && !l.up && !comms.Retryable(refused.Code) {
@@ -272,35 +312,31 @@ func (s *Session) stepRouter(now time.Time) {
 		if refusal != nil {
 			err = refusal
 		}
-		wasUp := l.up
-		l.close()
-		if s.router == l {
-			s.router = nil
-		}
-		s.retryAt = time.Now().Add(backoff(s.tries))
-		if wasUp {
-			s.retryAt = time.Time{} // the next one at once
-		}
-		s.tries++
-		s.emit(RouterLink{Up: false, Addr: l.addr, Err: err})
-		select {
-		case s.login <- err:
-		default:
-		}
+		s.lostRouter(l, err)
 	})
 }
 
-// leaveRouter ends a connection to a router that is asked and does not answer:
-// it may stand still, with the shard that it should tell us of, and its silence
-// alone is noticed late.
-func (s *Session) leaveRouter(l *link) {
-	if l.conn != nil {
-		l.conn.Close() //nolint:errcheck // its reader reports it
+// lostRouter lets go of a router; the next one is asked. Connect is told, or who
+// reads Events once there was a login: before, nobody does.
+func (s *Session) lostRouter(l *link, err error) {
+	l.close()
+	if i := slices.Index(s.asking, l); i >= 0 {
+		s.asking, s.retryAt = slices.Delete(s.asking, i, i+1), time.Now().Add(backoff(s.tries))
+	} else if s.router == l {
+		s.router, s.retryAt = nil, time.Time{} // the next one at once
+	} else {
+		return // let go before
+	}
+	s.tries++
+	if !s.renewed.IsZero() {
+		s.emit(RouterLink{Up: false, Addr: l.addr, Err: err})
 		return
 	}
-	l.close() // still dialling
-	s.router, s.retryAt = nil, time.Time{}
-	s.emit(RouterLink{Up: false, Addr: l.addr, Err: errors.New("the router does not answer")})
+	s.logger.Info("no login", "addr", l.addr, "err", err)
+	select {
+	case s.login <- loginEnd{l.addr, err}:
+	default:
+	}
 }
 
 // renewTicket asks the router, or while there is none any shard, for a new ticket.
@@ -321,13 +357,20 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 	switch e := e.(type) {
 	case comms.Welcome:
 		l.up, l.name = true, e.Name
+		s.router = l
+		for _, other := range s.asking {
+			if other != l {
+				other.close()
+			}
+		}
+		s.asking = nil
 		s.user, s.cluster, s.ticket, s.renewed, s.tries = e.User, e.Cluster, e.Ticket, time.Now(), 0
 		s.emit(RouterLink{Up: true, Addr: l.addr})
 		select {
 		case <-s.login: // an earlier failure nobody has read
 		default:
 		}
-		s.login <- nil
+		s.login <- loginEnd{addr: l.addr}
 		for _, r := range s.rooms {
 			r.named, r.retryAt = "", time.Time{}
 			if r.state == stateLocating {

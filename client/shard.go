@@ -117,7 +117,7 @@ func (s *Session) welcomed(r *room, e comms.UserJoinedRoom) {
 // tellRouter says at which shard we are for a room, served or to be, if it is
 // not the one that the router named: it is to tell us when that one is gone.
 func (s *Session) tellRouter(r *room) {
-	if s.router != nil && s.router.up && r.shard != nil && r.named != r.shard.addr {
+	if s.router != nil && r.shard != nil && r.named != r.shard.addr {
 		r.named = r.shard.addr
 		s.router.send(comms.Locate{Room: r.name, At: r.named})
 	}
