@@ -31,9 +31,17 @@ func (a *app) start(router, name string) {
 	}
 	a.st.Page, a.st.User = state.PageChat, name
 	a.openFirst()
-	a.login(router, name, func(err error) { // the log has the reason, the line the consequence
-		a.opts.Logger.Info("log in", "err", err)
-		a.st.Offline = "no server at " + router
+	a.login(router, name, true)
+	a.effect(func(ctx context.Context) func() {
+		select {
+		case <-time.After(connectFor):
+		case <-ctx.Done():
+		}
+		return func() { // the log has the reasons, the line the consequence
+			if a.session == nil {
+				a.st.Offline = "no server at " + router
+			}
+		}
 	})
 }
 
@@ -48,17 +56,22 @@ func (a *app) connect() {
 		}
 	}
 	a.st.Connect.Busy = true
-	a.login(router, name, nil)
+	a.login(router, name, false)
 }
 
-// login gets a session. With failed it tries for ever, telling what is wrong;
-// without, it gives up at the first failure, which the connect page then shows.
-func (a *app) login(router, name string, failed func(error)) {
+// login gets a session. With forever it tries until there is one, or the name is
+// refused: by one session, which asks every router in turn however many are
+// silent. Without, it gives up in time for the connect page to say why.
+func (a *app) login(router, name string, forever bool) {
+	routers := strings.Split(router, ",")
 	a.effects.Go(func() {
+		ctx, cancel := a.ctx, context.CancelFunc(func() {})
+		if !forever {
+			ctx, cancel = context.WithTimeout(ctx, connectFor*time.Duration(len(routers)))
+		}
+		defer cancel()
 		for {
-			ctx, cancel := context.WithTimeout(a.ctx, connectFor)
-			s, err := client.Connect(ctx, client.Options{Routers: strings.Split(router, ","), User: name, TLS: a.opts.TLS, Logger: a.opts.Logger})
-			cancel()
+			s, err := client.Connect(ctx, client.Options{Routers: routers, User: name, TLS: a.opts.TLS, Logger: a.opts.Logger})
 			if err == nil {
 				select {
 				case a.results <- func() { a.loggedIn(s, router, name) }:
@@ -68,22 +81,16 @@ func (a *app) login(router, name string, failed func(error)) {
 				return
 			}
 			var refused *client.Refused
-			final := failed == nil || errors.As(err, &refused)
-			select {
-			case a.results <- func() {
-				if final {
+			if !forever || errors.As(err, &refused) {
+				select {
+				case a.results <- func() {
 					a.st.Page, a.st.Connect.Busy, a.st.Connect.Error = state.PageConnect, false, reason(err)
-				} else {
-					failed(err)
+				}:
+				case <-a.ctx.Done():
 				}
-			}:
-			case <-a.ctx.Done():
 				return
 			}
-			if final {
-				return
-			}
-			select {
+			select { // no agreement on TLS: somebody may see to it
 			case <-time.After(connectFor / 4):
 			case <-a.ctx.Done():
 				return

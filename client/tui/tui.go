@@ -35,7 +35,7 @@ type Options struct {
 }
 
 const (
-	connectFor = 2 * time.Second       // until the connect page appears instead
+	connectFor = 2 * time.Second       // a router, until it is said that none answers
 	frame      = 16 * time.Millisecond // between two drawings: at most 60 a second
 	saveEvery  = 2 * time.Second
 	page       = 100 // records of a history page

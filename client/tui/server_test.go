@@ -1,0 +1,141 @@
+package tui
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"positivity-exchange/client/state"
+	"positivity-exchange/comms"
+)
+
+// fakeServer is a router, and the one shard that it names.
+type fakeServer struct {
+	ln    net.Listener
+	conns sync.WaitGroup
+	rooms []string // that there are
+}
+
+func serve(t *testing.T, rooms ...string) *fakeServer {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fakeServer{ln: ln, rooms: rooms}
+	ctx, cancel := context.WithCancel(context.Background())
+	f.conns.Go(func() {
+		for {
+			nc, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conn := comms.NewServerConn(nc, time.Minute)
+			stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // ends its reads
+			f.conns.Go(func() {
+				defer stop()
+				defer conn.Close() //nolint:errcheck // it is over
+				for {
+					c, err := conn.ReadCommand()
+					if err != nil {
+						return
+					}
+					conn.WriteEvent(f.answer(c)...) //nolint:errcheck // the read tells its end
+				}
+			})
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close() //nolint:errcheck // it is over
+		cancel()
+		f.conns.Wait()
+	})
+	return f
+}
+
+func (f *fakeServer) addr() string { return f.ln.Addr().String() }
+
+func (f *fakeServer) answer(c comms.Command) []comms.Event {
+	switch c := c.(type) {
+	case comms.Hello:
+		return []comms.Event{comms.Welcome{Version: comms.Version, Session: "s", User: c.User, Name: "fake", Boot: "b", Ticket: "t"}}
+	case comms.Locate:
+		return []comms.Event{comms.Located{Room: c.Room, Shard: "fake", Addr: f.addr()}}
+	case comms.ListRooms:
+		return []comms.Event{comms.RoomList{Tag: c.Tag}}
+	case comms.History:
+		return []comms.Event{comms.HistoryPage{Room: c.Room, Tag: c.Tag}}
+	case comms.JoinRoom:
+		for _, name := range f.rooms {
+			if name == c.Room {
+				return []comms.Event{comms.UserJoinedRoom{Room: name, Count: 1, Epoch: 1}}
+			}
+		}
+		return []comms.Event{comms.Error{Code: comms.CodeNoRoom, Message: "no such room", Room: c.Room}}
+	}
+	return nil
+}
+
+// visiting is an app that was in a room before, and has no session yet. until
+// does what its UI goroutine does until something holds.
+func visiting(t *testing.T, room, routers string) (a *app, until func(what string, holds func() bool)) {
+	t.Helper()
+	ownHome(t)
+	st := state.State{Page: state.PageChat, User: "ada", Now: noon}
+	a, s := showing(t, 80, 24, st.Open(room).Take(room))
+	ctx, cancel := context.WithCancel(context.Background())
+	a.ctx, a.results, a.profileOf = ctx, make(chan func(), 16), "ada@"+routers
+	t.Cleanup(func() {
+		if err := a.close(cancel); err != nil {
+			t.Error(err)
+		}
+		s.Fini()
+	})
+	return a, func(what string, holds func() bool) {
+		t.Helper()
+		for deadline := time.After(10 * time.Second); !holds(); {
+			select {
+			case f := <-a.results:
+				f()
+			case e := <-a.events:
+				a.apply(e)
+			case <-deadline:
+				t.Fatalf("%s: never; the notice is %q", what, a.st.Notice)
+			}
+		}
+	}
+}
+
+// enter types a line and sends it.
+func (a *app) enter(line string) {
+	for _, r := range line {
+		a.input(tcell.NewEventKey(tcell.KeyRune, r, tcell.ModNone))
+	}
+	a.input(tcell.NewEventKey(tcell.KeyEnter, 0, tcell.ModNone))
+}
+
+// TestSilentRoutersAreNotTheOnlyOnesTried: the last of three answers, the others
+// take connections, as the kernel does for a stopped process, and say nothing.
+func TestSilentRoutersAreNotTheOnlyOnesTried(t *testing.T) {
+	var routers []string
+	for range 2 {
+		silent, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close() //nolint:errcheck // it is over
+		routers = append(routers, silent.Addr().String())
+	}
+	routers = append(routers, serve(t, "go").addr())
+	for name, forever := range map[string]bool{"behind the chat page": true, "from the connect page": false} {
+		t.Run(name, func(t *testing.T) {
+			a, until := visiting(t, "go", strings.Join(routers, ","))
+			a.login(strings.Join(routers, ","), "ada", forever)
+			until("in the room", func() bool { return a.st.Room("go").Joined })
+		})
+	}
+}
