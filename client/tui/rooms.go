@@ -74,15 +74,17 @@ func (a *app) entered(name string) {
 }
 
 // refusedRoom says why a room cannot be entered, keeps what waited for it as
-// failed, and forgets a room that has gone.
+// failed, and forgets a room that has gone. Who wants to try again says so.
 func (a *app) refusedRoom(name string, err error) {
 	var refused *client.Refused
 	if errors.As(err, &refused) {
 		a.st = a.st.FailUnposted(name, refused.Message)
 		a.st = a.st.Update(name, func(r *state.Room) { r.Place = 0 })
 		if refused.Code == comms.CodeNoRoom {
-			a.st = a.st.Forget(name)
-			a.join(a.st.Active)
+			before := a.st.Active
+			if a.st = a.st.Forget(name); a.st.Active != before {
+				a.join(a.st.Active) // else it stays open, refused
+			}
 			a.say("there is no room #%s; /create %s makes it", name, name)
 			return
 		}

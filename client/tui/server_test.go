@@ -110,12 +110,15 @@ func visiting(t *testing.T, room, routers string) (a *app, until func(what strin
 	}
 }
 
-// enter types a line and sends it.
-func (a *app) enter(line string) {
-	for _, r := range line {
-		a.input(tcell.NewEventKey(tcell.KeyRune, r, tcell.ModNone))
+// typed is what keys do; a line's end is Enter.
+func (a *app) typed(text string) {
+	for _, r := range text {
+		if r == '\n' {
+			a.input(tcell.NewEventKey(tcell.KeyEnter, 0, tcell.ModNone))
+		} else {
+			a.input(tcell.NewEventKey(tcell.KeyRune, r, tcell.ModNone))
+		}
 	}
-	a.input(tcell.NewEventKey(tcell.KeyEnter, 0, tcell.ModNone))
 }
 
 // TestSilentRoutersAreNotTheOnlyOnesTried: the last of three answers, the others
@@ -136,6 +139,41 @@ func TestSilentRoutersAreNotTheOnlyOnesTried(t *testing.T) {
 			a, until := visiting(t, "go", strings.Join(routers, ","))
 			a.login(strings.Join(routers, ","), "ada", forever)
 			until("in the room", func() bool { return a.st.Room("go").Joined })
+		})
+	}
+}
+
+// TestRoomThatIsNotThereIsAskedForOnce: a draft or a message keeps it open, with
+// what was written, and a new attempt is the user's.
+func TestRoomThatIsNotThereIsAskedForOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		keys   string
+		failed int
+	}{
+		"with a message": {"hello\n", 1},
+		"with a draft":   {"hello", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := serve(t, "go")
+			a, until := visiting(t, "go", f.addr())
+			a.typed("/join tpyo\n" + c.keys)
+			a.login(f.addr(), "ada", true)
+			refused := func() bool { return strings.HasPrefix(a.st.Notice, "there is no room #tpyo") }
+			until("refused", refused)
+			r := a.st.Current()
+			if r.Name != "tpyo" || r.Joining || len(r.Waiting) != c.failed || c.failed == 0 && r.Draft.String() != "hello" {
+				t.Errorf("in #%s, joining %v, waiting %+v, draft %q", r.Name, r.Joining, r.Waiting, r.Draft.String())
+			}
+			a.st.Notice = ""
+			if c.failed > 0 {
+				a.command("tpyo", "retry", "")
+			} else {
+				a.typed("\n")
+			}
+			until("refused again", refused)
+			if r := a.st.Current(); r.Joining || len(r.Waiting) != 1 || r.Waiting[0].Mark != state.Failed || r.Waiting[0].Text != "hello" {
+				t.Errorf("then: joining %v, waiting %+v", r.Joining, r.Waiting)
+			}
 		})
 	}
 }
