@@ -104,6 +104,12 @@ func (s *Session) Repost(name, content, id string, seen uint64) error {
 	return err
 }
 
+// RepostTopic is Repost for a description that PostTopic was to set.
+func (s *Session) RepostTopic(name, topic, id string, seen uint64) error {
+	_, err := s.enqueue(outgoing{Pending: Pending{Room: name, Content: topic, ID: id, Seen: seen}, tried: true, topic: true})
+	return err
+}
+
 func (s *Session) enqueue(o outgoing) (id string, err error) {
 	err = ErrNotJoined
 	callErr := s.call(context.Background(), func() {

@@ -130,16 +130,17 @@ func line(rec comms.Record, mine bool, now time.Time) Line {
 	return l
 }
 
-// Queue notes an own message that no session has taken yet.
-func (s State) Queue(room, id, text string) State {
+// Queue notes an own message, or with topic a new description, that no session
+// has taken yet.
+func (s State) Queue(room, id, text string, topic bool) State {
 	return s.Update(room, func(r *Room) {
-		r.Waiting = append(slices.Clone(r.Waiting), Line{User: s.User, ID: id, Text: text, Time: s.Now, Mine: true, Mark: Queued, Since: s.Now, Seen: r.Last})
+		r.Waiting = append(slices.Clone(r.Waiting), Line{User: s.User, ID: id, Text: text, Time: s.Now, Mine: true, Topic: topic, Mark: Queued, Since: s.Now, Seen: r.Last})
 	})
 }
 
-// Posted notes an own message that is on its way.
-func (s State) Posted(room, id, text string) State {
-	s = s.Queue(room, id, text)
+// Posted notes an own message, or a new description, that is on its way.
+func (s State) Posted(room, id, text string, topic bool) State {
+	s = s.Queue(room, id, text, topic)
 	return s.Submitted(room, id, s.Room(room).Last)
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 func TestMarksEndAtStoredOrFailed(t *testing.T) {
-	s := in("go").Posted("go", "1", "a").Posted("go", "2", "b")
+	s := in("go").Posted("go", "1", "a", false).Posted("go", "2", "b", false)
 	if s.MarkShown(s.Room("go").Waiting[0]) != 0 {
 		t.Error("a mark flickers")
 	}
@@ -35,7 +35,7 @@ func TestMarksEndAtStoredOrFailed(t *testing.T) {
 func TestSavedStateComesBack(t *testing.T) {
 	s := in("go").Apply(client.Joined{Room: "tea"})
 	s = s.Update("go", func(r *Room) { r.Draft, r.Level = NewInput("dra\nft"), NotifyMentions })
-	s = s.Posted("go", "id-1", "unsent").Remember("/join tea")
+	s = s.Posted("go", "id-1", "unsent", false).Remember("/join tea")
 	saved := s.Save()
 	back := State{Now: noon}.Restore(saved)
 	r := back.Room("go")
@@ -49,7 +49,7 @@ func TestSavedStateComesBack(t *testing.T) {
 
 // TestFailedMessagesSurvive: what was refused can be sent again tomorrow.
 func TestFailedMessagesSurvive(t *testing.T) {
-	s := in("go").Posted("go", "1", "unlucky").Apply(client.SendFailed{Room: "go", ID: "1", Err: errors.New("refused")})
+	s := in("go").Posted("go", "1", "unlucky", false).Apply(client.SendFailed{Room: "go", ID: "1", Err: errors.New("refused")})
 	r := State{Now: noon}.Restore(s.Save()).Room("go")
 	if len(r.Waiting) != 1 || r.Waiting[0].Mark != Failed || r.Waiting[0].Reason != "refused" {
 		t.Errorf("%+v", r.Waiting)
@@ -58,7 +58,7 @@ func TestFailedMessagesSurvive(t *testing.T) {
 
 // TestMessagesWithoutASession wait, in order, and are given over once.
 func TestMessagesWithoutASession(t *testing.T) {
-	s := in("go").Queue("go", "1", "a").Queue("go", "2", "b")
+	s := in("go").Queue("go", "1", "a", false).Queue("go", "2", "b", false)
 	var ids []string
 	for _, l := range s.Room("go").Unposted() {
 		ids = append(ids, l.ID)
@@ -67,7 +67,7 @@ func TestMessagesWithoutASession(t *testing.T) {
 	if !slices.Equal(ids, []string{"1", "2"}) || len(s.Room("go").Unposted()) != 0 || s.Room("go").Waiting[0].Seen != 7 {
 		t.Errorf("%v, then %+v", ids, s.Room("go").Waiting)
 	}
-	s = s.Queue("go", "3", "c").FailUnposted("go", "no such room")
+	s = s.Queue("go", "3", "c", false).FailUnposted("go", "no such room")
 	if w := s.Room("go").Waiting; w[1].Mark != Queued || w[2].Mark != Failed || w[2].Reason != "no such room" {
 		t.Errorf("%+v", w)
 	}

@@ -40,6 +40,8 @@ type SavedMessage struct {
 	ID   string `json:"id"`
 	Text string `json:"text"`
 	Seen uint64 `json:"seen"`
+	// Topic says that Text is to be the room's description.
+	Topic bool `json:"topic,omitempty"`
 	// Failed says why it was refused for good; it is kept to be sent again.
 	Failed string `json:"failed,omitempty"`
 }
@@ -56,7 +58,7 @@ func (s State) Save() Saved {
 			saved.Rooms[r.Name] = one
 		}
 		for _, l := range r.Waiting {
-			saved.Outbox = append(saved.Outbox, SavedMessage{r.Name, l.ID, l.Text, l.Seen, l.Reason})
+			saved.Outbox = append(saved.Outbox, SavedMessage{r.Name, l.ID, l.Text, l.Seen, l.Topic, l.Reason})
 		}
 	}
 	return saved
@@ -85,7 +87,7 @@ func (s State) Restore(saved Saved) State {
 			continue
 		}
 		s = s.Update(m.Room, func(r *Room) {
-			l := Line{User: saved.User, ID: m.ID, Text: m.Text, Time: s.Now, Mine: true, Mark: Queued, Since: s.Now, Seen: m.Seen}
+			l := Line{User: saved.User, ID: m.ID, Text: m.Text, Time: s.Now, Mine: true, Topic: m.Topic, Mark: Queued, Since: s.Now, Seen: m.Seen}
 			if m.Failed != "" {
 				l.Mark, l.Reason = Failed, m.Failed
 			}

@@ -127,6 +127,7 @@ type Line struct {
 	Text         string
 	Time         time.Time
 	Mine         bool
+	Topic        bool // Text is to be the room's description; once it is, this is a LineNotice
 	Mark         rune
 	Since        time.Time // of the mark
 	Reason       string    // of a failure

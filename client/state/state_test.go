@@ -272,7 +272,7 @@ func TestARoomThatDoesNotExist(t *testing.T) {
 	if s.Room("typo") != nil || s.Active != "go" || s.Previous != "" {
 		t.Errorf("active %q, previous %q", s.Active, s.Previous)
 	}
-	s = s.Open("typo").Queue("typo", "1", "words").Forget("typo")
+	s = s.Open("typo").Queue("typo", "1", "words", false).Forget("typo")
 	if s.Active != "typo" {
 		t.Error("what was written is out of sight")
 	}

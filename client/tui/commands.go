@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"positivity-exchange/client"
 	"positivity-exchange/client/state"
 	"positivity-exchange/comms"
 )
@@ -25,46 +26,53 @@ func (a *app) send() {
 		a.say("%v", err)
 		return
 	}
-	if parsed.Command == "" {
-		if !a.post(r.Name, state.Emoji(parsed.Text)) {
-			return
-		}
+	topic := parsed.Command == "topic" && parsed.Args != ""
+	switch online := []string{"part", "create", "where"}; {
+	case topic && !a.post(r.Name, parsed.Args, true):
+		return
+	case parsed.Command == "" && !a.post(r.Name, state.Emoji(parsed.Text), false):
+		return
+	case a.session == nil && slices.Contains(online, parsed.Command):
+		a.say("/%s needs a connection", parsed.Command)
+		return
 	}
 	a.st = a.st.Remember(line)
 	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = r.Draft.Set(""); r.ToEnd(); r.Marker = 0 })
-	if parsed.Command != "" {
+	if parsed.Command != "" && !topic {
 		a.command(r.Name, parsed.Command, parsed.Args)
 	}
 	a.st = a.st.Focus(!a.st.Blurred) // what came below is on the screen now, unless the command scrolled
 }
 
-func (a *app) post(room, text string) bool {
-	if err := comms.CheckContent(text); err != nil {
+// post says something in a room, or sets its topic: now, or once it can be. It
+// waits, is kept and may fail where one sees it.
+func (a *app) post(room, text string, topic bool) bool {
+	check, post := comms.CheckContent, (*client.Session).Post
+	if topic {
+		check, post = comms.CheckDescription, (*client.Session).PostTopic
+	}
+	if err := check(text); err != nil {
 		a.say("%v", err)
 		return false
 	}
 	a.savedAt = time.Time{} // kept before anything else can happen
 	if r := a.st.Room(room); a.session == nil || !r.Joined || len(r.Unposted()) > 0 {
-		a.st = a.st.Queue(room, a.ids.Next(), text)
+		a.st = a.st.Queue(room, a.ids.Next(), text, topic)
 		a.join(room)
 		return true
 	}
-	id, err := a.session.Post(room, text)
+	id, err := post(a.session, room, text)
 	if err != nil {
 		a.say("%v", err)
 		return false
 	}
-	a.st = a.st.Posted(room, id, text)
+	a.st = a.st.Posted(room, id, text, topic)
 	return true
 }
 
 // command carries out a slash command.
 func (a *app) command(room, name, args string) {
 	s := a.session
-	if online := []string{"part", "create", "topic", "where"}; s == nil && slices.Contains(online, name) {
-		a.say("/%s needs a connection", name)
-		return
-	}
 	switch name {
 	case "join":
 		a.open(args)
@@ -86,11 +94,7 @@ func (a *app) command(room, name, args string) {
 		}
 		a.listRooms(strings.TrimPrefix(args, "#"))
 	case "topic":
-		if args == "" {
-			a.st = a.st.Tell(room, cmp.Or(a.st.Room(room).Description, "no topic is set"))
-		} else if _, err := s.PostTopic(room, args); err != nil {
-			a.say("%v", err)
-		}
+		a.st = a.st.Tell(room, cmp.Or(a.st.Room(room).Description, "no topic is set"))
 	case "names":
 		r := a.st.Room(room)
 		a.st = a.st.Tell(room, fmt.Sprintf("%d here: %s", r.Count, strings.Join(r.People(), " ")))
@@ -101,7 +105,7 @@ func (a *app) command(room, name, args string) {
 			a.say("/msg #ROOM TEXT; there are no private messages")
 		} else if r == nil || r.Place == 0 {
 			a.say("you are not in #%s: /join it first", to)
-		} else if a.post(to, state.Emoji(text)) {
+		} else if a.post(to, state.Emoji(text), false) {
 			a.say("sent to #%s", to)
 		}
 	case "search":
@@ -124,7 +128,7 @@ func (a *app) command(room, name, args string) {
 		a.st, failed = a.st.Discard(room)
 		for _, l := range failed {
 			if name == "retry" {
-				a.post(room, l.Text)
+				a.post(room, l.Text, l.Topic)
 			}
 		}
 		if len(failed) == 0 {

@@ -177,6 +177,10 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 		text, base, run = name+" "+what, a.look.plain.Italic(true), false
 		name = "*"
 	}
+	if l.Topic {
+		text, base, run = name+" sets the topic: "+text, a.look.plain.Italic(true), false
+		name = "*"
+	}
 	if !l.Mine && state.Mentions(l.Text, a.st.User) {
 		base = a.look.mention
 	}

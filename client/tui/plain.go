@@ -176,7 +176,7 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 	}
 	switch parsed.Command {
 	case "":
-		p.post(p.room, state.Emoji(parsed.Text))
+		p.post(p.room, state.Emoji(parsed.Text), false)
 	case "join":
 		room := strings.TrimPrefix(parsed.Args, "#")
 		if r := p.st.Room(room); r != nil && r.Joined {
@@ -188,7 +188,7 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 		err = p.Session.Leave(ctx, p.room)
 	case "topic":
 		if parsed.Args != "" {
-			_, err = p.Session.PostTopic(p.room, parsed.Args)
+			p.post(p.room, parsed.Args, true)
 		} else if r := p.st.Room(p.room); r != nil {
 			p.say("* #%s: %s", p.room, r.Description)
 		}
@@ -199,7 +199,7 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 			p.say("* /msg #ROOM TEXT, in a room that you are in")
 			return false
 		}
-		p.post(to, state.Emoji(text))
+		p.post(to, state.Emoji(text), false)
 	case "create", "list", "where", "goto":
 		p.asked = true
 		go func() { p.answers <- p.answer(ctx, parsed.Command, parsed.Args, p.room) }()
@@ -227,15 +227,19 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 	return false
 }
 
-// post sends text to a room.
-func (p *plainClient) post(room, text string) {
-	id, err := p.Session.Post(room, text)
+// post sends text to a room, or sets its topic.
+func (p *plainClient) post(room, text string, topic bool) {
+	post := p.Session.Post
+	if topic {
+		post = p.Session.PostTopic
+	}
+	id, err := post(room, text)
 	if err != nil {
 		p.failed = true
 		p.say("* not sent: %v", err)
 		return
 	}
-	p.st = p.st.Posted(room, id, text)
+	p.st = p.st.Posted(room, id, text, topic)
 }
 
 // needsScreen reports whether a command means nothing where lines alone are.

@@ -95,7 +95,11 @@ func (a *app) refusedRoom(name string, err error) {
 // submit gives the session what was written without one, in its order.
 func (a *app) submit(name string) {
 	for _, l := range a.st.Room(name).Unposted() {
-		if err := a.session.Repost(name, l.Text, l.ID, l.Seen); err != nil {
+		repost := a.session.Repost
+		if l.Topic {
+			repost = a.session.RepostTopic
+		}
+		if err := repost(name, l.Text, l.ID, l.Seen); err != nil {
 			a.say("%v", err)
 			return
 		}

@@ -23,7 +23,7 @@ func pasted() state.State {
 		return b.String() + "end"
 	}
 	st := chat().Apply(said("general", "bob", "before", 5)).Apply(said("general", "zoe", lines("row", 40), 6))
-	return st.Apply(said("general", "bob", "after", 7)).Posted("general", "8", lines("own", 30))
+	return st.Apply(said("general", "bob", "after", 7)).Posted("general", "8", lines("own", 30), false)
 }
 
 func press(a *app, key tcell.Key) {

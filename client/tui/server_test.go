@@ -19,6 +19,10 @@ type fakeServer struct {
 	ln    net.Listener
 	conns sync.WaitGroup
 	rooms []string // that there are
+
+	mu    sync.Mutex
+	seq   uint64 // of the newest record
+	heard []comms.SetTopic
 }
 
 func serve(t *testing.T, rooms ...string) *fakeServer {
@@ -69,6 +73,15 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 		return []comms.Event{comms.RoomList{Tag: c.Tag}}
 	case comms.History:
 		return []comms.Event{comms.HistoryPage{Room: c.Room, Tag: c.Tag}}
+	case comms.SetTopic:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.heard = append(f.heard, c)
+		if c.Topic == "refuse me once" && len(f.heard) == 1 {
+			return []comms.Event{comms.Error{Code: comms.CodeTooLong, Message: "not this one", Room: c.Room, ID: c.ID}}
+		}
+		f.seq++
+		return []comms.Event{comms.TopicChanged{Room: c.Room, Topic: c.Topic, ID: c.ID, User: "ada", Seq: f.seq, Epoch: 1}}
 	case comms.JoinRoom:
 		for _, name := range f.rooms {
 			if name == c.Room {
@@ -175,5 +188,53 @@ func TestRoomThatIsNotThereIsAskedForOnce(t *testing.T) {
 				t.Errorf("then: joining %v, waiting %+v", r.Joining, r.Waiting)
 			}
 		})
+	}
+}
+
+// TestTopicWaitsAsMessagesDo: what was written is seen until it is stored, also
+// by the next visit.
+func TestTopicWaitsAsMessagesDo(t *testing.T) {
+	f := serve(t, "go")
+	a, until := visiting(t, "go", f.addr())
+	a.typed("hello\n/topic Tea at four\n")
+	waiting := a.st.Current().Waiting
+	if len(waiting) != 2 || !waiting[1].Topic || waiting[1].Text != "Tea at four" {
+		t.Fatalf("waiting: %+v", waiting)
+	}
+	a.st.Now = noon.Add(time.Second)
+	a.draw()
+	if got := dump(a.screen.(tcell.SimulationScreen)); !strings.Contains(got, "ada sets the topic: Tea at four") || !strings.Contains(got, "2 waiting to be sent") {
+		t.Errorf("nothing shows that it waits:\n%s", got)
+	}
+	saved := a.st.Save()
+	a.st.Rooms = nil
+	a.st = a.st.Restore(saved) // as the next visit does
+	a.login(f.addr(), "ada", true)
+	until("the topic is set", func() bool { return a.st.Current().Description == "Tea at four" })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if again := f.heard[0]; !again.Again || again.ID != waiting[1].ID {
+		t.Errorf("heard %+v", again)
+	}
+}
+
+// TestRefusedTopicIsShown, with why, and can be sent again.
+func TestRefusedTopicIsShown(t *testing.T) {
+	f := serve(t, "go")
+	a, until := visiting(t, "go", f.addr())
+	a.login(f.addr(), "ada", true)
+	until("in the room", func() bool { return a.st.Current().Joined })
+	a.typed("/topic refuse me once\n")
+	until("refused", func() bool { w := a.st.Current().Waiting; return len(w) == 1 && w[0].Reason == "not this one" })
+	a.typed("/retry\n")
+	until("set", func() bool { r := a.st.Current(); return r.Description == "refuse me once" && len(r.Waiting) == 0 })
+}
+
+// TestCommandsThatNeedAConnectionStay in the line while there is none.
+func TestCommandsThatNeedAConnectionStay(t *testing.T) {
+	a, _ := visiting(t, "go", "nowhere:1")
+	a.typed("/create tea all about it\n")
+	if got := a.st.Current().Draft.String(); got != "/create tea all about it" || a.st.Notice != "/create needs a connection" {
+		t.Errorf("the line is %q, the notice %q", got, a.st.Notice)
 	}
 }

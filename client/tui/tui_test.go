@@ -68,10 +68,10 @@ func chat() state.State {
 	say("general", "bob", "日本語 and 👩‍👩‍👧 and e\u0301\u0301\u0301\u0301\u0301\u0301\u0301", 2, false)
 	say("general", "eve", "\x1b[2J\u202egnitset\u200b \u009b31m two\nlines", 3, false)
 	st = st.Apply(client.Presence{Room: "general", Joined: []string{"mia"}, Count: 3})
-	st = st.Posted("general", "4", "on it")
+	st = st.Posted("general", "4", "on it", false)
 	say("general", "ada", "on it", 4, true)
 	say("go", "bob", "@ada look", 1, false)
-	st = st.Posted("general", "5", "restarting the seed now")
+	st = st.Posted("general", "5", "restarting the seed now", false)
 	return st
 }
 
