@@ -29,7 +29,7 @@ type PlainOptions struct {
 // said is written as it comes, what is read is sent to the room that was opened
 // last. It ends with its input, once everything is acknowledged, or with ctx.
 func Plain(ctx context.Context, opts PlainOptions) error {
-	p := &plainClient{PlainOptions: opts, st: state.State{User: opts.Session.User()}, first: true, joins: make(chan error, 1), answers: make(chan []string, 1)}
+	p := &plainClient{PlainOptions: opts, st: state.State{User: opts.Session.User()}, joins: make(chan joinEnd, 1), answers: make(chan []string, 1)}
 	ctx, cancel := context.WithCancel(ctx)
 	lines := make(chan string)
 	var bad error // set once lines is closed
@@ -54,15 +54,16 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 				return client.ErrClosed
 			}
 			p.event(e)
-		case err := <-p.joins:
+		case end := <-p.joins:
 			p.joining = false
-			if err != nil && p.st.Room(p.room) == nil && p.first {
-				return fmt.Errorf("#%s: %w", p.room, err)
+			switch {
+			case end.err == nil:
+				p.room = end.room
+			case p.room == "":
+				return fmt.Errorf("#%s: %w", end.room, end.err)
+			default:
+				p.say("* #%s: %v; you are still in #%s", end.room, end.err, p.room)
 			}
-			if err != nil {
-				p.say("* #%s: %v", p.room, err)
-			}
-			p.first = false
 		case lines := <-p.answers:
 			p.asked = false
 			for _, line := range lines {
@@ -110,12 +111,11 @@ func ReadLines(ctx context.Context, from io.Reader, lines chan<- string) error {
 type plainClient struct {
 	PlainOptions
 	st      state.State
-	room    string
+	room    string // joined last; empty: none was yet
 	joining bool
-	first   bool
 	failed  bool // a message was
 	asked   bool // answers is waited for; what is typed meanwhile waits
-	joins   chan error
+	joins   chan joinEnd
 	answers chan []string
 }
 
@@ -123,10 +123,17 @@ func (p *plainClient) say(format string, args ...any) {
 	fmt.Fprintln(p.Out, oneLine(fmt.Sprintf(format, args...))) //nolint:errcheck // nobody reads any more
 }
 
-// join goes on beside the reading of events, without which it could not end.
+// joinEnd is what became of joining a room.
+type joinEnd struct {
+	room string
+	err  error
+}
+
+// join goes on beside the reading of events, without which it could not end. Until
+// the room is there the one before is spoken in.
 func (p *plainClient) join(ctx context.Context, room string) {
-	p.room, p.joining = room, true
-	go func() { p.joins <- p.Session.Join(ctx, room, nil) }()
+	p.joining = true
+	go func() { p.joins <- joinEnd{room, p.Session.Join(ctx, room, nil)} }()
 }
 
 func (p *plainClient) event(e client.Event) {

@@ -21,8 +21,9 @@ type fakeServer struct {
 	rooms []string // that there are
 
 	mu    sync.Mutex
-	seq   uint64 // of the newest record
+	heads map[string]uint64 // of rooms
 	heard []comms.SetTopic
+	said  []comms.SendMessage
 }
 
 func serve(t *testing.T, rooms ...string) *fakeServer {
@@ -30,7 +31,7 @@ func serve(t *testing.T, rooms ...string) *fakeServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fakeServer{ln: ln, rooms: rooms}
+	f := &fakeServer{ln: ln, rooms: rooms, heads: map[string]uint64{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	f.conns.Go(func() {
 		for {
@@ -80,8 +81,14 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 		if c.Topic == "refuse me once" && len(f.heard) == 1 {
 			return []comms.Event{comms.Error{Code: comms.CodeTooLong, Message: "not this one", Room: c.Room, ID: c.ID}}
 		}
-		f.seq++
-		return []comms.Event{comms.TopicChanged{Room: c.Room, Topic: c.Topic, ID: c.ID, User: "ada", Seq: f.seq, Epoch: 1}}
+		f.heads[c.Room]++
+		return []comms.Event{comms.TopicChanged{Room: c.Room, Topic: c.Topic, ID: c.ID, User: "ada", Seq: f.heads[c.Room], Epoch: 1}}
+	case comms.SendMessage:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.said = append(f.said, c)
+		f.heads[c.Room]++
+		return []comms.Event{comms.UserMessage{Room: c.Room, Content: c.Content, ID: c.ID, User: "ada", Seq: f.heads[c.Room], Epoch: 1}}
 	case comms.JoinRoom:
 		for _, name := range f.rooms {
 			if name == c.Room {

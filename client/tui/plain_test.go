@@ -1,0 +1,36 @@
+package tui
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"positivity-exchange/client"
+)
+
+// TestRefusedJoinKeepsTheRoom: what is typed then goes where it went before, and
+// is waited for, a topic too.
+func TestRefusedJoinKeepsTheRoom(t *testing.T) {
+	f := serve(t, "go", "tea")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // never fails
+	var out strings.Builder
+	in := strings.NewReader("/join typo\nstill here\n/join tea\nand there\n/topic At four\n")
+	if err := Plain(ctx, PlainOptions{Session: s, Room: "go", In: in, Out: &out}); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.said) != 2 || f.said[0].Room != "go" || f.said[1].Room != "tea" || len(f.heard) != 1 || f.heard[0].Room != "tea" {
+		t.Errorf("said %+v, topics %+v", f.said, f.heard)
+	}
+	if want := "* #typo: no such room; you are still in #go\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("got\n%swant %s", out.String(), want)
+	}
+}
