@@ -20,6 +20,7 @@ type Input struct {
 	killed string
 	recall int    // place in the input history, counted back from its end; 0: none
 	draft  string // what was written before recalling
+	aside  string // what was written before a command was put in its place
 	done   completion
 	typed  int  // where the last typed character ended; further ones are one change with it
 	cutter bool // the last thing done was a cut: the next one adds to it
@@ -43,8 +44,12 @@ func (in Input) Before() string { return in.text[:in.cursor] }
 // Empty reports whether nothing is written.
 func (in Input) Empty() bool { return in.text == "" }
 
-// change makes a new text, remembering the old one.
+// change makes a new text, remembering the old one. Nothing is what stands aside,
+// if anything does: the command in its place was sent, or erased.
 func (in Input) change(text string, cursor int) Input {
+	if text == "" {
+		text, cursor, in.aside = in.aside, len(in.aside), ""
+	}
 	if text != in.text {
 		in.undo = append(in.undo[max(0, len(in.undo)-maxUndo):len(in.undo):len(in.undo)], edit{in.text, in.cursor})
 		in.recall = 0
@@ -58,6 +63,9 @@ func (in Input) Undo() Input {
 	if n := len(in.undo); n > 0 {
 		in.text, in.cursor = in.undo[n-1].text, in.undo[n-1].cursor
 		in.undo = in.undo[:n-1]
+	}
+	if in.text == in.aside {
+		in.aside = ""
 	}
 	in.done, in.typed, in.cutter = completion{}, 0, false
 	return in
@@ -77,6 +85,18 @@ func (in Input) Insert(s string) Input {
 
 // Set replaces all of the text.
 func (in Input) Set(s string) Input { return in.change(s, len(s)) }
+
+// Command puts the start of a command in place of the text, which comes back once
+// the command is sent or erased.
+func (in Input) Command(s string) Input {
+	if in.aside == "" && in.text != s { // chosen again, it is not one's own words
+		in.aside = in.text
+	}
+	return in.change(s, len(s))
+}
+
+// Aside is the text that a command was put in the place of, empty if there is none.
+func (in Input) Aside() string { return in.aside }
 
 // step is the cursor by clusters further, as far as there are any.
 func (in Input) step(by int) int {

@@ -73,6 +73,7 @@ func TestAnyEditing(t *testing.T) {
 		func(in Input) Input { return in.Move(-1) }, func(in Input) Input { return in.Move(1) },
 		func(in Input) Input { return in.Delete(-1) }, func(in Input) Input { return in.Delete(1) },
 		func(in Input) Input { in, _ = in.Vertical(-1); return in }, func(in Input) Input { in, _ = in.Vertical(1); return in },
+		func(in Input) Input { return in.Command("/me ") },
 		func(in Input) Input { return in.Recall([]string{"one", "two"}, 1) }, func(in Input) Input { return in.Recall([]string{"one", "two"}, -1) },
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -82,6 +83,9 @@ func TestAnyEditing(t *testing.T) {
 				in = in.Insert(rapid.SampledFrom([]string{"a", " ", "\n", "é", "👩‍👩‍👧", "日本", "e\u0301", "word"}).Draw(t, "text"))
 			} else {
 				in = rapid.SampledFrom(moves).Draw(t, "move")(in)
+			}
+			if in.text == "" && in.aside != "" {
+				t.Fatalf("an empty line, and %q stands aside", in.aside)
 			}
 			if in.cursor < 0 || in.cursor > len(in.text) || in.Before()+in.text[in.cursor:] != in.text {
 				t.Fatalf("cursor %d in %q", in.cursor, in.text)

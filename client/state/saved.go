@@ -25,6 +25,7 @@ type Saved struct {
 type SavedRoom struct {
 	Joined bool   `json:"joined,omitempty"`
 	Draft  string `json:"draft,omitempty"`
+	Aside  string `json:"aside,omitempty"` // comes back once the command that is the draft is done
 	Read   uint64 `json:"read,omitempty"`
 	Level  string `json:"level,omitempty"`
 	Place  int    `json:"place,omitempty"`
@@ -50,7 +51,10 @@ type SavedMessage struct {
 func (s State) Save() Saved {
 	saved := Saved{User: s.User, Active: s.Active, Rooms: map[string]SavedRoom{}, Inputs: s.Inputs}
 	for _, r := range s.Rooms {
-		one := SavedRoom{Joined: r.Joined || r.Joining || r.Place > 0, Draft: r.Draft.String(), Read: r.Read, Level: r.Level, Place: r.Place, Visited: r.Visited}
+		one := SavedRoom{
+			Joined: r.Joined || r.Joining || r.Place > 0, Visited: r.Visited, Draft: r.Draft.String(), Aside: r.Draft.Aside(),
+			Read: r.Read, Level: r.Level, Place: r.Place,
+		}
 		if r.Place > 0 {
 			one.About = r.Description
 		}
@@ -76,7 +80,11 @@ func (s State) Restore(saved Saved) State {
 			continue // written by another hand
 		}
 		s = s.Update(name, func(r *Room) {
-			r.Draft, r.Read, r.Level, r.Place, r.Description, r.Visited = NewInput(one.Draft), one.Read, one.Level, one.Place, one.About, one.Visited
+			r.Draft = NewInput(one.Draft)
+			if one.Aside != "" {
+				r.Draft = NewInput(one.Aside).Command(one.Draft)
+			}
+			r.Read, r.Level, r.Place, r.Description, r.Visited = one.Read, one.Level, one.Place, one.About, one.Visited
 		})
 		if one.Joined {
 			s = s.Take(name) // of a file that has no places yet

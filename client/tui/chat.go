@@ -214,7 +214,10 @@ func (a *app) choose(c state.Choice) {
 	case "person":
 		a.edit(func(in state.Input) state.Input { return in.Insert("@" + c.Name + " ") })
 	case "command":
-		a.edit(func(in state.Input) state.Input { return in.Set(c.Name + " ") })
+		a.edit(func(in state.Input) state.Input { return in.Command(c.Name + " ") })
+		if a.st.Current() != nil && a.st.Current().Draft.Aside() != "" {
+			a.say("what you wrote comes back after the command")
+		}
 	}
 }
 

@@ -182,3 +182,36 @@ func TestSendingShowsTheEndAndReadsIt(t *testing.T) {
 		}
 	}
 }
+
+// TestDraftComesBackAfterACommand that was chosen from the palette.
+func TestDraftComesBackAfterACommand(t *testing.T) {
+	for name, c := range map[string]struct {
+		then func(*app)
+		want string
+	}{
+		"sent":           {func(a *app) { a.typed("\n") }, "half a thought"},
+		"erased":         {func(a *app) { a.edit(state.Input.KillLeft) }, "half a thought"},
+		"undone":         {func(a *app) { a.edit(state.Input.Undo) }, "half a thought"},
+		"undone, spoken": {func(a *app) { a.edit(state.Input.Undo); a.typed("\n") }, ""},
+		"another chosen": {func(a *app) { a.choose(state.Choice{Kind: "command", Name: "/whoami"}); a.typed("\n") }, "half a thought"},
+		"kept": {func(a *app) {
+			a.st = state.State{Page: state.PageChat, Active: "general"}.Restore(a.st.Save())
+			a.typed("\n")
+		}, "half a thought"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, s := showing(t, 80, 24, chat())
+			defer s.Fini()
+			a.typed("half a thought")
+			a.openPalette()
+			a.typed("/names\n")
+			if got := a.st.Current().Draft.String(); got != "/names " || a.st.Notice != "what you wrote comes back after the command" {
+				t.Errorf("chosen: %q, with the notice %q", got, a.st.Notice)
+			}
+			c.then(a)
+			if got := a.st.Current().Draft.String(); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
