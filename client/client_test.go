@@ -240,6 +240,28 @@ func TestJoinOfNoRoomFailsForGood(t *testing.T) {
 	}
 }
 
+// TestTicketThatExpiresAtOnce: a shard whose clock is far ahead of the router's
+// refuses each one, and who waits for it hears what is to be done.
+func TestTicketThatExpiresAtOnce(t *testing.T) {
+	c := newCluster("s1")
+	t.Cleanup(c.close)
+	s := login(t, "ada", c.router.addr())
+	c.set(func() {
+		c.refuse = func(server string, command comms.Command) comms.Event {
+			if _, ok := command.(comms.Hello); ok && server == "s1" {
+				return comms.Error{Code: comms.CodeExpired, Message: "set the clocks"}
+			}
+			return nil
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var refused *client.Refused
+	if err := s.Join(ctx, "go", nil); !errors.As(err, &refused) || refused.Code != comms.CodeExpired || refused.Message != "set the clocks" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestLeaveAndComeBack(t *testing.T) {
 	_, s := connected(t, "s1")
 	if err := s.Leave(t.Context(), "go"); err != nil {

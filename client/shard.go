@@ -22,9 +22,10 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 	}
 	switch e := e.(type) {
 	case comms.Welcome:
-		l.up, l.name, s.ticket = true, e.Name, e.Ticket
+		l.up, l.name = true, e.Name
+		s.take(e.Ticket)
 	case comms.Ticket:
-		s.ticket = e.Ticket
+		s.take(e.Ticket)
 	case comms.UserJoinedRoom:
 		if r := at(e.Room); r != nil && r.state == stateJoining {
 			s.welcomed(r, e)
@@ -62,7 +63,7 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 		}
 	case comms.RoomMoved:
 		if e.Ticket != "" {
-			s.ticket = e.Ticket
+			s.take(e.Ticket)
 		}
 		delete(s.fled, e.Addr) // it took the room
 		for _, name := range e.Rooms {
@@ -172,11 +173,28 @@ func (s *Session) redirected(r *room, e comms.Redirect) {
 	s.moveTo(r, e.Addr, wait)
 }
 
+// expired asks for another ticket. Where the one that a shard refuses has just
+// come, the clocks differ: more of them are no help, and who waits for a first join
+// is told.
+func (s *Session) expired(l *link, e comms.Error) {
+	if time.Now().Round(0).Sub(s.issued) > comms.TicketLifetime/2 {
+		if s.router != nil {
+			s.router.send(comms.Renew{})
+		}
+		return
+	}
+	for _, r := range s.rooms {
+		if r.shard == l && r.waiter != nil {
+			s.gone(r, &Refused{e.Code, e.Message})
+		}
+	}
+}
+
 func (s *Session) refused(l *link, e comms.Error) {
 	r := s.rooms[e.Room]
 	if r == nil || r.shard != l {
-		if e.Code == comms.CodeExpired && s.router != nil {
-			s.router.send(comms.Renew{})
+		if e.Code == comms.CodeExpired {
+			s.expired(l, e)
 		}
 		l.answered(e)
 		return
