@@ -25,7 +25,7 @@ type cachedRoom struct {
 // start shows what the last visit left, at once, and logs in behind it. Who was
 // never here sees the connect page until a server has answered.
 func (a *app) start(router, name string) {
-	if !a.openProfile(profile.Place(name, strings.Split(router, ","), ""), name) {
+	if !a.openProfile(profile.Place(name, client.SplitRouters(router), ""), name) {
 		a.connect()
 		return
 	}
@@ -63,7 +63,7 @@ func (a *app) connect() {
 // refused: by one session, which asks every router in turn however many are
 // silent. Without, it gives up in time for the connect page to say why.
 func (a *app) login(router, name string, forever bool) {
-	routers := strings.Split(router, ",")
+	routers := client.SplitRouters(router)
 	a.effects.Go(func() {
 		ctx, cancel := a.ctx, context.CancelFunc(func() {})
 		if !forever {
@@ -124,7 +124,7 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 			a.opts.Logger.Warn("keep the name", "err", err)
 		}
 		// A guest has none: his name is another the next time.
-		routers, cluster := strings.Split(router, ","), s.Cluster()
+		routers, cluster := client.SplitRouters(router), s.Cluster()
 		place := profile.Place(name, routers, cluster)
 		if a.profileOf != name+"@"+place {
 			a.openProfile(place, name)

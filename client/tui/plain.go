@@ -23,6 +23,9 @@ type PlainOptions struct {
 	Room    string
 	In      io.Reader
 	Out     io.Writer
+	// Script: what is read was written before anybody saw an answer. A room that
+	// cannot be joined ends it, since what follows was meant for no other.
+	Script bool
 }
 
 // Plain is the client as lines alone, for screen readers and pipes: what is
@@ -32,7 +35,8 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 	p := &plainClient{PlainOptions: opts, st: state.State{User: opts.Session.User()}, joins: make(chan joinEnd, 1), answers: make(chan []string, 1)}
 	ctx, cancel := context.WithCancel(ctx)
 	lines := make(chan string)
-	var bad error // set once lines is closed
+	var bad error     // set once lines is closed
+	var refused error // a join, in a script
 	go func() {
 		defer close(lines)
 		bad = ReadLines(ctx, opts.In, lines)
@@ -61,6 +65,8 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 				p.room = end.room
 			case p.room == "":
 				return fmt.Errorf("#%s: %w", end.room, end.err)
+			case p.Script:
+				ended, refused = true, fmt.Errorf("#%s: %w: nothing from there on was sent", end.room, end.err)
 			default:
 				p.say("* #%s: %v; you are still in #%s", end.room, end.err, p.room)
 			}
@@ -77,6 +83,9 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 			}
 		}
 		if ended && !p.asked && !p.st.Waits() {
+			if refused != nil {
+				return refused
+			}
 			if p.failed {
 				return errors.Join(bad, ErrNotSent)
 			}

@@ -10,20 +10,27 @@ import (
 )
 
 // TestRefusedJoinKeepsTheRoom: what is typed then goes where it went before, and
-// is waited for, a topic too.
+// is waited for, a topic too. A script's next lines go nowhere.
 func TestRefusedJoinKeepsTheRoom(t *testing.T) {
 	f := serve(t, "go", "tea")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
-	if err != nil {
-		t.Fatal(err)
+	session := func() *client.Session {
+		s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() }) //nolint:errcheck // never fails
+		return s
 	}
-	defer s.Close() //nolint:errcheck // never fails
 	var out strings.Builder
 	in := strings.NewReader("/join typo\nstill here\n/join tea\nand there\n/topic At four\n")
-	if err := Plain(ctx, PlainOptions{Session: s, Room: "go", In: in, Out: &out}); err != nil {
+	if err := Plain(ctx, PlainOptions{Session: session(), Room: "go", In: in, Out: &out}); err != nil {
 		t.Errorf("ended with %v", err)
+	}
+	script := strings.NewReader("/join typo\nfor typo alone\n")
+	if err := Plain(ctx, PlainOptions{Session: session(), Room: "go", In: script, Out: &out, Script: true}); err == nil || !strings.Contains(err.Error(), "#typo: no such room: nothing from there on was sent") {
+		t.Errorf("a script ended with %v", err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

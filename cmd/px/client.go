@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"positivity-exchange/client"
 	"positivity-exchange/client/profile"
 	"positivity-exchange/client/tui"
 )
@@ -98,7 +99,7 @@ func runClient(c *cli.Context) error {
 	if opts.TLS, err = clientTLS(c); err != nil {
 		return err
 	}
-	opts.Config, opts.Routers, opts.User = config, splitAddrs(config.Router), config.User
+	opts.Config, opts.Routers, opts.User = config, client.SplitRouters(config.Router), config.User
 	if c.IsSet("room") || config.Room != "general" {
 		opts.Room = config.Room
 	}
@@ -130,12 +131,12 @@ func clientOptions(c *cli.Context, router string) tui.Options {
 }
 
 func runPlain(c *cli.Context, config profile.Config) (err error) {
-	s, err := dial(c, splitAddrs(config.Router), config.User)
+	s, err := dial(c, client.SplitRouters(config.Router), config.User)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	err = tui.Plain(c.Context, tui.PlainOptions{Session: s, Room: config.Room, In: os.Stdin, Out: os.Stdout})
+	err = tui.Plain(c.Context, tui.PlainOptions{Session: s, Room: config.Room, In: os.Stdin, Out: os.Stdout, Script: !term.IsTerminal(int(os.Stdin.Fd()))})
 	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
 		return errInterrupted
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"positivity-exchange/client"
 	"positivity-exchange/cmd/internal/stress"
 )
 
@@ -114,7 +115,7 @@ func runStress(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	px := stress.NewPx(splitAddrs(c.String("router")), secure)
+	px := stress.NewPx(client.SplitRouters(c.String("router")), secure)
 	opts := stress.Options{Pids: c.IntSlice("pid"), Progress: progressLine()}
 	if len(opts.Pids) == 0 {
 		opts.Find = func() []int { return stress.Listeners(px.Addrs()) }

@@ -22,19 +22,11 @@ func routerFlag() cli.Flag {
 	return flag("router", "localhost:8080", "`ADDR` of a router, or several with commas between")
 }
 
-func splitAddrs(list string) []string {
-	addrs := strings.Split(list, ",")
-	for i, addr := range addrs {
-		addrs[i] = strings.TrimSpace(addr)
-	}
-	return addrs
-}
-
 // dialTimeout bounds how long a command of a script looks for a router.
 const dialTimeout = 10 * time.Second
 
 func connect(c *cli.Context, user string) (*client.Session, error) {
-	return dial(c, splitAddrs(c.String("router")), user)
+	return dial(c, client.SplitRouters(c.String("router")), user)
 }
 
 // dial logs in at the first router that answers within dialTimeout.
