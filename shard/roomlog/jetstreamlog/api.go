@@ -21,6 +21,7 @@ const (
 	codeInFlight     jetstream.ErrorCode = 10164 // another write with the same expectation is under way
 	codeIncomplete   jetstream.ErrorCode = 10176 // a batch that the leader saw in part
 	codeTooManyOpen  jetstream.ErrorCode = 10210 // batches open on the stream or server
+	codeStoreFailed  jetstream.ErrorCode = 10077 // the description says why
 	codeUnavailable  jetstream.ErrorCode = 10008 // no leader now
 	codeNoPeers      jetstream.ErrorCode = 10005 // a cluster that is still gathering
 	codeNotClustered jetstream.ErrorCode = 10074 // replicas asked of a server alone

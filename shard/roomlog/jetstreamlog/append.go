@@ -89,8 +89,8 @@ func (l *Log) append(ctx context.Context, p *part, epoch uint64, records []rooml
 	}
 	expect(msgs[0], p.filter, p.last)
 	expect(msgs[len(msgs)-1], p.filter, p.last)
-	at, err := l.write(ctx, msgs, "roomlog.append.inTx", func(ctx context.Context) (uint64, bool, error) {
-		return l.stored(ctx, p, epoch, newest)
+	at, err := l.write(ctx, msgs, "roomlog.append.inTx", func(ctx context.Context, inTheWay uint64) (uint64, bool, error) {
+		return l.stored(ctx, p, epoch, newest, inTheWay)
 	})
 	if err != nil {
 		return err
@@ -111,8 +111,10 @@ func (l *Log) append(ctx context.Context, p *part, epoch uint64, records []rooml
 }
 
 // stored looks whether r is in under epoch, which is ours alone, and where: 0 if
-// it is not the partition's newest message.
-func (l *Log) stored(ctx context.Context, p *part, epoch uint64, r *roomlog.Record) (at uint64, in bool, err error) {
+// it is not the partition's newest message. A replica is asked that has what was
+// in the way, which may be r itself, or the leader if that is not known (0).
+func (l *Log) stored(ctx context.Context, p *part, epoch uint64, r *roomlog.Record, inTheWay uint64) (at uint64, in bool, err error) {
+	p.seen.Store(inTheWay)
 	head, headAt, err := l.head(ctx, p, r.Room)
 	if errors.Is(err, roomlog.ErrNoRoom) || err == nil && head.Seq < r.Seq {
 		return 0, false, nil

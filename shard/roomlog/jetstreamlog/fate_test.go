@@ -1,11 +1,13 @@
 package jetstreamlog
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -149,6 +151,63 @@ func TestAnswersThatDoNotCome(t *testing.T) {
 	records, err := l.Read(ctx, 0, "go", 1, 10, 1<<20)
 	if err != nil || len(records) != 4 || records[2].Seq != 3 {
 		t.Errorf("the room has %+v, %v", records, err)
+	}
+}
+
+// TestWhoLacksWhatIsInTheWayCannotTell: a replica that is behind has not got the
+// record that was stored, which is no sign that it was not.
+func TestWhoLacksWhatIsInTheWayCannotTell(t *testing.T) {
+	l, ctx := held(t, natstest.Start(t, natstest.Config{}).URL()), t.Context()
+	p, absent := l.parts[0], record("go", 1)
+	at := p.last
+	for _, inTheWay := range []uint64{at, 0} { // of whom has it, and of the leader
+		if _, in, err := l.stored(ctx, p, 1, &absent, inTheWay); in || err != nil {
+			t.Errorf("with %d in the way: %v, %v", inTheWay, in, err)
+		}
+	}
+	short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	if _, in, err := l.stored(short, p, 1, &absent, at+1); in || err == nil {
+		t.Errorf("nobody has it: %v, %v", in, err)
+	}
+}
+
+// TestStreamAtItsLimit refuses at once, and takes again what is written once it
+// may be larger.
+func TestStreamAtItsLimit(t *testing.T) {
+	l, ctx := held(t, natstest.Start(t, natstest.Config{}).URL()), t.Context()
+	limit := func(bytes int64) {
+		t.Helper()
+		s, err := l.js.Stream(ctx, l.parts[0].stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := s.CachedInfo().Config
+		config.MaxBytes = bytes
+		if _, err := l.js.UpdateStream(ctx, config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(64 << 10)
+	seq := uint64(1)
+	large := func() roomlog.Record {
+		r := record("go", seq)
+		r.Content = strings.Repeat("x", 8<<10)
+		return r
+	}
+	var err error
+	for ; err == nil && seq < 20; seq++ {
+		err = l.Append(ctx, 0, 1, []roomlog.Record{large()})
+	}
+	if seq--; !errors.Is(err, roomlog.ErrRefused) || !strings.Contains(err.Error(), "byte limit") {
+		t.Fatalf("record %d: %v", seq, err)
+	}
+	if err := l.Append(ctx, 0, 1, []roomlog.Record{large(), record("go", seq+1)}); !errors.Is(err, roomlog.ErrRefused) {
+		t.Errorf("a batch: %v", err)
+	}
+	limit(-1)
+	if err := l.Append(ctx, 0, 1, []roomlog.Record{large()}); err != nil {
+		t.Errorf("record %d with room for it: %v", seq, err)
 	}
 }
 

@@ -163,7 +163,7 @@ func (l *Log) take(ctx context.Context, p *part, over *ownerAt, to roomlog.Owner
 	taken := nats.NewMsg(p.taken)
 	taken.Header.Set(headerRollup, "sub")
 	expect(taken, p.owner, over.at)
-	ours := func(ctx context.Context) (uint64, bool, error) {
+	ours := func(ctx context.Context, _ uint64) (uint64, bool, error) { // the leader is asked
 		now, at, err := l.readOwner(ctx, p)
 		if err == nil && now.Epoch > to.Epoch {
 			err = errOvertaken
@@ -253,7 +253,7 @@ func (l *Log) release(ctx context.Context, p *part, epoch uint64, r roomlog.Rele
 		return err
 	}
 	expect(m, p.filter, p.last)
-	_, err = l.write(ctx, []*nats.Msg{m}, "roomlog.release.inTx", func(ctx context.Context) (uint64, bool, error) {
+	_, err = l.write(ctx, []*nats.Msg{m}, "roomlog.release.inTx", func(ctx context.Context, _ uint64) (uint64, bool, error) {
 		now, at, err := l.readOwner(ctx, p)
 		if err == nil && now.Epoch > epoch {
 			err = errOvertaken

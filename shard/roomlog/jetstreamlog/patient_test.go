@@ -93,7 +93,7 @@ func (p patient) Append(ctx context.Context, partition int, epoch uint64, record
 			unknown, err = true, unreachable("", err)
 		}
 		if unknown && (errors.Is(err, roomlog.ErrRefused) && !errors.Is(err, errNoAnswer) || errors.Is(err, roomlog.ErrRoomExists)) {
-			if _, in, storedErr := p.stored(ctx, p.parts[partition], epoch, &records[len(records)-1]); in && storedErr == nil {
+			if _, in, storedErr := p.stored(ctx, p.parts[partition], epoch, &records[len(records)-1], p.parts[partition].seen.Load()); in && storedErr == nil {
 				err = nil // the attempt before
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -59,8 +60,8 @@ type ack struct {
 // An attempt without an answer is made again: under the same expectation it
 // enters once at most. When something newer is found in the way then, nothing
 // of ours can enter any more, and ours looks whether it is in: at is where, 0 if
-// others have written since.
-func (l *Log) write(ctx context.Context, msgs []*nats.Msg, inside string, ours func(context.Context) (at uint64, in bool, err error)) (uint64, error) {
+// others have written since. Only who has what was in the way can tell.
+func (l *Log) write(ctx context.Context, msgs []*nats.Msg, inside string, ours func(ctx context.Context, inTheWay uint64) (at uint64, in bool, err error)) (uint64, error) {
 	if len(msgs) > maxBatch {
 		return 0, fmt.Errorf("%w: %d messages at once, at most %d", roomlog.ErrRefused, len(msgs), maxBatch)
 	}
@@ -80,7 +81,7 @@ func (l *Log) write(ctx context.Context, msgs []*nats.Msg, inside string, ours f
 			switch a.Error.ErrorCode {
 			case codeStale:
 				if unanswered {
-					at, in, err := ours(ctx)
+					at, in, err := ours(ctx, staleAt(a.Error))
 					if err != nil {
 						return 0, fmt.Errorf("%w: %w", roomlog.ErrUnknown, err)
 					}
@@ -93,6 +94,9 @@ func (l *Log) write(ctx context.Context, msgs []*nats.Msg, inside string, ours f
 				wait = min(wait, 2*time.Millisecond)
 			case codeIncomplete, codeTooManyOpen, codeUnavailable:
 			default:
+				if full(a.Error) && !unanswered {
+					return 0, fmt.Errorf("%w: the stream is at its byte limit, give it more (nats stream edit): %w", roomlog.ErrRefused, a.Error)
+				}
 				// Of a failed store nobody can say which replicas have it.
 				return 0, fmt.Errorf("%w: %w", roomlog.ErrUnknown, a.Error)
 			}
@@ -104,6 +108,12 @@ func (l *Log) write(ctx context.Context, msgs []*nats.Msg, inside string, ours f
 			return 0, fmt.Errorf("%w: %w: %w", roomlog.ErrRefused, errNoAnswer, err)
 		}
 	}
+}
+
+// full tells the refusal of a stream that is at its limit, which all replicas
+// agree on: nothing entered. Other failed stores have the same code.
+func full(e *jetstream.APIError) bool {
+	return e.ErrorCode == codeStoreFailed && strings.Contains(e.Description, "maximum bytes exceeded")
 }
 
 // staleAt is the sequence that "wrong last sequence: N" names.

@@ -55,7 +55,7 @@ func (l *Log) writeEntry(ctx context.Context, e roomlog.Entry, over *rollEntry) 
 	if over != nil {
 		expect(m, subject, over.at)
 	}
-	_, err = l.write(ctx, []*nats.Msg{m}, "roomlog.beat.inWrite", func(ctx context.Context) (uint64, bool, error) {
+	_, err = l.write(ctx, []*nats.Msg{m}, "roomlog.beat.inWrite", func(ctx context.Context, _ uint64) (uint64, bool, error) {
 		now, err := l.leader(ctx, rollName(l.cluster), request{LastFor: subject})
 		if errors.Is(err, errNone) { // struck off meanwhile
 			return 0, false, nil
