@@ -262,6 +262,37 @@ func TestTicketThatExpiresAtOnce(t *testing.T) {
 	}
 }
 
+// TestTicketOfAShardThatExpires: one shard's clock may be behind; a router's ticket
+// is good at the next.
+func TestTicketOfAShardThatExpires(t *testing.T) {
+	c := newCluster("s1", "s2")
+	t.Cleanup(c.close)
+	s := login(t, "ada", c.router.addr())
+	if err := s.Join(t.Context(), "go", nil); err != nil {
+		t.Fatal(err)
+	}
+	c.set(func() {
+		c.guess = "s2"
+		c.refuse = func(server string, command comms.Command) comms.Event {
+			switch command := command.(type) {
+			case comms.Renew:
+				go c.shards["s2"].reset() // as a shard does after a hello that it refused
+				return comms.Ticket{Ticket: "a router's"}
+			case comms.Hello:
+				if server == "s2" && command.Ticket != "a router's" {
+					return comms.Error{Code: comms.CodeExpired, Message: "expired"}
+				}
+			}
+			return nil
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := s.Join(ctx, "tea", nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLeaveAndComeBack(t *testing.T) {
 	_, s := connected(t, "s1")
 	if err := s.Leave(t.Context(), "go"); err != nil {

@@ -60,7 +60,7 @@ type Session struct {
 	user    string
 	cluster string // as the router names it
 	ticket  string
-	issued  time.Time // when the ticket came, by the clock on the wall
+	issued  time.Time // when a router gave the ticket, by the clock on the wall; zero: a shard did
 	renewed time.Time
 	router  *link   // that welcomed us; nil while there is none
 	asking  []*link // routers that are to
@@ -354,9 +354,9 @@ func (s *Session) renewTicket(now time.Time) {
 	}
 }
 
-// take uses a new ticket from now on. Its age counts by the wall: a machine that
-// sleeps has no other clock, and the ticket expires all the same.
-func (s *Session) take(ticket string) { s.ticket, s.issued = ticket, time.Now().Round(0) }
+// wall is the time by the clock on the wall, which goes on while the machine
+// sleeps, and by which tickets expire.
+func wall() time.Time { return time.Now().Round(0) }
 
 func (s *Session) fromRouter(l *link, e comms.Event) {
 	switch e := e.(type) {
@@ -370,7 +370,7 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 		}
 		s.asking = nil
 		s.user, s.cluster, s.renewed, s.tries = e.User, e.Cluster, time.Now(), 0
-		s.take(e.Ticket)
+		s.ticket, s.issued = e.Ticket, wall()
 		s.emit(RouterLink{Up: true, Addr: l.addr})
 		select {
 		case <-s.login: // an earlier failure nobody has read
@@ -385,7 +385,7 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 			s.tellRouter(r) // so that it tells of the room's moves
 		}
 	case comms.Ticket:
-		s.take(e.Ticket)
+		s.ticket, s.issued = e.Ticket, wall()
 	case comms.Located:
 		question, r := l.located(e.Room), s.rooms[e.Room]
 		if question.At != "" { // an answer to our own word is no news

@@ -23,9 +23,9 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 	switch e := e.(type) {
 	case comms.Welcome:
 		l.up, l.name = true, e.Name
-		s.take(e.Ticket)
+		s.ticket, s.issued = e.Ticket, time.Time{}
 	case comms.Ticket:
-		s.take(e.Ticket)
+		s.ticket, s.issued = e.Ticket, time.Time{}
 	case comms.UserJoinedRoom:
 		if r := at(e.Room); r != nil && r.state == stateJoining {
 			s.welcomed(r, e)
@@ -63,7 +63,7 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 		}
 	case comms.RoomMoved:
 		if e.Ticket != "" {
-			s.take(e.Ticket)
+			s.ticket, s.issued = e.Ticket, time.Time{}
 		}
 		delete(s.fled, e.Addr) // it took the room
 		for _, name := range e.Rooms {
@@ -173,11 +173,11 @@ func (s *Session) redirected(r *room, e comms.Redirect) {
 	s.moveTo(r, e.Addr, wait)
 }
 
-// expired asks for another ticket. Where the one that a shard refuses has just
-// come, the clocks differ: more of them are no help, and who waits for a first join
-// is told.
+// expired asks a router for another ticket. Where the one that a shard refuses has
+// just come from there, their clocks differ: more of them are no help, and who
+// waits for a first join is told.
 func (s *Session) expired(l *link, e comms.Error) {
-	if time.Now().Round(0).Sub(s.issued) > comms.TicketLifetime/2 {
+	if wall().Sub(s.issued) > comms.TicketLifetime/2 {
 		if s.router != nil {
 			s.router.send(comms.Renew{})
 		}

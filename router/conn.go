@@ -146,7 +146,8 @@ func (c *conn) awaitWriter() error {
 func (c *conn) read(mayRelay bool) (reason string) {
 	silences := 0
 	for {
-		if c.awaitWriter() != nil {
+		// A relay's own session is this process's: it reads when it has said all.
+		if mayRelay && c.awaitWriter() != nil {
 			return "quit"
 		}
 		command, err := c.wire.ReadCommand()

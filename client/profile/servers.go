@@ -10,6 +10,9 @@ import (
 	"positivity-exchange/client/state"
 )
 
+// ofCluster begins the key of a cluster, which no address does.
+const ofCluster = "cluster "
+
 // servers tells which place a router, or a cluster, belongs to.
 type servers struct {
 	Version int               `json:"version"`
@@ -39,14 +42,15 @@ func Place(user string, routers []string, cluster string) string {
 		}
 	}
 	place := normal(strings.Join(routers, ","))
-	if known, ok := s.Places["cluster "+cluster]; ok && !visited(user, place) {
+	if known, ok := s.Places[ofCluster+cluster]; ok && !visited(user, place) {
 		return known
 	}
 	return place
 }
 
 // SetPlace notes that the routers, and the cluster if it is not "", belong to a
-// place.
+// place. One that is another cluster's stays that one's alone: an address can lead
+// elsewhere today.
 func SetPlace(place string, routers []string, cluster string) error {
 	s, err := readServers()
 	if err != nil {
@@ -56,11 +60,18 @@ func SetPlace(place string, routers []string, cluster string) error {
 	if s.Places == nil {
 		s.Places = map[string]string{}
 	}
+	for key, p := range s.Places {
+		if p == place && strings.HasPrefix(key, ofCluster) && key != ofCluster+cluster {
+			return nil
+		}
+	}
 	for _, r := range routers {
-		s.Places[normal(r)] = place
+		if r != "" {
+			s.Places[normal(r)] = place
+		}
 	}
 	if cluster != "" {
-		s.Places["cluster "+cluster] = place
+		s.Places[ofCluster+cluster] = place
 	}
 	if maps.Equal(before, s.Places) {
 		return nil

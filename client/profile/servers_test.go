@@ -35,6 +35,15 @@ func TestPlaceIsTheClusters(t *testing.T) {
 	place("10.0.0.1:8080", both[1:], "")
 	place("10.0.0.3:8080", []string{"10.0.0.3:8080"}, "")
 
+	// The address of one cluster leads to another one today: that one gets no
+	// place of the first's at its own address.
+	if err := SetPlace("10.0.0.1:8080", []string{"10.0.0.1:8080", "10.1.0.1:8080", ""}, "another"); err != nil {
+		t.Fatal(err)
+	}
+	place("10.1.0.2:8080", []string{"10.1.0.2:8080"}, "another")
+	place("10.1.0.1:8080", []string{"10.1.0.1:8080"}, "")
+	place("10.0.0.1:8080", both[:1], "C")
+
 	// What was written under the routers' own name is not hidden by the cluster's.
 	p, err := Open("ada@10.0.0.3:8080")
 	if err != nil {

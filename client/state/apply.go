@@ -109,7 +109,7 @@ func (r *Room) add(l Line, keep int) {
 	}
 	r.Last = max(r.Last, l.Seq)
 	if !r.AtEnd() {
-		r.Scroll++
+		r.Scroll = min(r.Scroll+1, len(r.Lines)-1) // among what waits no line was shown
 		keep *= 10
 	}
 	if len(r.Lines) > keep+keep/10 {

@@ -138,7 +138,7 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 		a.openFirst()
 	}
 	for _, r := range a.st.Rooms {
-		if r.Place > 0 || r.Name == a.st.Active || len(r.Unposted()) > 0 {
+		if a.wants(r) {
 			a.join(r.Name)
 		}
 	}

@@ -12,6 +12,9 @@ import (
 	"positivity-exchange/comms"
 )
 
+// joinAgain is how long a room waits whose shard's clock is wrong.
+const joinAgain = 10 * time.Second
+
 // open shows a room, joining it if need be.
 func (a *app) open(name string) {
 	a.st = a.st.Open(strings.TrimPrefix(name, "#"))
@@ -66,6 +69,11 @@ func (a *app) join(name string) {
 	})
 }
 
+// wants reports whether a room is to be joined without being asked for.
+func (a *app) wants(r *state.Room) bool {
+	return r.Place > 0 || r.Name == a.st.Active || len(r.Unposted()) > 0
+}
+
 // entered goes on with a room that was joined.
 func (a *app) entered(name string) {
 	a.st = a.st.Update(name, func(r *state.Room) { r.Joining = false })
@@ -77,6 +85,21 @@ func (a *app) entered(name string) {
 // failed, and forgets a room that has gone. Who wants to try again says so.
 func (a *app) refusedRoom(name string, err error) {
 	var refused *client.Refused
+	if errors.As(err, &refused) && refused.Code == comms.CodeExpired { // their clocks: nothing is wrong with the room
+		a.say("#%s: %v", name, err)
+		a.effect(func(ctx context.Context) func() {
+			select {
+			case <-time.After(joinAgain):
+			case <-ctx.Done():
+			}
+			return func() {
+				if r := a.st.Room(name); r != nil && a.wants(r) {
+					a.join(name)
+				}
+			}
+		})
+		return
+	}
 	if errors.As(err, &refused) {
 		a.st = a.st.FailUnposted(name, refused.Message)
 		a.st = a.st.Update(name, func(r *state.Room) { r.Place = 0 })

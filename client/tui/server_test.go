@@ -10,6 +10,7 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 
+	"positivity-exchange/client"
 	"positivity-exchange/client/state"
 	"positivity-exchange/comms"
 )
@@ -195,6 +196,22 @@ func TestRoomThatIsNotThereIsAskedForOnce(t *testing.T) {
 				t.Errorf("then: joining %v, waiting %+v", r.Joining, r.Waiting)
 			}
 		})
+	}
+}
+
+// TestRoomWhoseShardHasAnotherTime keeps its place and what waits: nothing is
+// wrong with it.
+func TestRoomWhoseShardHasAnotherTime(t *testing.T) {
+	a, s := showing(t, 80, 24, state.State{})
+	defer s.Fini()
+	ctx, cancel := context.WithCancel(t.Context())
+	a.ctx = ctx
+	defer a.effects.Wait()
+	defer cancel()
+	a.st = a.st.Open("go").Take("go").Queue("go", "1", "hello", false)
+	a.refusedRoom("go", &client.Refused{Code: comms.CodeExpired, Message: "set both machines' clocks"})
+	if r := a.st.Room("go"); r.Place == 0 || len(r.Unposted()) != 1 || a.st.Notice != "#go: set both machines' clocks" {
+		t.Errorf("place %d, waiting %+v, notice %q", r.Place, r.Waiting, a.st.Notice)
 	}
 }
 
