@@ -164,8 +164,8 @@ type source struct {
 }
 
 // Records implements fanout.Source.
-func (s source) Records(ctx context.Context, after uint64, maxBytes int) ([]byte, uint64, error) {
-	records, err := s.part.server.opts.Log.Read(ctx, s.part.partition, s.name, after+1, 4096, maxBytes)
+func (s source) Records(ctx context.Context, after, upTo uint64, maxBytes int) ([]byte, uint64, error) {
+	records, err := s.part.server.opts.Log.Read(ctx, s.part.partition, s.name, after+1, int(min(upTo-after, 4096)), maxBytes)
 	if err != nil {
 		return nil, after, err
 	}

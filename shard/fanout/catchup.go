@@ -60,7 +60,7 @@ func (o *Outlet) catchUp() error {
 		return nil
 	}
 	o.mu.Unlock()
-	events, err := readSource(o.pool.ctx, src, last)
+	events, err := readSource(o.pool.ctx, src, last, c.ring.newest())
 	o.mu.Lock()
 	if err != nil || !c.attached {
 		return err
@@ -70,11 +70,11 @@ func (o *Outlet) catchUp() error {
 }
 
 // readSource reads a page, more than once if need be: the log may be busy.
-func readSource(ctx context.Context, src Source, after uint64) (events []byte, err error) {
+func readSource(ctx context.Context, src Source, after, upTo uint64) (events []byte, err error) {
 	pause := 50 * time.Millisecond
 	for range sourceTries {
 		var last uint64
-		if events, last, err = src.Records(ctx, after, catchUpSize); err == nil && last > after {
+		if events, last, err = src.Records(ctx, after, upTo, catchUpSize); err == nil && last > after {
 			return events, nil
 		}
 		select {

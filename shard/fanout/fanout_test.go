@@ -23,13 +23,13 @@ type book struct {
 	reads  int
 }
 
-func (b *book) Records(_ context.Context, after uint64, maxBytes int) ([]byte, uint64, error) {
+func (b *book) Records(_ context.Context, after, upTo uint64, maxBytes int) ([]byte, uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reads++
 	var out []byte
 	last := after
-	for int(last) < len(b.events) && (len(out) == 0 || len(out) < maxBytes) {
+	for last < min(upTo, uint64(len(b.events))) && (len(out) == 0 || len(out) < maxBytes) {
 		out = append(out, b.events[last]...)
 		last++
 	}

@@ -16,9 +16,10 @@ const (
 
 // Source gives a ring what it does not keep any more. Calls may block on disk.
 type Source interface {
-	// Records returns encoded events of the records behind after, in order, at
-	// least one and about maxBytes, and the last sequence among them.
-	Records(ctx context.Context, after uint64, maxBytes int) (events []byte, last uint64, err error)
+	// Records returns encoded events of the records behind after, up to upTo, in
+	// order, at least one and about maxBytes, and the last sequence among them.
+	// What is stored behind that the ring is to publish yet.
+	Records(ctx context.Context, after, upTo uint64, maxBytes int) (events []byte, last uint64, err error)
 	// Snapshot returns encoded events that stand for all notices so far (the
 	// list of participants). Sent to a session that missed notices while behind.
 	Snapshot() []byte
@@ -122,6 +123,13 @@ func (r *Ring) last() *chunk {
 		return nil
 	}
 	return r.chunks[len(r.chunks)-1]
+}
+
+// newest is the sequence of the newest record.
+func (r *Ring) newest() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.head
 }
 
 // Members is the number of attached outlets.
