@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
+
+	"positivity-exchange/comms"
 )
 
 // Config is what the configuration file says.
@@ -118,7 +120,22 @@ func (c *Config) check() error {
 		}
 		return fmt.Errorf("%s: %s = %q: use %s", c.Where(name), name, value, strings.Join(allowed, ", "))
 	}
+	names := func(user, room string, table ...string) error {
+		if err := comms.CheckUserName(user); err != nil && user != "" {
+			return fmt.Errorf("%s: %w", c.Where(append(table, "user")...), err)
+		}
+		if err := comms.CheckRoomName(room); err != nil && room != "" {
+			return fmt.Errorf("%s: %w", c.Where(append(table, "room")...), err)
+		}
+		return nil
+	}
+	for name, p := range c.Profiles {
+		if err := names(p.User, p.Room, "profiles", name); err != nil {
+			return err
+		}
+	}
 	if err := errors.Join(
+		names(c.User, c.Room),
 		oneOf("theme", c.Theme, "auto", "light", "rich", "mono"),
 		oneOf("desktop", c.Desktop, "none", "osc9", "osc99", "osc777"),
 	); err != nil {
