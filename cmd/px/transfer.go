@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -32,7 +35,10 @@ func exportCommand() *cli.Command {
 		ArgsUsage: "FILE",
 		Flags:     transferFlags(),
 		Action: func(c *cli.Context) error {
-			return carry(c, "exported", func(ctx context.Context, log roomlog.Log, path string, opts transfer.Options) (transfer.Summary, error) {
+			return carry(c, "exported", openStored, func(ctx context.Context, log roomlog.Log, path string, opts transfer.Options) (transfer.Summary, error) {
+				if err := hasRooms(ctx, log); err != nil {
+					return transfer.Summary{}, err
+				}
 				if path == "-" {
 					return transfer.Export(ctx, log, os.Stdout, opts)
 				}
@@ -50,7 +56,7 @@ func importCommand() *cli.Command {
 		ArgsUsage: "FILE",
 		Flags:     transferFlags(),
 		Action: func(c *cli.Context) error {
-			return carry(c, "imported", func(ctx context.Context, log roomlog.Log, path string, opts transfer.Options) (transfer.Summary, error) {
+			return carry(c, "imported", app.OpenLog, func(ctx context.Context, log roomlog.Log, path string, opts transfer.Options) (transfer.Summary, error) {
 				in := io.Reader(os.Stdin)
 				if path != "-" {
 					f, err := os.Open(path)
@@ -66,8 +72,34 @@ func importCommand() *cli.Command {
 	}
 }
 
+// openStored opens a room log without making the files of one that is not
+// there: a mistyped --data would pass for a cluster without rooms.
+func openStored(cfg app.Config) (roomlog.Log, error) {
+	if cfg.Log == "" {
+		_, err := os.Stat(filepath.Join(cfg.Data, "cluster.json"))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s holds no rooms of a cluster: name its --data, or its --log if they are on NATS", cfg.Data)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("data directory: %w", err)
+		}
+	}
+	return app.OpenLog(cfg)
+}
+
+// hasRooms refuses a log without any: its export would be taken for a backup.
+// Those that come with px are in it once they are used.
+func hasRooms(ctx context.Context, log roomlog.Log) error {
+	for p := range membership.Partitions {
+		if rooms, err := log.Rooms(ctx, p, "", 1); err != nil || len(rooms) > 0 {
+			return err
+		}
+	}
+	return errors.New("no room was ever used here, nothing is exported: look at --data, or at --log and --cluster")
+}
+
 // carry opens the room log and runs an export or import with its progress shown.
-func carry(c *cli.Context, done string, run func(context.Context, roomlog.Log, string, transfer.Options) (transfer.Summary, error)) error {
+func carry(c *cli.Context, done string, open func(app.Config) (roomlog.Log, error), run func(context.Context, roomlog.Log, string, transfer.Options) (transfer.Summary, error)) error {
 	if err := oneArg(c); err != nil {
 		return err
 	}
@@ -77,7 +109,7 @@ func carry(c *cli.Context, done string, run func(context.Context, roomlog.Log, s
 	}
 	cfg := logConfig(c)
 	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	log, err := app.OpenLog(cfg)
+	log, err := open(cfg)
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,36 @@ func TestExportOfARunningClusterAndImport(t *testing.T) {
 	}
 }
 
+// TestExportOfNoRooms is no backup: the place was mistyped, or is another user's.
+func TestExportOfNoRooms(t *testing.T) {
+	dir := t.TempDir()
+	typo, file := filepath.Join(dir, "typo"), filepath.Join(dir, "rooms.jsonl")
+	server := natstest.Start(t, natstest.Config{})
+	empty := t.TempDir()
+	if err := os.WriteFile(filepath.Join(empty, "cluster.json"), []byte(`{"identity":"x","schema":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no directory":           {[]string{"--data", typo}, typo + " holds no rooms"},
+		"a directory":            {[]string{"--data", dir}, dir + " holds no rooms"},
+		"a store without rooms":  {[]string{"--data", empty}, "no room was ever used here"},
+		"no cluster of the name": {[]string{"--log", server.URL(), "--cluster", "typo"}, "no room was ever used here"},
+	} {
+		for _, to := range []string{file, "-"} {
+			out, errs, code := px(append(append([]string{"export"}, c.args...), to)...)
+			if code != exitFailed || out != "" || !strings.Contains(errs, c.want) || strings.Contains(errs, "exported 0") {
+				t.Errorf("%s: %d, %s%s", name, code, out, errs)
+			}
+		}
+	}
+	if made, err := os.ReadDir(dir); err != nil || len(made) > 0 {
+		t.Errorf("it made %v, %v", made, err)
+	}
+}
+
 func TestTransferLine(t *testing.T) {
 	for _, c := range []struct {
 		done, of, lately uint64
