@@ -48,6 +48,26 @@ func TestALineThatIsTooLongIsNoEnd(t *testing.T) {
 	}
 }
 
+// TestALineThatIsNoMessageIsNoEnd of what came before it, either.
+func TestALineThatIsNoMessageIsNoEnd(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	for room, wrong := range map[string]string{"go": "\x1b[31mred", "rust": "\xff"} {
+		const before = 100 // all under way at once
+		out, code := pxReading(strings.Repeat("one\n", before)+"\n"+wrong+"\ntwo\n", "send", "--router", router, "--room", room)
+		if code != exitFailed || !strings.Contains(out, "line 102 of the input: ") || !strings.Contains(out, ": nothing from there on was sent") {
+			t.Errorf("%q: %d, %s", wrong, code, out)
+		}
+		if out, errs, code := px("send", "--router", router, "--room", room, "--json", "three"); code != 0 || !strings.Contains(out, `"seq":101,`) {
+			t.Errorf("%q: behind it %d, %s%s", wrong, code, out, errs)
+		}
+	}
+	if _, errs, code := px("send", "--router", router, "--room", "go", "\a"); code != exitFailed || strings.Contains(errs, "line") {
+		t.Errorf("an argument: %d, %s", code, errs)
+	}
+}
+
 // TestPlainTakesNoGuesses: where nobody can be asked, a mistyped profile must
 // not send what is written somewhere else.
 func TestPlainTakesNoGuesses(t *testing.T) {

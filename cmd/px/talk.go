@@ -103,36 +103,38 @@ func runSend(c *cli.Context) error {
 	if err := s.Join(ctx, room, nil); err != nil {
 		return sendEnd(c, ctx, s, err)
 	}
-	lines := make(chan string)
-	var bad error // set once lines is closed
-	go func() {
-		defer close(lines)
+	lines, ended := make(chan string), make(chan error, 1)
+	go func() { // it ends with the process if a line is refused
 		if c.Args().Present() {
 			lines <- strings.Join(c.Args().Slice(), " ")
+			ended <- nil
 			return
 		}
-		bad = tui.ReadLines(ctx, os.Stdin, lines)
+		ended <- tui.ReadLines(ctx, os.Stdin, lines)
 	}()
+	var bad error // why there are no more lines; what came before them is awaited
 	pending := 0
 	out := json.NewEncoder(os.Stdout)
-	for lines != nil || pending > 0 {
+	for n := 0; ended != nil || pending > 0; {
 		next := lines
-		if pending >= inFlight {
+		if ended == nil || pending >= inFlight {
 			next = nil
 		}
 		select {
-		case line, ok := <-next:
-			if !ok {
-				lines = nil
+		case bad = <-ended:
+			ended = nil
+		case line := <-next:
+			if n++; line == "" {
 				continue
 			}
-			if line == "" {
+			if _, bad = s.Post(room, line); bad == nil {
+				pending++
 				continue
 			}
-			if _, err := s.Post(room, line); err != nil {
-				return err
+			ended = nil
+			if !c.Args().Present() {
+				bad = fmt.Errorf("line %d of the input: %w: nothing from there on was sent", n, bad)
 			}
-			pending++
 		case m := <-acks:
 			pending--
 			if c.Bool("json") {
