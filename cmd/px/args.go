@@ -9,7 +9,8 @@ import (
 
 // flagsFirst moves the flags that a command knows in front of its arguments:
 // the library looks for none behind the first argument, people write them
-// there. What a command does not know stays where it is, as text may.
+// there. What a command does not know stays where it is. The text of a message
+// is taken as it is: nothing behind its first word is a flag.
 func flagsFirst(app *cli.App, args []string) []string {
 	if len(args) < 3 {
 		return args
@@ -22,7 +23,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 	for i := 2; i < len(args); i++ {
 		known, takesValue := knownFlag(command, args[i])
 		switch {
-		case args[i] == "--":
+		case args[i] == "--" || len(rest) > 0 && command.Name == "send":
 			rest = append(rest, args[i:]...)
 			i = len(args)
 		case known || len(rest) == 0 && strings.HasPrefix(args[i], "-"):

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -59,6 +60,26 @@ func TestHelpIsARoomAndAWord(t *testing.T) {
 	}
 	if out, _, code := px("tail", "--router", router, "--room", "help", "--since", "0", "--count", "1"); code != 0 || !strings.Contains(out, "help me") {
 		t.Errorf("tail: %d, %s", code, out)
+	}
+}
+
+// TestWordsOfAMessageAreNoFlags, whatever they look like.
+func TestWordsOfAMessageAreNoFlags(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	texts := []string{"try px tail --room rust -h", "room for one", "-- is a dash", "-h"}
+	for _, text := range texts {
+		args := strings.Fields(text)
+		if strings.HasPrefix(text, "-") {
+			args = append([]string{"--"}, args...)
+		}
+		if out, errs, code := px(append([]string{"send", "--router", router, "--room", "go"}, args...)...); code != 0 || out != "" {
+			t.Errorf("%s: %d, %s%s", text, code, out, errs)
+		}
+	}
+	if got := storedTexts(t, router, "go", len(texts)); !slices.Equal(got, texts) {
+		t.Errorf("stored %q, sent %q", got, texts)
 	}
 }
 

@@ -61,6 +61,7 @@ func discard(s *client.Session) {
 func sendCommand() *cli.Command {
 	return &cli.Command{
 		Name: "send", Usage: "send a message, or each line of standard input", UsageText: "px send --room general Hello there",
+		Description: "Flags stand before the text, all of which is sent as it is. One that begins with - follows a --.",
 		Flags: []cli.Flag{
 			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to speak in", Required: true, EnvVars: []string{env("room")}},
 			flag("user", "", "`NAME` to use (default: a guest's)"),
