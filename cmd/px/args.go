@@ -10,7 +10,9 @@ import (
 // flagsFirst moves the flags that a command knows in front of its arguments:
 // the library looks for none behind the first argument, people write them
 // there. What a command does not know stays where it is. The text of a message
-// is taken as it is: nothing behind its first word is a flag.
+// is taken as it is: nothing behind its first word is a flag. Who asks for help
+// gets the command's, whatever else is there: the library would look for a
+// command named like the first argument.
 func flagsFirst(app *cli.App, args []string) []string {
 	if len(args) < 3 {
 		return args
@@ -26,6 +28,8 @@ func flagsFirst(app *cli.App, args []string) []string {
 		case args[i] == "--" || len(rest) > 0 && command.Name == "send":
 			rest = append(rest, args[i:]...)
 			i = len(args)
+		case isHelp(args[i]):
+			return append(head, "--help")
 		case known || len(rest) == 0 && strings.HasPrefix(args[i], "-"):
 			flags = append(flags, args[i])
 			if takesValue && i+1 < len(args) {
@@ -53,5 +57,10 @@ func knownFlag(command *cli.Command, arg string) (known, takesValue bool) {
 			return true, !isBool && !assigned
 		}
 	}
-	return name == "help" || name == "h", false
+	return false, false
+}
+
+func isHelp(arg string) bool {
+	name, ok := strings.CutPrefix(arg, "-")
+	return ok && slices.Contains(cli.HelpFlag.Names(), strings.TrimPrefix(name, "-"))
 }

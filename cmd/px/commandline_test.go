@@ -28,6 +28,10 @@ func TestBadCommandLines(t *testing.T) {
 		"unknown command": {[]string{"fly"}, exitUsage, `"fly"`},
 		"unknown flag":    {[]string{"status", "--fly"}, exitUsage, "-fly"},
 		"extra argument":  {[]string{"status", "x"}, exitUsage, `"x"`},
+		"send nowhere":    {[]string{"send", "hi"}, exitUsage, "px send needs --room"},
+		"room behind it":  {[]string{"send", "hi", "--room", "go"}, exitUsage, "px send needs --room"},
+		"tail nowhere":    {[]string{"tail"}, exitUsage, "px tail needs --room"},
+		"no shard's name": {[]string{"shard", "--data", dir}, exitUsage, "px shard needs --name"},
 		"bad log level":   {[]string{"shard", "--name", "s1", "--log-level", "loud"}, exitUsage, "loud"},
 		"bad shard name":  {[]string{"shard", "--name", "S 1", "--data", dir}, exitFailed, "S 1"},
 		"port in use":     {[]string{"shard", "--name", "s1", "--data", dir, "--listen", taken.Addr().String()}, exitFailed, "in use"},
@@ -39,11 +43,22 @@ func TestBadCommandLines(t *testing.T) {
 		"other's gossip":  {[]string{"shard", "--name", "s1", "--data", dir, "--gossip", "nowhere"}, exitFailed, "nowhere"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, errs, code := px(c.args...)
-			if code != c.code || !strings.Contains(errs, c.want) || strings.Contains(errs, "panic") {
-				t.Errorf("ended with %d, %q; want %d and a word of %q", code, errs, c.code, c.want)
+			out, errs, code := px(c.args...)
+			if code != c.code || out != "" || !strings.Contains(errs, c.want) || strings.Contains(errs, "panic") {
+				t.Errorf("ended with %d, %q, %q; want %d and a word of %q", code, out, errs, c.code, c.want)
 			}
 		})
+	}
+}
+
+// TestHelpIsGivenAnywhere on a command line that is right or wrong.
+func TestHelpIsGivenAnywhere(t *testing.T) {
+	for _, line := range []string{"where --help", "where general --help", "stress fanout -h", "send -h hi", "drain --fly s1 --help", "shard --help"} {
+		args := strings.Fields(line)
+		out, errs, code := px(args...)
+		if code != 0 || errs != "" || !strings.Contains(out, "\n   px "+args[0]+" - ") {
+			t.Errorf("px %s: %d, %s%s", line, code, out, errs)
+		}
 	}
 }
 

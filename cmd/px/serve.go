@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -103,16 +104,25 @@ func noArgs(c *cli.Context) error {
 	return nil
 }
 
+// needs refuses a command line without a flag. The library's own check prints
+// the help on standard output, and its error is none of usage.
+func needs(c *cli.Context, name string) error {
+	if c.String(name) == "" {
+		return usagef("px %s needs --%s; px %s --help shows an example", c.Command.Name, name, c.Command.Name)
+	}
+	return nil
+}
+
 func shardCommand() *cli.Command {
 	return &cli.Command{
 		Name: "shard", Usage: "run a shard: it serves rooms", UsageText: "px shard --name s1",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "name", Usage: "`NAME` of the shard, the same after a restart", Required: true, EnvVars: []string{env("name")}},
+			&cli.StringFlag{Name: "name", Usage: "`NAME` of the shard, the same after a restart", EnvVars: []string{env("name")}},
 			flag("listen", "127.0.0.1:0", "`ADDR` for clients; port 0: any free one"),
 		}, memberFlags()...),
 		Before: relaxed,
 		Action: func(c *cli.Context) error {
-			if err := noArgs(c); err != nil {
+			if err := cmp.Or(noArgs(c), needs(c, "name")); err != nil {
 				return err
 			}
 			cfg, err := config(c, os.Stderr)

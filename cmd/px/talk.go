@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -63,7 +64,7 @@ func sendCommand() *cli.Command {
 		Name: "send", Usage: "send a message, or each line of standard input", UsageText: "px send --room general Hello there",
 		Description: "Flags stand before the text, all of which is sent as it is. One that begins with - follows a --.",
 		Flags: []cli.Flag{
-			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to speak in", Required: true, EnvVars: []string{env("room")}},
+			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to speak in", EnvVars: []string{env("room")}},
 			flag("user", "", "`NAME` to use (default: a guest's)"),
 			&cli.DurationFlag{Name: "timeout", Usage: "give up after this long (default: never)", EnvVars: []string{env("timeout")}},
 			&cli.BoolFlag{Name: "json", Usage: "print an object for each message stored", EnvVars: []string{env("json")}},
@@ -76,6 +77,9 @@ func sendCommand() *cli.Command {
 const inFlight = 256
 
 func runSend(c *cli.Context) error {
+	if err := needs(c, "room"); err != nil {
+		return err
+	}
 	ctx := c.Context
 	if d := c.Duration("timeout"); d > 0 {
 		var cancel context.CancelFunc
@@ -179,14 +183,14 @@ func tailCommand() *cli.Command {
 	return &cli.Command{
 		Name: "tail", Usage: "follow a room, across moves and crashes", UsageText: "px tail --room general --since 0",
 		Flags: []cli.Flag{
-			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to follow", Required: true, EnvVars: []string{env("room")}},
+			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to follow", EnvVars: []string{env("room")}},
 			flag("user", "", "`NAME` to use (default: a guest's)"),
 			&cli.Int64Flag{Name: "since", Value: -1, Usage: "begin behind this `SEQ`uence; 0: from the beginning (default: only what is new)", EnvVars: []string{env("since")}},
 			&cli.IntFlag{Name: "count", Usage: "end after `N` records (default: never)", EnvVars: []string{env("count")}},
 			&cli.BoolFlag{Name: "json", Usage: "print an object for each record", EnvVars: []string{env("json")}},
 		},
 		Action: func(c *cli.Context) error {
-			if err := noArgs(c); err != nil {
+			if err := cmp.Or(noArgs(c), needs(c, "room")); err != nil {
 				return err
 			}
 			s, err := connect(c, c.String("user"))
