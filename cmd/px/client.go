@@ -131,7 +131,7 @@ func clientOptions(c *cli.Context, router string) tui.Options {
 }
 
 func runPlain(c *cli.Context, config profile.Config) (err error) {
-	s, err := dial(c, client.SplitRouters(config.Router), config.User)
+	s, err := dial(c.Context, c, client.SplitRouters(config.Router), config.User)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"positivity-exchange/comms"
 )
@@ -65,6 +66,58 @@ func TestALineThatIsNoMessageIsNoEnd(t *testing.T) {
 	}
 	if _, errs, code := px("send", "--router", router, "--room", "go", "\a"); code != exitFailed || strings.Contains(errs, "line") {
 		t.Errorf("an argument: %d, %s", code, errs)
+	}
+}
+
+// TestSendSaysWhatWasWrong, and no more.
+func TestSendSaysWhatWasWrong(t *testing.T) {
+	dir := t.TempDir()
+	router := startRouter(t, dir).addr("client") // without a shard
+	start := time.Now()
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"a name":      {[]string{"--router", router, "--user", "Bob"}, `px: "Bob" is no user name; use 1 to 32 of a-z, 0-9 and '-'` + "\n"},
+		"no shard":    {[]string{"--router", router, "--timeout", "300ms"}, "px: #go could not be joined within 300ms: nothing was sent\n"},
+		"no router":   {[]string{"--router", "127.0.0.1:1", "--timeout", "300ms"}, "px: no router answers at 127.0.0.1:1: "},
+		"a room name": {[]string{"--router", router, "--room", "Go"}, `px: "Go" is no room name`},
+	} {
+		out, errs, code := px(append(append([]string{"send", "--room", "go"}, c.args...), "hello")...)
+		if code != exitFailed || out != "" || !strings.HasPrefix(errs, c.want) {
+			t.Errorf("%s: %d, %s%s", name, code, out, errs)
+		}
+	}
+	if took := time.Since(start); took >= dialTimeout {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// TestSendTimesOutWhileItReads with nothing under way.
+func TestSendTimesOutWhileItReads(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	in, input, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer input.Close() // not before: the input does not end
+	cmd := exec.Command(binary, "send", "--router", startRouter(t, dir).addr("client"), "--room", "go", "--timeout", "3s", "--json")
+	cmd.Stdin = in
+	p, line, err := spawn(t, cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := input.WriteString("one\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-p.ended
+	if len(line) != 1 || !strings.Contains(<-line, `"seq":1,`) {
+		t.Error("the line is not stored")
+	}
+	if got, code := p.log(), p.cmd.ProcessState.ExitCode(); code != exitFailed || got != "px: timed out; all that was read of the input is stored\n" {
+		t.Errorf("ended with %d, %s", code, got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,21 +27,26 @@ func routerFlag() cli.Flag {
 // dialTimeout bounds how long a command of a script looks for a router.
 const dialTimeout = 10 * time.Second
 
-func connect(c *cli.Context, user string) (*client.Session, error) {
-	return dial(c, client.SplitRouters(c.String("router")), user)
+func connect(ctx context.Context, c *cli.Context, user string) (*client.Session, error) {
+	return dial(ctx, c, client.SplitRouters(c.String("router")), user)
 }
 
-// dial logs in at the first router that answers within dialTimeout.
-func dial(c *cli.Context, routers []string, user string) (*client.Session, error) {
+// dial logs in at the first router that answers within dialTimeout, or ctx if
+// that is sooner.
+func dial(ctx context.Context, c *cli.Context, routers []string, user string) (*client.Session, error) {
 	secure, err := clientTLS(c)
 	if err != nil {
 		return nil, err
 	}
-	limited, cancel := context.WithTimeout(c.Context, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	s, err := client.Connect(limited, client.Options{Routers: routers, User: user, TLS: secure})
+	s, err := client.Connect(ctx, client.Options{Routers: routers, User: user, TLS: secure})
 	if err != nil && c.Context.Err() != nil {
 		return nil, errInterrupted
+	}
+	var refused *client.Refused
+	if errors.As(err, &refused) {
+		return nil, refused
 	}
 	if tlsconn.Trouble(err) {
 		return nil, fmt.Errorf("router %s: %w", strings.Join(routers, ","), err)
@@ -86,7 +92,7 @@ func runSend(c *cli.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
-	s, err := connect(c, c.String("user"))
+	s, err := connect(ctx, c, c.String("user"))
 	if err != nil {
 		return err
 	}
@@ -106,7 +112,13 @@ func runSend(c *cli.Context) error {
 		}
 	}()
 	if err := s.Join(ctx, room, nil); err != nil {
-		return sendEnd(c, ctx, s, err)
+		switch {
+		case c.Context.Err() != nil:
+			return errInterrupted
+		case ctx.Err() != nil:
+			return fmt.Errorf("#%s could not be joined within %s: nothing was sent", room, c.Duration("timeout"))
+		}
+		return err
 	}
 	lines, ended := make(chan string), make(chan error, 1)
 	go func() { // it ends with the process if a line is refused
@@ -155,28 +167,28 @@ func runSend(c *cli.Context) error {
 		case f := <-failed:
 			return f.Err
 		case <-ctx.Done():
-			return sendEnd(c, ctx, s, ctx.Err())
+			return sendEnd(c, s)
 		}
 	}
-	if ctx.Err() != nil {
-		return sendEnd(c, ctx, s, ctx.Err())
+	if bad != nil && errors.Is(bad, ctx.Err()) { // the reader saw it first
+		return sendEnd(c, s)
 	}
 	return bad
 }
 
-// sendEnd says what is not acknowledged.
-func sendEnd(c *cli.Context, ctx context.Context, s *client.Session, err error) error {
+// sendEnd tells an interruption from a timeout, and what is not acknowledged.
+func sendEnd(c *cli.Context, s *client.Session) error {
 	if c.Context.Err() != nil {
 		return errInterrupted
-	}
-	if ctx.Err() == nil {
-		return err
 	}
 	var ids []string
 	for _, p := range s.Unacknowledged() {
 		ids = append(ids, p.ID)
 	}
-	return fmt.Errorf("timed out with %d messages not acknowledged: %s", len(ids), strings.Join(ids, " "))
+	if len(ids) == 0 {
+		return errors.New("timed out; all that was read of the input is stored")
+	}
+	return fmt.Errorf("timed out with %s not acknowledged: %s", count(len(ids), "message"), strings.Join(ids, " "))
 }
 
 func tailCommand() *cli.Command {
@@ -193,7 +205,7 @@ func tailCommand() *cli.Command {
 			if err := cmp.Or(noArgs(c), needs(c, "room")); err != nil {
 				return err
 			}
-			s, err := connect(c, c.String("user"))
+			s, err := connect(c.Context, c, c.String("user"))
 			if err != nil {
 				return err
 			}
@@ -305,7 +317,7 @@ func query(c *cli.Context, usage error, ask func(context.Context, *client.Sessio
 	if usage != nil {
 		return usage
 	}
-	s, err := connect(c, "")
+	s, err := connect(c.Context, c, "")
 	if err != nil {
 		return err
 	}
