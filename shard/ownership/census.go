@@ -37,7 +37,9 @@ type Census struct {
 	alive  func(string) bool
 	uneasy func() bool
 	logger *slog.Logger
-	last   atomic.Int64 // start of the last successful heartbeat, Unix nanoseconds
+	began  time.Time              // when it was made
+	wall   func(time.Time) int64  // wallOf; tests set it
+	last   atomic.Pointer[moment] // start of the last successful heartbeat; nil if none
 
 	turn   chan struct{} // one slot, held by a heartbeat or a strike under way
 	hurry  chan struct{} // one slot: the next heartbeat has something new to say
@@ -45,7 +47,8 @@ type Census struct {
 	struck atomic.Bool
 
 	// unbroken is the start of the first heartbeat since when no two lay so far
-	// apart that others could see us silent, and depose us. Stored before last.
+	// apart that others could see us silent, and depose us; as ran has it. Stored
+	// before last.
 	unbroken atomic.Int64
 
 	mu    sync.Mutex
@@ -75,8 +78,8 @@ func NewCensus(log roomlog.Log, p roomlog.Process, opts CensusOptions) *Census {
 	if opts.Uneasy == nil {
 		opts.Uneasy = func() bool { return false }
 	}
-	return &Census{log: log, self: p, alive: opts.Alive, uneasy: opts.Uneasy, logger: opts.Logger, turn: make(chan struct{}, 1),
-		hurry: make(chan struct{}, 1), heard: make(chan struct{}, 1), seen: map[string]sighting{}, wants: map[int]wish{}}
+	return &Census{log: log, self: p, alive: opts.Alive, uneasy: opts.Uneasy, logger: opts.Logger, began: time.Now(), wall: wallOf,
+		turn: make(chan struct{}, 1), hurry: make(chan struct{}, 1), heard: make(chan struct{}, 1), seen: map[string]sighting{}, wants: map[int]wish{}}
 }
 
 // Enroll puts this process on the roll once no other living boot has its name;
@@ -182,11 +185,11 @@ func (c *Census) beat(ctx context.Context) error {
 	if c.struck.Load() {
 		return nil
 	}
-	start := time.Now()
+	start := c.now()
 	c.mu.Lock()
 	var wants []int
 	for p, w := range c.wants {
-		if w.until.Before(start) {
+		if w.until.Before(start.at) {
 			delete(c.wants, p)
 			continue
 		}
@@ -198,12 +201,12 @@ func (c *Census) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.note(entries, start)
+	c.note(entries, start.at)
 	mark(c.heard)
-	if time.Since(time.Unix(0, c.last.Load())) > freshFor {
-		c.unbroken.Store(start.UnixNano())
+	if c.sinceBeat() > freshFor {
+		c.unbroken.Store(c.ran(start))
 	}
-	c.last.Store(start.UnixNano())
+	c.last.Store(&start)
 	return nil
 }
 
@@ -267,11 +270,11 @@ func (c *Census) silent(e roomlog.Entry, ownBeat bool) bool {
 	if !ownBeat {
 		return true
 	}
-	last, since := time.Unix(0, c.last.Load()), s.changed
-	if unbroken := time.Unix(0, c.unbroken.Load()); unbroken.After(since) {
+	last, since := c.last.Load(), s.changed
+	if unbroken := c.began.Add(time.Duration(c.unbroken.Load())); unbroken.After(since) {
 		since = unbroken
 	}
-	return s.latest.Sub(since) >= silentFor && last.After(since) && last.Before(s.latest)
+	return last != nil && s.latest.Sub(since) >= silentFor && last.at.After(since) && last.at.Before(s.latest)
 }
 
 // Gone reports whether boot is gone: (a) not alive for gossip, and (b) silent
@@ -360,16 +363,16 @@ func (c *Census) fulfilled(partition int) bool {
 
 // LastBeat is when the last successful heartbeat began; zero if none.
 func (c *Census) LastBeat() time.Time {
-	if n := c.last.Load(); n != 0 {
-		return time.Unix(0, n)
+	if last := c.last.Load(); last != nil {
+		return last.at
 	}
 	return time.Time{}
 }
 
-// mayAnswer tells whether an owner whose record was read at checked may answer without reading it again.
+// mayAnswer tells whether an owner whose record was read at checked (as ran has
+// it) may answer without reading it again.
 func (c *Census) mayAnswer(checked int64) bool {
-	last := c.last.Load()
-	return mayAnswer(time.Now().UnixNano(), last, c.unbroken.Load(), checked)
+	return mayAnswer(c.sinceBeat(), c.unbroken.Load(), checked)
 }
 
 // Strike removes the entry; call it last. No heartbeat follows: it would find

@@ -76,9 +76,9 @@ type Keeper struct {
 type slot struct {
 	turn    chan struct{}
 	held    atomic.Pointer[Holding]
-	checked atomic.Int64 // last time the record was read and still ours
+	checked atomic.Int64 // last time the record was read and still ours, as Census.ran has it
 	asked   atomic.Bool  // somebody wants it: move it first
-	settled atomic.Int64 // wants of others do not count before, Unix nanoseconds
+	settled atomic.Int64 // wants of others do not count before, as Census.ran has it
 }
 
 // NewKeeper makes a Keeper. Nothing runs before Run.
@@ -138,7 +138,7 @@ func (k *Keeper) cutLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			k.gossip.SetCut(time.Since(k.census.LastBeat()) > cutAfter)
+			k.gossip.SetCut(k.census.sinceBeat() > cutAfter)
 		}
 	}
 }
@@ -293,7 +293,7 @@ func (k *Keeper) askYield(ctx context.Context, holder roomlog.Owner, partition i
 
 func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, error) {
 	to := roomlog.Owner{Name: v.self.Name, Boot: v.self.Boot, Addr: v.self.Client}
-	start := time.Now()
+	start := k.census.now()
 	own, err := k.log.Acquire(ctx, partition, v.record, to)
 	var blocked *roomlog.BlockedError
 	if errors.As(err, &blocked) {
@@ -309,13 +309,13 @@ func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, e
 	}
 	s := &k.slots[partition]
 	s.asked.Store(false)
-	s.checked.Store(start.UnixNano())
+	s.checked.Store(k.census.ran(start))
 	if settles(v, k.census.fulfilled(partition)) {
-		s.settled.Store(time.Now().Add(settledFor).UnixNano())
+		s.settled.Store(k.census.ran(k.census.now()) + int64(settledFor))
 	}
 	s.held.Store(h)
 	k.logger.Info("acquired", "partition", partition, "epoch", h.Epoch, "crashed", h.Crashed)
-	if time.Since(start) >= freshFor {
+	if k.census.since(start) >= freshFor {
 		return Holding{}, ErrNotReady // we may have stood still, and been deposed: it is read again
 	}
 	return *h, nil

@@ -1,6 +1,8 @@
 package ownership
 
 import (
+	"time"
+
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/roomlog"
 )
@@ -340,13 +342,13 @@ func (m *model) mayAnswer(s *mstate, i, p int) bool {
 	if m.design.noReread {
 		return true
 	}
-	const now, unbroken = 100e9, 90e9
-	lastBeat, checked := int64(now-2e9), int64(unbroken-1e9)
+	const unbroken = 90e9
+	sinceBeat, checked := 2*time.Second, int64(unbroken-1e9)
 	if s.is(i, beats) {
-		lastBeat = now - 1e8
+		sinceBeat = 100 * time.Millisecond
 	}
 	if s.bit(i, p, clean) {
 		checked = unbroken + 1e9
 	}
-	return mayAnswer(now, lastBeat, unbroken, checked)
+	return mayAnswer(sinceBeat, unbroken, checked)
 }

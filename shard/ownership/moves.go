@@ -219,7 +219,7 @@ func (k *Keeper) serveWants(ctx context.Context) {
 			}
 			s := &k.slots[p]
 			_, heard := k.rooms.Load(p)
-			if !servesWant(k.census.beats(e.Boot), time.Now().UnixNano() < s.settled.Load(), heard) {
+			if !servesWant(k.census.beats(e.Boot), k.census.ran(k.census.now()) < s.settled.Load(), heard) {
 				continue
 			}
 			var err error
@@ -238,8 +238,7 @@ func (k *Keeper) serveWants(ctx context.Context) {
 // logAway tells that heartbeats have failed for so long that nothing can be
 // released now.
 func (k *Keeper) logAway() bool {
-	last := k.census.LastBeat()
-	return !last.IsZero() && time.Since(last) > cutAfter
+	return k.census.last.Load() != nil && k.census.sinceBeat() > cutAfter
 }
 
 var errLogAway = errors.New("the room log does not answer")

@@ -3,7 +3,6 @@ package ownership
 import (
 	"context"
 	"sync"
-	"time"
 
 	"positivity-exchange/shard/roomlog"
 )
@@ -41,15 +40,15 @@ func (k *Keeper) recheck(ctx context.Context, partition int) bool {
 	if h == nil {
 		return false
 	}
-	start := time.Now()
+	start := k.census.now()
 	record, err := k.log.Owner(ctx, partition)
 	if err != nil {
 		k.logger.Warn("read the owner record again", "partition", partition, "err", err)
 		return false
 	}
 	if record.Epoch == h.Epoch && !record.Released {
-		s.checked.Store(start.UnixNano())
-		return time.Since(start) < freshFor // else we may have stood still since
+		s.checked.Store(k.census.ran(start))
+		return k.census.since(start) < freshFor // else we may have stood still since
 	}
 	if s.held.CompareAndSwap(h, nil) {
 		k.logger.Warn("deposed", "partition", partition, "epoch", h.Epoch, "owner", record.Name)

@@ -1,6 +1,10 @@
 package ownership
 
-import "positivity-exchange/membership"
+import (
+	"time"
+
+	"positivity-exchange/membership"
+)
 
 // The rules below, with decide, are all of the protocol that is not reading,
 // writing and waiting. They are pure: the state model of the tests searches
@@ -18,13 +22,13 @@ func judgeHolder(alive, listed, silent, still bool) (gone, quiet bool) {
 }
 
 // mayAnswer tells whether an owner may answer without reading its record again.
-// Times are Unix nanoseconds: lastBeat is the start of its last successful
-// heartbeat; unbroken the start of the first one since when no two lay so far
-// apart that others could see it silent; checked the start of the last read, or
-// write, of the record that found it ours. Who was silent may have been deposed
-// meanwhile, and a heartbeat alone does not tell.
-func mayAnswer(now, lastBeat, unbroken, checked int64) bool {
-	return now-lastBeat < int64(freshFor) && checked >= unbroken
+// sinceBeat is how long ago its last successful heartbeat began. The others are
+// monotonic nanoseconds: unbroken is the start of the first heartbeat since when
+// no two lay so far apart that others could see it silent; checked the start of
+// the last read, or write, of the record that found it ours. Who was silent may
+// have been deposed meanwhile, and a heartbeat alone does not tell.
+func mayAnswer(sinceBeat time.Duration, unbroken, checked int64) bool {
+	return sinceBeat < freshFor && checked >= unbroken
 }
 
 // reply is what a shard does when another asks it for a partition.

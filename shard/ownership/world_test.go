@@ -35,6 +35,7 @@ type node struct {
 	roll   *stalled // the same log, for the census
 	keeper *Keeper
 	census *Census
+	astray atomic.Int64 // by how much its wall clock was set, nanoseconds
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
 	err    error // of the census, once censusEnded is closed
@@ -78,6 +79,7 @@ func (w *world) boot(name string) *node {
 	process := roomlog.Process{Name: name, Boot: n.self.Boot, Role: "shard", Client: n.self.Client, Alone: true}
 	n.roll = &stalled{Log: n.log, process: process}
 	n.census = NewCensus(n.roll, process, CensusOptions{Alive: n.Alive, Uneasy: n.uneasy.Load})
+	n.census.wall = func(t time.Time) int64 { return t.UnixNano() + n.astray.Load() }
 	n.keeper = NewKeeper(n.log, n.census, n, n, n, Options{})
 	w.nodes[name] = n
 	return n
