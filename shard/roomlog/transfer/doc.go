@@ -16,8 +16,9 @@
 // go on). Partitions follow in ascending order, those without rooms left out;
 // within a partition lines are ordered by epoch, then room, then sequence, so
 // that a reader can store each epoch's records under that epoch. A room's line
-// comes before its first record and tells the newest description; its creator
-// and time of creation are not kept, since no log tells them.
+// comes before its first record and tells the description as of its last one in
+// the file; its creator and time of creation are not kept, since no log tells
+// them.
 //
 // # The hash
 //

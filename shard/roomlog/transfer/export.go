@@ -193,7 +193,7 @@ func (e *exporter) partitions(ctx context.Context, from int) (Summary, error) {
 }
 
 func (e *exporter) partition(ctx context.Context, p int) error {
-	all, err := cursors(ctx, e.log, p)
+	all, err := pinned(ctx, e.log, p)
 	if err != nil || len(all) == 0 {
 		return err
 	}

@@ -105,19 +105,19 @@ func (c *cursor) epoch() uint64 {
 
 func (c *cursor) done() bool { return c.made && len(c.page) == 0 && c.next > c.head.Seq }
 
-// cursors lists a partition's rooms by name, each up to its head of now.
+// cursors lists a partition's rooms by name, each up to its head of now. The
+// description may be of another moment; see pinned.
 func cursors(ctx context.Context, log roomlog.Log, partition int) (all []*cursor, err error) {
 	for after := ""; ; {
 		var rooms []roomlog.RoomInfo
-		err := retry(ctx, func() (err error) { rooms, err = log.Rooms(ctx, partition, after, 1000); return err })
+		err = retry(ctx, func() (err error) { rooms, err = log.Rooms(ctx, partition, after, 1000); return err })
 		if err != nil {
 			return nil, fmt.Errorf("partition %d: %w", partition, err)
 		}
 		for _, info := range rooms {
 			c := &cursor{info: info, next: 1}
-			err := retry(ctx, func() (err error) { c.head, _, err = log.Head(ctx, partition, info.Name); return err })
-			if err != nil {
-				return nil, fmt.Errorf("room %s: %w", info.Name, err)
+			if c.head, _, err = headOf(ctx, log, partition, info.Name); err != nil {
+				return nil, err
 			}
 			all = append(all, c)
 		}
@@ -125,6 +125,55 @@ func cursors(ctx context.Context, log roomlog.Log, partition int) (all []*cursor
 			return all, nil
 		}
 		after = rooms[len(rooms)-1].Name
+	}
+}
+
+func headOf(ctx context.Context, log roomlog.Log, partition int, room string) (at roomlog.Position, info roomlog.RoomInfo, err error) {
+	err = retry(ctx, func() (err error) { at, info, err = log.Head(ctx, partition, room); return err })
+	if err != nil {
+		err = fmt.Errorf("room %s: %w", room, err)
+	}
+	return at, info, err
+}
+
+// pinned is cursors whose descriptions are those of the records up to the heads:
+// what is read back of an import is compared with both.
+func pinned(ctx context.Context, log roomlog.Log, partition int) ([]*cursor, error) {
+	all, err := cursors(ctx, log, partition)
+	for _, c := range all {
+		if err := c.pin(ctx, log, partition); err != nil {
+			return nil, err
+		}
+	}
+	return all, err
+}
+
+// pin finds the description that belongs to the head, which it may move on: a
+// room that is in use gets topics meanwhile, and not even Head says that its two
+// answers are of one moment.
+func (c *cursor) pin(ctx context.Context, log roomlog.Log, partition int) error {
+	_, info, err := headOf(ctx, log, partition, c.info.Name)
+	if err != nil {
+		return err
+	}
+	last, _, err := headOf(ctx, log, partition, c.info.Name)
+	if err != nil {
+		return err
+	}
+	// If there was no topic between c.head and last, the description is that of
+	// all between. If there was, it does not matter what it is.
+	between := &cursor{info: info, head: last, next: c.head.Seq + 1}
+	c.info = info
+	for {
+		if err := between.fill(ctx, log, partition); err != nil || len(between.page) == 0 {
+			return err
+		}
+		for _, r := range between.page {
+			if r.Kind == roomlog.KindTopic {
+				c.head, c.info.Description = roomlog.Position{Seq: r.Seq, Epoch: r.Epoch}, r.Content
+			}
+		}
+		between.page = nil
 	}
 }
 
@@ -170,7 +219,7 @@ func walk(ctx context.Context, log roomlog.Log, partition int, all []*cursor, ro
 
 // sum reads a partition and hashes it.
 func sum(ctx context.Context, log roomlog.Log, partition int) (endLine, error) {
-	all, err := cursors(ctx, log, partition)
+	all, err := pinned(ctx, log, partition)
 	if err != nil {
 		return endLine{}, err
 	}
