@@ -49,6 +49,9 @@ type request struct {
 // errNone: no message is what was asked for.
 var errNone = errors.New("no such message")
 
+// errTooMany: servers answer MultiLast for 1,024 subjects at most.
+var errTooMany = errors.New("more subjects than one answer may have")
+
 // errNoAnswer: the time of a call was over before the servers said what they
 // ought to. With ErrRefused: nothing entered, and it may be tried again.
 var errNoAnswer = errors.New("no answer from the NATS servers in time")
@@ -142,6 +145,8 @@ func (l *Log) replica(ctx context.Context, stream string, r request) (found []me
 		case "204":
 			upTo, _ = strconv.ParseUint(m.Header.Get("Nats-UpTo-Sequence"), 10, 64) //nolint:errcheck // absent but for MultiLast
 			return found, upTo, nil
+		case "413":
+			return nil, 0, errTooMany
 		default:
 			return nil, 0, fmt.Errorf("stream %s answers %s %s", stream, status, m.Header.Get("Description"))
 		}

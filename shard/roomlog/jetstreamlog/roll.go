@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -159,17 +160,56 @@ func (l *Log) entries(ctx context.Context) ([]rollEntry, error) {
 		return nil, err
 	}
 	for {
-		found, upTo, err := l.replica(ctx, stream, request{MultiLast: []string{stream + ".>"}})
-		if err == nil && upTo >= newest.at {
-			return decodeEntries(stream, found), nil
+		found, err := l.entriesAt(ctx, stream, []string{stream + ".>"}, newest.at)
+		if errors.Is(err, errTooMany) {
+			found, err = l.manyEntries(ctx, stream, newest.at)
 		}
 		if err == nil {
-			err = errLagging
+			return decodeEntries(stream, found), nil
 		}
 		if ctx.Err() != nil || pause(ctx, 5*time.Millisecond) != nil {
 			return nil, unreachable(stream, err)
 		}
 	}
+}
+
+// entriesAt reads the entries of subjects once, from a replica that has got to upTo.
+func (l *Log) entriesAt(ctx context.Context, stream string, subjects []string, upTo uint64) ([]message, error) {
+	found, reached, err := l.replica(ctx, stream, request{MultiLast: subjects})
+	if err == nil && reached < upTo {
+		err = errLagging
+	}
+	return found, err
+}
+
+// manyEntries reads a roll that is too large for one answer: the dead that
+// nobody strikes, routers named at random, stay on it for rollAge. A page is of
+// its own moment, as heartbeats are. Nobody who was on the roll at upTo and still
+// is may be missed: who does not find itself there has to exit.
+func (l *Log) manyEntries(ctx context.Context, stream string, upTo uint64) (found []message, err error) {
+	var subjects []string
+	for total := 1; len(subjects) < total; {
+		info, err := l.info(ctx, stream, stream+".>", len(subjects))
+		if err == nil && info.State.LastSeq < upTo {
+			err = errLagging
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(info.State.Subjects) == 0 {
+			break
+		}
+		subjects, total = slices.AppendSeq(subjects, maps.Keys(info.State.Subjects)), info.Total
+	}
+	slices.Sort(subjects)
+	for page := range slices.Chunk(slices.Compact(subjects), pageMessages) {
+		entries, err := l.entriesAt(ctx, stream, page, upTo)
+		if err != nil {
+			return nil, err // a page that was struck off altogether, too: it does not tell how far it is
+		}
+		found = append(found, entries...)
+	}
+	return found, nil
 }
 
 func decodeEntries(stream string, found []message) []rollEntry {
