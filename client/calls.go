@@ -28,7 +28,8 @@ func (s *Session) Cluster() string {
 
 // Join joins a room; with after, what was missed since follows as Message
 // events. It returns once the first owner answered; later re-joins happen by
-// themselves. The details come as a Joined event.
+// themselves. The details come as a Joined event. If ctx ends before, the room is
+// left, and what was posted in it fails.
 func (s *Session) Join(ctx context.Context, name string, after *comms.Position) error {
 	if err := comms.CheckRoomName(name); err != nil {
 		return &Refused{comms.CodeBadRoom, err.Error()}
@@ -50,11 +51,14 @@ func (s *Session) Join(ctx context.Context, name string, after *comms.Position) 
 	case <-s.ctx.Done():
 		return ErrClosed
 	case <-ctx.Done():
-		return errors.Join(ctx.Err(), s.call(context.Background(), func() {
+		if err := s.call(context.Background(), func() {
 			if r := s.rooms[name]; r != nil && r.waiter == answer {
-				delete(s.rooms, name)
+				s.giveUp(r, ctx.Err())
 			}
-		}))
+		}); err != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		return <-answer // which may have come first: then it is joined
 	}
 }
 
@@ -68,7 +72,7 @@ func (s *Session) Leave(ctx context.Context, name string) error {
 		}
 		err = nil
 		if r.state != stateUp {
-			s.gone(r, nil)
+			s.giveUp(r, nil)
 			return
 		}
 		r.leaving = true

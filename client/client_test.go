@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -330,6 +331,91 @@ func TestLeaveBeforeTheRoomIsJoined(t *testing.T) {
 	}
 	if err := <-joined; !errors.Is(err, client.ErrLeft) {
 		t.Errorf("the join ended with %v", err)
+	}
+}
+
+// TestJoinGivenUpOnTheWay must leave nobody in the room, whose shard completes
+// the join: it would stream the room to us, and refuse the next join.
+func TestJoinGivenUpOnTheWay(t *testing.T) {
+	here := comms.UserJoinedRoom{Room: "go", Users: []string{"ada"}, Count: 1, Epoch: 1}
+	for name, c := range map[string]struct {
+		leave  bool // instead of the context's end
+		answer comms.Event
+		want   []comms.Command
+	}{
+		"cancelled": {false, here, []comms.Command{comms.JoinRoom{Room: "go"}, comms.LeaveRoom{Room: "go"}, comms.JoinRoom{Room: "go"}}},
+		"left":      {true, here, []comms.Command{comms.JoinRoom{Room: "go"}, comms.LeaveRoom{Room: "go"}, comms.JoinRoom{Room: "go"}}},
+		"refused":   {false, comms.Error{Code: comms.CodeNoRoom, Room: "go"}, []comms.Command{comms.JoinRoom{Room: "go"}, comms.JoinRoom{Room: "go"}}},
+		"sent away": {true, comms.Redirect{Room: "go"}, []comms.Command{comms.JoinRoom{Room: "go"}, comms.JoinRoom{Room: "go"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster, s := connected(t, "s1")
+			if err := s.Leave(t.Context(), "go"); err != nil {
+				t.Fatal(err)
+			}
+			next[client.Left](t, s)
+			cluster.mu.Lock()
+			before := len(cluster.heard)
+			asked, there := make(chan struct{}), false
+			cluster.refuse = func(_ string, command comms.Command) comms.Event {
+				switch command.(type) {
+				case comms.JoinRoom:
+					select {
+					case <-asked:
+						if there {
+							return comms.Error{Code: comms.CodeJoined, Room: "go"}
+						}
+					default:
+						close(asked)
+						_, there = c.answer.(comms.UserJoinedRoom)
+						return comms.PingEvent{} // the answer comes below
+					}
+				case comms.LeaveRoom, comms.Hello: // one of another connection
+					there = false
+				}
+				return nil
+			}
+			cluster.mu.Unlock()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			joined := make(chan error, 1)
+			go func() { joined <- s.Join(ctx, "go", nil) }()
+			<-asked
+			ids := post(t, s, 1)
+			want := context.Canceled
+			if c.leave {
+				want = client.ErrLeft
+				if err := s.Leave(t.Context(), "go"); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				cancel()
+			}
+			if err := <-joined; !errors.Is(err, want) {
+				t.Errorf("the join ended with %v, want %v", err, want)
+			}
+			if failed := next[client.SendFailed](t, s); failed.ID != ids[0] {
+				t.Errorf("failed: %+v, want %s", failed, ids[0])
+			}
+			go func() { joined <- s.Join(t.Context(), "go", nil) }()
+			cluster.shards["s1"].tell(c.answer)
+			if err := <-joined; err != nil {
+				t.Errorf("joined again: %v", err)
+			}
+			acknowledged(t, s, 1, post(t, s, 1))
+			var got []comms.Command
+			cluster.mu.Lock()
+			for _, h := range cluster.heard[before:] {
+				switch h.command.(type) {
+				case comms.Hello, comms.JoinRoom, comms.LeaveRoom:
+					got = append(got, h.command)
+				}
+			}
+			cluster.mu.Unlock()
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("heard %+v, want %+v", got, c.want)
+			}
+		})
 	}
 }
 

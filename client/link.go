@@ -18,8 +18,9 @@ type link struct {
 	up      bool // welcomed
 	closed  bool
 	waiting []waiter
-	locates []comms.Locate // to a router, that it has not answered, oldest first
-	asked   time.Time      // when it was dialled, or last written to since it said something; zero: nothing is due
+	givenUp map[string]bool // rooms whose join was sent over it and given up since, until it is undone
+	locates []comms.Locate  // to a router, that it has not answered, oldest first
+	asked   time.Time       // when it was dialled, or last written to since it said something; zero: nothing is due
 }
 
 // flight is that a room fled from a shard that did not answer.
@@ -137,12 +138,40 @@ func (l *link) answered(e comms.Event) bool {
 	return false
 }
 
+// undone takes what a shard answers to a join that was given up, and to its end:
+// who was let in leaves at once. No other join goes there before: it would be
+// refused, or take the answers to the first for its own.
+func (l *link) undone(e comms.Event) bool {
+	room := ""
+	switch e := e.(type) {
+	case comms.UserJoinedRoom:
+		if !l.givenUp[e.Room] {
+			return false
+		}
+		l.send(comms.LeaveRoom{Room: e.Room})
+		return true
+	case comms.RoomLeft:
+		room = e.Room
+	case comms.Redirect:
+		if e.ID == "" {
+			room = e.Room
+		}
+	case comms.Error:
+		if e.ID == "" && e.Tag == "" {
+			room = e.Room
+		}
+	}
+	was := l.givenUp[room]
+	delete(l.givenUp, room)
+	return was
+}
+
 // shardAt returns the connection to a shard, opening it if there is none.
 func (s *Session) shardAt(addr string) *link {
 	if l := s.shards[addr]; l != nil {
 		return l
 	}
-	l := &link{session: s, addr: addr}
+	l := &link{session: s, addr: addr, givenUp: map[string]bool{}}
 	s.shards[addr] = l
 	delete(s.trouble, addr)
 	s.known = slices.DeleteFunc(s.known, func(known string) bool { return known == addr })

@@ -95,7 +95,7 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 			r.fail(errors.New("no router answers"), 0)
 		}
 	case stateJoining:
-		if r.shard.up && !r.asked {
+		if r.mayAsk() && !r.asked {
 			r.ask(now)
 		} else if fled, ok := s.fled[r.shard.addr]; ok && now.Sub(fled.at) < fledFor && now.Sub(r.since) > fled.patient {
 			l := r.shard
@@ -180,12 +180,15 @@ func (s *Session) goTo(r *room, addr string, now time.Time) {
 	for _, o := range r.outbox {
 		o.sent, o.at = false, time.Time{}
 	}
-	if r.shard.up {
+	if r.mayAsk() {
 		r.ask(now) // at once: people wait, and the loop's next turn may be a tick away
 	}
 	r.doubted = false
 	s.tellRouter(r) // also if it never welcomes us
 }
+
+// mayAsk tells that the shard takes a join, and has none left to undo.
+func (r *room) mayAsk() bool { return r.shard.up && !r.shard.givenUp[r.name] }
 
 // ask sends the join to the shard that serves the room, as far as we know.
 func (r *room) ask(now time.Time) {

@@ -14,8 +14,11 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 	default:
 		delete(s.fled, l.addr)
 	}
+	if l.undone(e) {
+		return
+	}
 	at := func(name string) *room {
-		if r := s.rooms[name]; r != nil && r.shard == l {
+		if r := s.rooms[name]; r != nil && r.shard == l && !l.givenUp[name] {
 			return r
 		}
 		return nil
@@ -236,6 +239,15 @@ func (s *Session) refused(l *link, e comms.Error) {
 		}
 		return
 	}
+}
+
+// giveUp is gone for a room that is not served to us; the shard that is asked may
+// let us in all the same.
+func (s *Session) giveUp(r *room, err error) {
+	if r.state == stateJoining && r.asked {
+		r.shard.givenUp[r.name] = true
+	}
+	s.gone(r, err)
 }
 
 // gone forgets a room: left, or refused for good.
