@@ -217,27 +217,34 @@ func TestSecondCutIsTold(t *testing.T) {
 	}
 }
 
-func TestJoinOfNoRoomFailsForGood(t *testing.T) {
-	c := newCluster("s1")
-	t.Cleanup(c.close)
-	s := login(t, "ada", c.router.addr())
-	c.mu.Lock()
-	c.refuse = func(_ string, command comms.Command) comms.Event {
-		if join, ok := command.(comms.JoinRoom); ok && join.Room == "nowhere" {
-			return comms.Error{Code: comms.CodeNoRoom, Message: "there is none", Room: join.Room}
-		}
-		return nil
-	}
-	c.mu.Unlock()
-	var refused *client.Refused
-	if err := s.Join(t.Context(), "nowhere", nil); !errors.As(err, &refused) || refused.Code != comms.CodeNoRoom {
-		t.Errorf("got %v", err)
-	}
-	if _, err := s.Post("nowhere", "x"); !errors.Is(err, client.ErrNotJoined) {
-		t.Errorf("a post after it: %v", err)
-	}
-	if err := s.Join(t.Context(), "go", nil); err != nil {
-		t.Errorf("another room: %v", err)
+// TestJoinFailsForGood where asking again is no help.
+func TestJoinFailsForGood(t *testing.T) {
+	for _, code := range []string{comms.CodeNoRoom, comms.CodeTooMany} {
+		t.Run(code, func(t *testing.T) {
+			c := newCluster("s1")
+			t.Cleanup(c.close)
+			s := login(t, "ada", c.router.addr())
+			c.set(func() {
+				c.refuse = func(_ string, command comms.Command) comms.Event {
+					if join, ok := command.(comms.JoinRoom); ok && join.Room == "nowhere" {
+						return comms.Error{Code: code, Message: "no", Room: join.Room}
+					}
+					return nil
+				}
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			var refused *client.Refused
+			if err := s.Join(ctx, "nowhere", nil); !errors.As(err, &refused) || refused.Code != code {
+				t.Errorf("got %v", err)
+			}
+			if _, err := s.Post("nowhere", "x"); !errors.Is(err, client.ErrNotJoined) {
+				t.Errorf("a post after it: %v", err)
+			}
+			if err := s.Join(ctx, "go", nil); err != nil {
+				t.Errorf("another room: %v", err)
+			}
+		})
 	}
 }
 

@@ -173,7 +173,9 @@ func (s *fakeServer) serve(conn *comms.Conn) {
 		s.mu.Unlock()
 	}()
 	if s.name == "router" {
-		conn.WriteEvent(comms.LoginSuccessful{Session: "s", User: "guest", Rooms: []comms.Room{{Name: "general"}}}) //nolint:errcheck // its end is read below
+		s.cluster.wg.Go(func() { // a pipe holds nothing, and the client speaks first
+			conn.WriteEvent(comms.LoginSuccessful{Session: "s", User: "guest", Rooms: []comms.Room{{Name: "general"}}}) //nolint:errcheck // its end is read below
+		})
 	}
 	user, deaf := "", false
 	for {

@@ -2,7 +2,9 @@ package client_test
 
 import (
 	"context"
+	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"positivity-exchange/client"
@@ -455,5 +457,60 @@ func TestMoveIsFollowedAtOnce(t *testing.T) {
 		start := time.Now()
 		c.move("go", to, true)
 		return start
+	})
+}
+
+// named is a listener that has an address and nothing else.
+type named struct {
+	net.Listener
+	name string
+}
+
+func (n named) Addr() net.Addr { return &net.UnixAddr{Name: n.name} }
+
+// TestRoomMovesToWhereThereAreTooMany: it is asked for again, in case another is
+// left there, but not all the time, by as many rooms as there may be.
+func TestRoomMovesToWhereThereAreTooMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &fakeCluster{shards: map[string]*fakeServer{}, owner: map[string]string{}, guess: "s1", epoch: 1, records: map[string][]comms.Record{}}
+		defer c.wg.Wait()
+		servers := map[string]*fakeServer{}
+		for _, name := range []string{"router", "s1", "s2"} {
+			servers[name] = &fakeServer{cluster: c, name: name, ln: named{name: name}, conns: map[*comms.Conn]map[string]bool{}}
+		}
+		c.shards["s1"], c.shards["s2"] = servers["s1"], servers["s2"]
+		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: func(_ context.Context, addr string) (net.Conn, error) {
+			near, far := net.Pipe()
+			c.wg.Go(func() { servers[addr].serve(comms.NewServerConn(far, time.Hour)) })
+			return near, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close() //nolint:errcheck // never fails
+		if err := s.Join(t.Context(), "go", nil); err != nil {
+			t.Fatal(err)
+		}
+		refused := 0
+		c.set(func() {
+			c.refuse = func(server string, command comms.Command) comms.Event {
+				if join, ok := command.(comms.JoinRoom); ok && server == "s2" {
+					refused++
+					return comms.Error{Code: comms.CodeTooMany, Room: join.Room}
+				}
+				return nil
+			}
+		})
+		synctest.Wait()
+		c.move("go", "s2", true)
+		ids := post(t, s, 1)
+		<-time.After(time.Minute)
+		c.set(func() {
+			if refused < 2 || refused > 15 {
+				t.Errorf("asked %d times in a minute, want 2 to 15", refused)
+			}
+			c.refuse = nil
+		})
+		acknowledged(t, s, 1, ids)
 	})
 }

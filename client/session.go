@@ -26,6 +26,7 @@ const (
 	probeLater  = time.Second             // the same, once it has been stuck for so long that it stays there
 	deafFor     = 500 * time.Millisecond  // like answerIn, for the first join at a shard that a room fled from
 	fledFor     = 10 * time.Second        // so long ago at most
+	fullFor     = 5 * time.Second         // a shard that serves us as many rooms as it may is asked for one more so rarely
 	renewEvery  = 4 * time.Minute
 	maxRedirect = 2
 	quitWithin  = 200 * time.Millisecond

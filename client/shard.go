@@ -211,6 +211,8 @@ func (s *Session) refused(l *link, e comms.Error) {
 			s.abandon(l) // an earlier place of ours: end it with its connection
 		case comms.Retryable(e.Code):
 			r.fail(refusal, time.Duration(e.Retry)*time.Millisecond)
+		case e.Code == comms.CodeTooMany && r.joined:
+			r.fail(refusal, fullFor) // it moved here: until others are left, or move on
 		case l.answered(e):
 		default:
 			s.gone(r, refusal)

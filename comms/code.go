@@ -45,7 +45,7 @@ const (
 // when sent again later.
 func Retryable(code string) bool {
 	switch code {
-	case CodeNoShard, CodeNotReady, CodeStorage, CodeUnknownFate, CodeOutOfOrder, CodePending, CodeShutdown, CodeTooMany:
+	case CodeNoShard, CodeNotReady, CodeStorage, CodeUnknownFate, CodeOutOfOrder, CodePending, CodeShutdown:
 		return true
 	}
 	return false
