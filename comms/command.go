@@ -102,7 +102,7 @@ type ListRooms struct {
 }
 
 // Locate asks where a room is served. A router answers with its best guess
-// (epoch 0), a shard with itself and its epoch, or with a Redirect. A router
+// (epoch 0), a shard with itself and its epoch, a Redirect, or CodeNoRoom. A router
 // remembers the rooms a connection located and tells of their moves when the
 // shard that serves them is gone: the one it named, or the one at At, which the
 // client found by redirects. Answered by Located or Error (CodeNoShard with a

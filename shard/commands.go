@@ -194,6 +194,26 @@ func (s *session) leaveAll(brokeOff bool) {
 	}
 }
 
+// locate tells that the room is served here. A log that cannot say whether there is
+// such a room is no reason not to: people ask when something is wrong.
+func (s *session) locate(name string) {
+	p, err := s.server.part(s.ctx, name)
+	if err != nil {
+		s.refuse(err, name, "")
+		return
+	}
+	p.mu.Lock()
+	epoch, open := p.epoch, p.rooms[name] != nil
+	p.mu.Unlock()
+	if !open {
+		if _, _, err := s.server.opts.Log.Head(s.ctx, p.partition, name); errors.Is(err, roomlog.ErrNoRoom) {
+			s.refuse(storeError(err, name), name, "")
+			return
+		}
+	}
+	s.reply(comms.Located{Room: name, Partition: p.partition, Shard: s.server.opts.Name, Addr: s.server.opts.Gossip.Self().Client, Epoch: epoch})
+}
+
 func (s *session) history(c comms.History) {
 	refuse := func(err error) {
 		e := *comms.AsError(err)

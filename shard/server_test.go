@@ -312,6 +312,28 @@ func TestBadInputIsRefusedAndNobodyElseNotices(t *testing.T) {
 	}
 }
 
+func TestLocateKnowsWhichRoomsThereAre(t *testing.T) {
+	addr, _ := serve(t)
+	c := login(t, addr, "ada")
+	located := func(room string) {
+		t.Helper()
+		c.say(comms.Locate{Room: room})
+		if e, ok := c.next().(comms.Located); !ok || e.Room != room || e.Shard != "s1" {
+			t.Errorf("%s: got %+v", room, e)
+		}
+	}
+	c.join("go", nil)
+	located("go")
+	located("tea") // which nobody has opened
+	c.say(comms.Locate{Room: "typo"})
+	c.refused(comms.CodeNoRoom)
+	c.say(comms.CreateRoom{Room: "typo"})
+	if e, ok := c.next().(comms.RoomCreated); !ok {
+		t.Fatalf("got %+v", e)
+	}
+	located("typo")
+}
+
 // TestReaderThatStopsReadingGetsAllAfterwards lets 50,000 messages pass while
 // one session does not read.
 func TestReaderThatStopsReadingGetsAllAfterwards(t *testing.T) {

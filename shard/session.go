@@ -351,15 +351,7 @@ func (s *session) handle(c comms.Command) {
 	case comms.ListRooms:
 		s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "a shard knows only its own rooms; ask a router for the list", Tag: c.Tag})
 	case comms.Locate:
-		p, err := srv.part(s.ctx, c.Room)
-		if err != nil {
-			s.refuse(err, c.Room, "")
-			return
-		}
-		p.mu.Lock()
-		epoch := p.epoch
-		p.mu.Unlock()
-		s.reply(comms.Located{Room: c.Room, Partition: p.partition, Shard: srv.opts.Name, Addr: srv.opts.Gossip.Self().Client, Epoch: epoch})
+		s.locate(c.Room)
 	case comms.Ping:
 		s.reply(comms.PongEvent(c))
 	case comms.Pong:
