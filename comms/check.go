@@ -35,7 +35,7 @@ func CheckUserName(s string) error {
 // CheckID returns nil, or a *Error with CodeBadID.
 func CheckID(s string) error {
 	if !idOK(s) {
-		return errorf(CodeBadID, "%q is no message id; use 1 to %d of A-Z, a-z, 0-9, '-', '_' and '.'", clip(s), MaxClientID)
+		return errorf(CodeBadID, "%q is no id; use 1 to %d of A-Z, a-z, 0-9, '-', '_' and '.'", clip(s), MaxClientID)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ type History struct {
 	Before uint64 `json:"before,omitempty"` // exclusive; head+1 or more means the newest
 	From   uint64 `json:"from,omitempty"`   // inclusive
 	Limit  int    `json:"n"`                // 1 to MaxPage
-	Tag    string `json:"tag,omitempty"`    // echoed in the answer, at most 64 bytes
+	Tag    string `json:"tag,omitempty"`    // echoed in the answer; see CheckID
 }
 
 // CreateRoom makes a room that lasts. Answered by RoomCreated, Redirect or

@@ -23,7 +23,7 @@ func samples() (commands []Command, events []Event) {
 		SetTopic{Room: "go", Topic: "gophers", ID: "x.2", Again: true, Seen: 4},
 		Quit{}, History{Room: "go", Before: 5, Limit: 50, Tag: "t"}, History{Room: "go", From: 1, Limit: 500},
 		CreateRoom{Room: "new", Description: "fresh"}, ListRooms{Prefix: "g", After: "go", Limit: 10, Tag: "t"}, ListRooms{},
-		Locate{Room: "go"}, Ping{N: 1}, Pong{N: 2}, Renew{}, Status{}, Drain{Name: "s1"},
+		Locate{Room: "go"}, Locate{Room: "go", At: "h:1"}, Ping{N: 1}, Pong{N: 2}, Renew{}, Status{}, Drain{Name: "s1"},
 		Yield{Partition: 3, Name: "s1", Boot: "b"}, Offer{Partition: 3, Draining: true}, WatchRooms{},
 	}
 	events = []Event{
