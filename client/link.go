@@ -157,6 +157,10 @@ func (l *link) undone(e comms.Event) bool {
 			room = e.Room
 		}
 	case comms.Error:
+		if e.Code == comms.CodeJoined && l.givenUp[e.Room] { // by a join before
+			l.send(comms.LeaveRoom{Room: e.Room})
+			return true
+		}
 		if e.ID == "" && e.Tag == "" {
 			room = e.Room
 		}

@@ -129,7 +129,10 @@ func (c *Config) check() error {
 		}
 		return nil
 	}
+	c.Room = strings.TrimPrefix(c.Room, "#")
 	for name, p := range c.Profiles {
+		p.Room = strings.TrimPrefix(p.Room, "#")
+		c.Profiles[name] = p
 		if err := names(p.User, p.Room, "profiles", name); err != nil {
 			return err
 		}

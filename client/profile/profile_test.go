@@ -164,12 +164,12 @@ func TestConfiguration(t *testing.T) {
 	if _, err := LoadConfig(filepath.Join(dir, "none")); err == nil {
 		t.Error("a file that was asked for and is not there")
 	}
-	good := "user = \"ada\"\nquiet = \"22:00-07:00\"\n[keys]\n\"Alt-J\" = \"next-room\"\n[profiles.work]\nrouter = \"w:1\"\n"
+	good := "user = \"ada\"\nroom = \"#go\"\nquiet = \"22:00-07:00\"\n[keys]\n\"Alt-J\" = \"next-room\"\n[profiles.work]\nrouter = \"w:1\"\n"
 	if err := os.WriteFile(path, []byte(good), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c, err = LoadConfig(path)
-	if err != nil || c.User != "ada" || c.Keys["Alt-J"] != "next-room" {
+	if err != nil || c.User != "ada" || c.Room != "go" || c.Keys["Alt-J"] != "next-room" {
 		t.Fatalf("%+v, %v", c, err)
 	}
 	at := func(hour int) time.Time { return time.Date(2026, 1, 1, hour, 30, 0, 0, time.Local) }

@@ -9,27 +9,32 @@ import (
 
 // flagsFirst moves the flags that a command knows in front of its arguments:
 // the library looks for none behind the first argument, people write them
-// there. What a command does not know stays where it is. The text of a message
-// is taken as it is: nothing behind its first word is a flag. Who asks for help
-// gets the command's, whatever else is there: the library would look for a
-// command named like the first argument.
-func flagsFirst(app *cli.App, args []string) []string {
+// there. What a command does not know stays where it is. In the text of a
+// message nothing is a flag, and what looks like one of the command's is refused:
+// it may be meant either way. Who asks for help gets the command's, whatever else
+// is there: the library would look for a command named like the first argument.
+func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 3 {
-		return args
+		return args, nil
 	}
 	command := app.Command(args[1])
 	if command == nil {
-		return args
+		return args, nil
 	}
 	head, flags, rest := args[:2:2], []string{}, []string{}
 	for i := 2; i < len(args); i++ {
 		known, takesValue := knownFlag(command, args[i])
+		text := command.Name == "send" && len(rest) > 0
 		switch {
-		case args[i] == "--" || len(rest) > 0 && command.Name == "send":
+		case args[i] == "--":
 			rest = append(rest, args[i:]...)
 			i = len(args)
+		case text && known:
+			return nil, usagef("%s stands in the text of the message: flags go before it; a text that has one goes behind a --", args[i])
+		case text:
+			rest = append(rest, args[i])
 		case isHelp(args[i]):
-			return append(head, "--help")
+			return append(head, "--help"), nil
 		case known || len(rest) == 0 && strings.HasPrefix(args[i], "-"):
 			flags = append(flags, args[i])
 			if takesValue && i+1 < len(args) {
@@ -40,7 +45,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 			rest = append(rest, args[i])
 		}
 	}
-	return slices.Concat(head, flags, rest)
+	return slices.Concat(head, flags, rest), nil
 }
 
 // knownFlag tells whether arg is a flag of the command, and whether its value

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -14,9 +15,7 @@ func TestFlagsMayStandBehindArguments(t *testing.T) {
 		"px create tea --description=quiet":          "px create --description=quiet tea",
 		"px drain s1 --data /d":                      "px drain --data /d s1",
 		"px send --room go use the -v flag":          "px send --room go use the -v flag",
-		"px send --room go try px tail --room rust":  "px send --room go try px tail --room rust",
 		"px send --room go where is -h":              "px send --room go where is -h",
-		"px send --json go --room go -- -h":          "px send --json go --room go -- -h",
 		"px send --room go -- --json is a flag":      "px send --room go -- --json is a flag",
 		"px where tea --help":                        "px where --help",
 		"px stress -h fanout --json":                 "px stress --help",
@@ -25,8 +24,14 @@ func TestFlagsMayStandBehindArguments(t *testing.T) {
 		"px fly high --router x":                     "px fly high --router x",
 		"px send --room go a -- --room rust --fly b": "px send --room go a -- --room rust --fly b",
 	} {
-		if got := flagsFirst(newApp(), strings.Fields(in)); !slices.Equal(got, strings.Fields(want)) {
-			t.Errorf("%s became %s", in, strings.Join(got, " "))
+		if got, err := flagsFirst(newApp(), strings.Fields(in)); err != nil || !slices.Equal(got, strings.Fields(want)) {
+			t.Errorf("%s became %s, %v", in, strings.Join(got, " "), err)
+		}
+	}
+	// Neither left out of the text in silence, nor sent.
+	for _, in := range []string{"px send --room go try px tail --room rust", "px send --room go hello --router=a:1"} {
+		if got, err := flagsFirst(newApp(), strings.Fields(in)); !errors.Is(err, errUsage) {
+			t.Errorf("%s became %s, %v", in, strings.Join(got, " "), err)
 		}
 	}
 }

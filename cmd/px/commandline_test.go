@@ -29,7 +29,7 @@ func TestBadCommandLines(t *testing.T) {
 		"unknown flag":    {[]string{"status", "--fly"}, exitUsage, "-fly"},
 		"extra argument":  {[]string{"status", "x"}, exitUsage, `"x"`},
 		"send nowhere":    {[]string{"send", "hi"}, exitUsage, "px send needs --room"},
-		"room behind it":  {[]string{"send", "hi", "--room", "go"}, exitUsage, "px send needs --room"},
+		"room behind it":  {[]string{"send", "hi", "--room", "go"}, exitUsage, "stands in the text"},
 		"tail nowhere":    {[]string{"tail"}, exitUsage, "px tail needs --room"},
 		"no shard's name": {[]string{"shard", "--data", dir}, exitUsage, "px shard needs --name"},
 		"bad log level":   {[]string{"shard", "--name", "s1", "--log-level", "loud"}, exitUsage, "loud"},
@@ -83,7 +83,7 @@ func TestWordsOfAMessageAreNoFlags(t *testing.T) {
 	dir := t.TempDir()
 	startShard(t, dir, "s1")
 	router := startRouter(t, dir).addr("client")
-	texts := []string{"try px tail --room rust -h", "room for one", "-- is a dash", "-h"}
+	texts := []string{"try px -h", "room for one", "-- is a dash", "-h", "- or --room rust"}
 	for _, text := range texts {
 		args := strings.Fields(text)
 		if strings.HasPrefix(text, "-") {

@@ -40,7 +40,10 @@ func main() {
 		os.Exit(exitInterrupted)
 	}()
 	app := newApp()
-	err := app.RunContext(ctx, flagsFirst(app, os.Args))
+	args, err := flagsFirst(app, os.Args)
+	if err == nil {
+		err = app.RunContext(ctx, args)
+	}
 	switch {
 	case err == nil:
 		return

@@ -68,7 +68,7 @@ func discard(s *client.Session) {
 func sendCommand() *cli.Command {
 	return &cli.Command{
 		Name: "send", Usage: "send a message, or each line of standard input", UsageText: "px send --room general Hello there",
-		Description: "Flags stand before the text, all of which is sent as it is. One that begins with - follows a --.",
+		Description: "Flags stand before the text. One that begins with -, or has a flag in it, follows a --.",
 		Flags: []cli.Flag{
 			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to speak in", EnvVars: []string{env("room")}},
 			flag("user", "", "`NAME` to use (default: a guest's)"),
@@ -121,14 +121,14 @@ func runSend(c *cli.Context) error {
 		return err
 	}
 	lines, ended := make(chan string), make(chan error, 1)
-	go func() { // it ends with the process if a line is refused
+	go func(ended chan<- error) { // it ends with the process if a line is refused
 		if c.Args().Present() {
 			lines <- strings.Join(c.Args().Slice(), " ")
 			ended <- nil
 			return
 		}
 		ended <- tui.ReadLines(ctx, os.Stdin, lines)
-	}()
+	}(ended)
 	var bad error // why there are no more lines; what came before them is awaited
 	pending := 0
 	out := json.NewEncoder(os.Stdout)

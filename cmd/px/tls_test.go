@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func (c *secured) startRouter() {
 // px runs a client command under TLS and wants it to succeed.
 func (c *secured) px(args ...string) string {
 	c.t.Helper()
-	out, errs, code := px(append(args, "--router", c.router, "--tls-ca", c.files.CA)...)
+	out, errs, code := px(slices.Concat(args[:1], []string{"--router", c.router, "--tls-ca", c.files.CA}, args[1:])...)
 	if code != 0 {
 		c.t.Fatalf("px %s ended with %d: %s%s", strings.Join(args, " "), code, out, errs)
 	}
