@@ -17,11 +17,8 @@ import (
 // reads. Meanwhile the router keeps little for it; then it gets every answer.
 func TestStrangerWhoReadsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, stop := inBubble(many()...)
-		defer stop()
-		ours, theirs := net.Pipe()
-		defer ours.Close()
-		r.wg.Go(func() { r.serve(theirs, true) })
+		r, ours, leave := stranger()
+		defer leave()
 		const asked = 1000
 		r.wg.Go(func() {
 			io.WriteString(ours, strings.Repeat(`{"_ct":"list_rooms"}`+"\n", asked)) //nolint:errcheck // the answers tell
@@ -44,11 +41,8 @@ func TestStrangerWhoReadsLate(t *testing.T) {
 // TestStrangerWhoNeverReads is let go of.
 func TestStrangerWhoNeverReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, stop := inBubble(many()...)
-		defer stop()
-		ours, theirs := net.Pipe()
-		defer ours.Close()
-		r.wg.Go(func() { r.serve(theirs, true) })
+		_, ours, leave := stranger()
+		defer leave()
 		begun := time.Now()
 		var err error
 		for err == nil {
@@ -60,9 +54,17 @@ func TestStrangerWhoNeverReads(t *testing.T) {
 	})
 }
 
-func many() (rooms []comms.Room) {
+// stranger connects to a router of many rooms; leave ends both.
+func stranger() (r *Router, ours net.Conn, leave func()) {
+	var rooms []comms.Room
 	for i := range 600 {
 		rooms = append(rooms, comms.Room{Name: fmt.Sprintf("room-%03d", i), Description: strings.Repeat("x", comms.MaxDescription)})
 	}
-	return rooms
+	r, stop := inBubble(rooms...)
+	ours, theirs := net.Pipe()
+	r.wg.Go(func() { r.serve(theirs, true) })
+	return r, ours, func() {
+		ours.Close()
+		stop()
+	}
 }

@@ -377,29 +377,3 @@ func (p *part) settle(rings []*fanout.Ring, batch []pending, records []roomlog.R
 	clear(records)
 	return rings
 }
-
-// unsettled answers a record that is not in the log.
-func (p *part) unsettled(q pending, err error) {
-	rec := q.entry.record
-	delete(q.room.window, q.key())
-	if errors.Is(err, roomlog.ErrFenced) {
-		q.session.send(comms.Redirect{Room: rec.Room, Partition: p.partition, ID: rec.ID, Retry: 50})
-		return
-	}
-	q.session.refuse(storeError(err, rec.Room), rec.Room, rec.ID)
-}
-
-// storeError turns the log's answer into what the client is told.
-func storeError(err error, room string) error {
-	switch {
-	case errors.Is(err, roomlog.ErrNoRoom):
-		return &comms.Error{Code: comms.CodeNoRoom, Message: "there is no room #" + room + "; create it first"}
-	case errors.Is(err, roomlog.ErrRoomExists):
-		return &comms.Error{Code: comms.CodeRoomExists, Message: "the room #" + room + " exists already; join it"}
-	case errors.Is(err, roomlog.ErrUnknown):
-		return &comms.Error{Code: comms.CodeUnknownFate, Message: "the store did not answer; send it again under the same id", Retry: 200}
-	case errors.Is(err, roomlog.ErrFenced):
-		return &comms.Error{Code: comms.CodeNotReady, Message: "the room has moved; ask a router", Retry: 50}
-	}
-	return &comms.Error{Code: comms.CodeStorage, Message: "the store refused it (disk full, or busy); send it again", Retry: 500}
-}

@@ -361,14 +361,6 @@ func (c *Census) fulfilled(partition int) bool {
 	return time.Now().Before(w.until)
 }
 
-// LastBeat is when the last successful heartbeat began; zero if none.
-func (c *Census) LastBeat() time.Time {
-	if last := c.last.Load(); last != nil {
-		return last.at
-	}
-	return time.Time{}
-}
-
 // mayAnswer tells whether an owner whose record was read at checked (as ran has
 // it) may answer without reading it again.
 func (c *Census) mayAnswer(checked int64) bool {

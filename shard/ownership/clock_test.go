@@ -71,11 +71,11 @@ func TestMachineIsSuspended(t *testing.T) {
 		p := a.partitionOf(a)
 		a.mustHold(p, 0)
 		time.Sleep(beatEvery + beatEvery/4) // not in step
-		was := a.census.LastBeat()
+		was := a.census.lastBeat()
 		a.astray.Store(int64(time.Hour))
 		until(t, "a reads its record again", 2*time.Second, func() bool {
 			fresh, read := a.keeper.Fresh(p, 1), a.keeper.slots[p].checked.Load() > a.census.ran(moment{at: was})
-			if fresh && !(read && a.census.LastBeat().After(was)) {
+			if fresh && !(read && a.census.lastBeat().After(was)) {
 				t.Fatal("a would answer as if it had not slept")
 			}
 			return fresh

@@ -187,7 +187,7 @@ func TestOutageOfTheLogDeposesNobody(t *testing.T) {
 		b.lose(a) // as the flag makes all others see it
 		b.setTable(b.Self())
 		b.log.Cut(false)
-		until(t, "b's next heartbeat", time.Second, func() bool { return time.Since(b.census.LastBeat()) < freshFor })
+		until(t, "b's next heartbeat", time.Second, func() bool { return time.Since(b.census.lastBeat()) < freshFor })
 		for start := time.Now(); time.Since(start) < 700*time.Millisecond; time.Sleep(10 * time.Millisecond) {
 			if h, err := b.keeper.Hold(t.Context(), p); err == nil {
 				t.Fatalf("b took it %s after its log came back: %+v", time.Since(start), h)

@@ -25,13 +25,13 @@ func TestHeartbeatAloneDoesNotMakeADeposedOwnerAnswer(t *testing.T) {
 		b.lose(a)
 		b.setTable(b.Self())
 		b.mustHold(p, 3*time.Second)
-		was := a.census.LastBeat()
+		was := a.census.lastBeat()
 		a.log.Cut(false)
 		until(t, "a beats again and learns", 2*time.Second, func() bool {
 			if a.keeper.Fresh(p, 1) {
-				t.Fatalf("a would answer for a partition that is b's, %s after its last heartbeat", time.Since(a.census.LastBeat()))
+				t.Fatalf("a would answer for a partition that is b's, %s after its last heartbeat", time.Since(a.census.lastBeat()))
 			}
-			return a.census.LastBeat().After(was) && len(a.keeper.Held()) == 0
+			return a.census.lastBeat().After(was) && len(a.keeper.Held()) == 0
 		})
 	})
 }
@@ -314,7 +314,7 @@ func TestFrozenWhileReadingTheRoll(t *testing.T) {
 		until(t, "a's next heartbeat", 2*time.Second, func() bool {
 			a.census.mu.Lock()
 			defer a.census.mu.Unlock()
-			return a.census.LastBeat().After(a.census.seen[b.self.Boot].changed)
+			return a.census.lastBeat().After(a.census.seen[b.self.Boot].changed)
 		})
 		wake := make(chan struct{})
 		a.roll.frozen.Store(&wake)

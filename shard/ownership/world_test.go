@@ -322,3 +322,11 @@ func until(t *testing.T, what string, d time.Duration, done func() bool) time.Du
 	}
 	return time.Since(start)
 }
+
+// lastBeat is when the last successful heartbeat began; zero if none.
+func (c *Census) lastBeat() time.Time {
+	if last := c.last.Load(); last != nil {
+		return last.at
+	}
+	return time.Time{}
+}
