@@ -327,9 +327,7 @@ func (c *Cluster) change(f func(*Member) bool) {
 	if !changed {
 		return
 	}
-	if err := c.gossipSelf(2 * time.Second); err != nil {
-		c.logger.Debug("gossip the own state", "err", err)
-	}
+	c.gossipSelf(toldIn)
 	select {
 	case c.again <- struct{}{}:
 	default:
@@ -337,21 +335,24 @@ func (c *Cluster) change(f func(*Member) bool) {
 	c.rebuild()
 }
 
+// toldIn is two rounds of gossip and some: by then others have what is passed on
+// for longer (RetransmitMult), and who waits for it need not wait on.
+const toldIn = 250 * time.Millisecond
+
 // gossipSelf hands the own state to the gossip, and waits no longer than that for
 // its last sending. One at a time, waiting included: the library reads the state
 // first and numbers it afterwards, so that of two at once the older state can get
 // the higher number, and it reads the own address outside its lock. (It can also
 // number an answer to what others say of this member in between: what is said a
 // second time mends that.)
-func (c *Cluster) gossipSelf(wait time.Duration) error {
+func (c *Cluster) gossipSelf(wait time.Duration) {
 	c.telling <- struct{}{}
 	defer func() { <-c.telling }()
-	return c.list.UpdateNode(wait)
+	c.list.UpdateNode(wait) //nolint:errcheck // its one error is that wait is over
 }
 
-// repeatLoop gossips a change of the own state a second time. The library sends
-// each a handful of times to members drawn at random; in one of some hundred
-// changes that leaves somebody out, until the next full exchange 10 s later.
+// repeatLoop gossips a change of the own state a second time, for what gossipSelf
+// says, and for those whom the first did not reach because packets were lost.
 func (c *Cluster) repeatLoop(ctx context.Context) {
 	for {
 		select {
@@ -364,20 +365,15 @@ func (c *Cluster) repeatLoop(ctx context.Context) {
 			return
 		case <-time.After(500 * time.Millisecond):
 		}
-		_ = c.gossipSelf(time.Millisecond) // nobody waits for it, and a change must not
+		c.gossipSelf(time.Millisecond) // nobody waits for it, and a change must not
 	}
 }
 
 // Leave tells the cluster, stays two gossip rounds so that it is heard, and ends Run.
-func (c *Cluster) Leave(ctx context.Context) error {
+func (c *Cluster) Leave() {
 	c.SetState(StateLeaving)
-	err := c.list.Leave(2 * time.Second)
-	select {
-	case <-time.After(200 * time.Millisecond):
-	case <-ctx.Done():
-	}
+	c.list.Leave(toldIn) //nolint:errcheck // its one error is that toldIn is over
 	c.once.Do(func() { close(c.left) })
-	return err
 }
 
 // NewBoot makes a boot id that sorts by start time: 13 digits of Unix

@@ -55,9 +55,10 @@
 // Gossip at rest is 0.7 KB a second and member whatever the number; full
 // exchanges add 0.7, 1.1 and 2.7 KB with 20, 100 and 250 members, and with 1,000
 // about 7 KB (430 bytes a member and exchange, both ways, one in 60 s). A death is known
-// after 1.8, 2.5 and 3.7 s: the suspicion time grows with the logarithm.
-// Booting all at once is what grows: 0.6, 5 and 12 s until one table, since each
-// member has to pass on each other's two changes 12 times at 42 KB a second; let
+// after 1.9, 2.5 to 4 and 3 to 4 s: the suspicion time grows with the logarithm.
+// Booting all at once is what grows: 0.6, 3.8 and 12 s until one table, since each
+// member has to hear of each other's two changes at 42 KB a second, and 5, 24 and
+// 52 s more until what everybody has is not sent on any longer; let
 // machines of a large cluster boot over a minute. Each member holds a connection
 // to every shard: 1,000 descriptors. And every member reads the whole roll
 // twice a second: N x N x 2 = 2,000,000 entries a second over the cluster, the

@@ -137,9 +137,7 @@ func TestStatesInAndOutOfTheTable(t *testing.T) {
 		}
 		b.SetState(membership.StateActive)
 		within(t, "the return", time.Second, agree(2, a, b))
-		if err := b.Leave(context.Background()); err != nil {
-			t.Error(err)
-		}
+		b.Leave()
 		took = within(t, "the leave", time.Second, agree(1, a))
 		if a.Alive(b.Self().Boot) {
 			t.Error("who has left is alive")
@@ -199,6 +197,37 @@ func TestLossKillsNobody(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAShortSilenceIsNoDeathForAnybody: a suspected member's denial must reach
+// all; where it does not, it is dead one or two seconds later.
+func TestAShortSilenceIsNoDeathForAnybody(t *testing.T) {
+	for _, size := range []int{5, 9, 20} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			simulate(t, func(t *testing.T, s *simulation) {
+				var all []*simulated
+				for i := range size {
+					all = append(all, s.start(fmt.Sprint("s", i)))
+				}
+				within(t, "one table", 2*time.Second, agree(size, all...))
+				const silences = 100
+				for n := range silences {
+					for _, m := range all {
+						if silent := all[n%size]; m != silent {
+							s.network.Cut(silent.host, m.host)
+						}
+					}
+					time.Sleep(800 * time.Millisecond)
+					s.network.Heal()
+					for start := time.Now(); time.Since(start) < 3*time.Second; time.Sleep(50 * time.Millisecond) {
+						if !agree(size, all...)() {
+							t.Fatalf("silence %d of 800 ms: a death", n+1)
+						}
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestFastRestartIsALeaveAndAJoin(t *testing.T) {

@@ -129,7 +129,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 }
 
 // cutLoop tells gossip when the log cannot be reached, and when it can again. It
-// is apart from Run's loop since gossip may take two seconds to be told.
+// is apart from Run's loop since it waits until gossip is told.
 func (k *Keeper) cutLoop(ctx context.Context) {
 	tick := time.NewTicker(cutEvery)
 	defer tick.Stop()

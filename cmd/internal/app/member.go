@@ -98,9 +98,7 @@ func (m *member) enter(ctx context.Context, g *group) error {
 func (m *member) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	if err := m.cluster.Leave(ctx); err != nil {
-		m.logger.Warn("leave the cluster", "err", err)
-	}
+	m.cluster.Leave()
 	if err := m.census.Strike(ctx); err != nil {
 		m.logger.Warn("strike the entry off the roll", "err", err)
 	}
