@@ -59,10 +59,13 @@ func Execute(t testing.TB, plan Plan) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	told := &reasons{TB: t}
+	t = told
 	r := &run{t: t, plan: plan, dir: dir, history: filepath.Join(dir, "history")}
 	defer func() {
 		if t.Failed() {
 			t.Logf("history and logs are kept in %s; to run it again: %s", dir, plan.Replay)
+			told.again()
 			return
 		}
 		if os.Getenv("PX_FAULT_KEEP") != "" {
