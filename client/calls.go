@@ -155,18 +155,17 @@ func (s *Session) askRouter(ctx context.Context, cmd comms.Command, matches func
 // ask sends cmd over the link that pick returns (nil: not yet) and waits.
 func (s *Session) ask(ctx context.Context, matches func(comms.Event) bool, pick func() *link, cmd comms.Command) (comms.Event, error) {
 	for {
-		w := waiter{matches: matches, answer: make(chan comms.Event, 1)}
-		sent := false
+		w := &waiter{matches: matches, answer: make(chan comms.Event, 1), unsent: cmd}
+		var asked *link
 		if err := s.call(ctx, func() {
 			if l := pick(); l != nil && !l.closed {
-				l.waiting = append(l.waiting, w)
-				l.send(cmd)
-				sent = true
+				l.ask(w)
+				asked = l
 			}
 		}); err != nil {
 			return nil, err
 		}
-		if sent {
+		if asked != nil {
 			select {
 			case e, ok := <-w.answer:
 				if refused, is := e.(comms.Error); is && ok {
@@ -177,7 +176,9 @@ func (s *Session) ask(ctx context.Context, matches func(comms.Event) bool, pick 
 					return e, nil
 				}
 			case <-time.After(answerIn):
+				s.call(s.ctx, func() { asked.withdraw(w) }) //nolint:errcheck // ends with the session
 			case <-ctx.Done():
+				s.call(s.ctx, func() { asked.withdraw(w) }) //nolint:errcheck // ends with the session
 				return nil, ctx.Err()
 			case <-s.ctx.Done():
 				return nil, ErrClosed
@@ -235,11 +236,7 @@ func (s *Session) askOwner(ctx context.Context, name string, cmd comms.Command, 
 				return nil
 			}
 			tried = true
-			l := s.shardAt(at)
-			if !l.up {
-				return nil
-			}
-			return l
+			return s.shardAt(at)
 		}, cmd)
 		cancel()
 		var refused *Refused

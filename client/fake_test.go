@@ -261,6 +261,11 @@ func (s *fakeServer) answer(conn *comms.Conn, user string, command comms.Command
 		c.records[command.Room] = append(c.records[command.Room], r)
 		s.publish(conn, command.Room, r)
 		return []comms.Event{message(command.Room, r)}
+	case comms.History:
+		if away := elsewhere(command.Room, ""); away != nil {
+			return away
+		}
+		return []comms.Event{comms.HistoryPage{Room: command.Room, Tag: command.Tag, Head: uint64(len(c.records[command.Room]))}}
 	case comms.LeaveRoom:
 		s.mu.Lock()
 		delete(s.conns[conn], command.Room)

@@ -17,7 +17,7 @@ type link struct {
 	name    string
 	up      bool // welcomed
 	closed  bool
-	waiting []waiter
+	waiting []*waiter
 	givenUp map[string]bool // rooms whose join was sent over it and given up since, until it is undone
 	locates []comms.Locate  // to a router, that it has not answered, oldest first
 	asked   time.Time       // when it was dialled, or last written to since it said something; zero: nothing is due
@@ -33,6 +33,7 @@ type flight struct {
 type waiter struct {
 	matches func(comms.Event) bool
 	answer  chan comms.Event // closed if the link breaks
+	unsent  comms.Command    // what goes out once the link is up; nil if it has
 }
 
 func (l *link) close() {
@@ -60,6 +61,36 @@ func (l *link) send(commands ...comms.Command) {
 			l.conn.Close() //nolint:errcheck // its reader reports it
 		}
 	}
+}
+
+// ask sends a request, or lets it wait until the link is up.
+func (l *link) ask(w *waiter) {
+	l.waiting = append(l.waiting, w)
+	if l.up {
+		l.sendUnsent()
+	}
+}
+
+func (l *link) sendUnsent() {
+	for _, w := range l.waiting {
+		if w.unsent != nil {
+			l.send(w.unsent)
+			w.unsent = nil
+		}
+	}
+}
+
+// withdraw forgets a request that has not gone out: nobody waits for its answer.
+func (l *link) withdraw(w *waiter) {
+	if i := slices.Index(l.waiting, w); i >= 0 && w.unsent != nil {
+		l.waiting = slices.Delete(l.waiting, i, i+1)
+	}
+}
+
+// welcomed notes that the other side has let us in.
+func (l *link) welcomed(name string) {
+	l.up, l.name = true, name
+	l.sendUnsent()
 }
 
 // open dials and says hello; handle gets every event, lost the end. Both run in the loop.

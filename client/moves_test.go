@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -468,22 +469,79 @@ type named struct {
 
 func (n named) Addr() net.Addr { return &net.UnixAddr{Name: n.name} }
 
+// piped is a cluster in a bubble, where time passes only if somebody waits for it,
+// and a way to its servers.
+func piped(shards ...string) (*fakeCluster, func(context.Context, string) (net.Conn, error)) {
+	c := &fakeCluster{shards: map[string]*fakeServer{}, owner: map[string]string{}, guess: shards[0], epoch: 1, records: map[string][]comms.Record{}}
+	servers := map[string]*fakeServer{}
+	for _, name := range append([]string{"router"}, shards...) {
+		servers[name] = &fakeServer{cluster: c, name: name, ln: named{name: name}, conns: map[*comms.Conn]map[string]bool{}}
+		if name != "router" {
+			c.shards[name] = servers[name]
+		}
+	}
+	return c, func(_ context.Context, addr string) (net.Conn, error) {
+		near, far := net.Pipe()
+		c.wg.Go(func() { servers[addr].serve(comms.NewServerConn(far, time.Hour)) })
+		return near, nil
+	}
+}
+
+// TestFirstQuestionToAShardGoesOutAtOnce: with the connection that it needs.
+func TestFirstQuestionToAShardGoesOutAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, dial := piped("s1", "s2")
+		defer c.wg.Wait()
+		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close() //nolint:errcheck // never fails
+		c.owner["go"] = "s2"
+		start := time.Now()
+		if _, err := s.History(t.Context(), comms.History{Room: "go", From: 1, Limit: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 0 {
+			t.Errorf("an answer after %s, through two shards that answer at once", took)
+		}
+	})
+}
+
+// TestQuestionGivenUpIsNotAskedLater: a room that nobody waits for any more is not made.
+func TestQuestionGivenUpIsNotAskedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, dial := piped("s1")
+		defer c.wg.Wait()
+		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: func(ctx context.Context, addr string) (net.Conn, error) {
+			if addr == "s1" {
+				<-time.After(time.Second)
+			}
+			return dial(ctx, addr)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close() //nolint:errcheck // never fails
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		if err := s.Create(ctx, "go", ""); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("create, given up: %v", err)
+		}
+		<-time.After(10 * time.Second)
+		if made := commands[comms.CreateRoom](c); len(made) > 0 {
+			t.Errorf("asked for all the same: %+v", made)
+		}
+	})
+}
+
 // TestRoomMovesToWhereThereAreTooMany: it is asked for again, in case another is
 // left there, but not all the time, by as many rooms as there may be.
 func TestRoomMovesToWhereThereAreTooMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &fakeCluster{shards: map[string]*fakeServer{}, owner: map[string]string{}, guess: "s1", epoch: 1, records: map[string][]comms.Record{}}
+		c, dial := piped("s1", "s2")
 		defer c.wg.Wait()
-		servers := map[string]*fakeServer{}
-		for _, name := range []string{"router", "s1", "s2"} {
-			servers[name] = &fakeServer{cluster: c, name: name, ln: named{name: name}, conns: map[*comms.Conn]map[string]bool{}}
-		}
-		c.shards["s1"], c.shards["s2"] = servers["s1"], servers["s2"]
-		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: func(_ context.Context, addr string) (net.Conn, error) {
-			near, far := net.Pipe()
-			c.wg.Go(func() { servers[addr].serve(comms.NewServerConn(far, time.Hour)) })
-			return near, nil
-		}})
+		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
 		if err != nil {
 			t.Fatal(err)
 		}

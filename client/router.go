@@ -114,7 +114,7 @@ func wall() time.Time { return time.Now().Round(0) }
 func (s *Session) fromRouter(l *link, e comms.Event) {
 	switch e := e.(type) {
 	case comms.Welcome:
-		l.up, l.name = true, e.Name
+		l.welcomed(e.Name)
 		s.router = l
 		for _, other := range s.asking {
 			if other != l {

@@ -25,7 +25,7 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 	}
 	switch e := e.(type) {
 	case comms.Welcome:
-		l.up, l.name = true, e.Name
+		l.welcomed(e.Name)
 		s.ticket, s.issued = e.Ticket, time.Time{}
 	case comms.Ticket:
 		s.ticket, s.issued = e.Ticket, time.Time{}
