@@ -72,8 +72,8 @@ func importCommand() *cli.Command {
 	}
 }
 
-// openStored opens a room log without making the files of one that is not
-// there: a mistyped --data would pass for a cluster without rooms.
+// openStored opens a room log without making the files or streams of one that is
+// not there: a mistyped --data would pass for a cluster without rooms.
 func openStored(cfg app.Config) (roomlog.Log, error) {
 	if cfg.Log == "" {
 		_, err := os.Stat(filepath.Join(cfg.Data, "cluster.json"))
@@ -84,6 +84,7 @@ func openStored(cfg app.Config) (roomlog.Log, error) {
 			return nil, fmt.Errorf("data directory: %w", err)
 		}
 	}
+	cfg.NATS.Existing = true
 	return app.OpenLog(cfg)
 }
 

@@ -70,7 +70,7 @@ func TestExportOfNoRooms(t *testing.T) {
 		"no directory":           {[]string{"--data", typo}, typo + " holds no rooms"},
 		"a directory":            {[]string{"--data", dir}, dir + " holds no rooms"},
 		"a store without rooms":  {[]string{"--data", empty}, "no room was ever used here"},
-		"no cluster of the name": {[]string{"--log", server.URL(), "--cluster", "typo"}, "no room was ever used here"},
+		"no cluster of the name": {[]string{"--log", server.URL(), "--cluster", "typo"}, `no room log of a cluster "typo"`},
 	} {
 		for _, to := range []string{file, "-"} {
 			out, errs, code := px(append(append([]string{"export"}, c.args...), to)...)

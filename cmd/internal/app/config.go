@@ -48,6 +48,7 @@ type NATS struct {
 	CA, Cert, Key string   // files for TLS
 	Replicas      int      // of each stream; 0: 3 with three hosts or more, else 1
 	Monitor       []string // monitoring URLs, for Sync "full"
+	Existing      bool     // make no room log where there is none
 }
 
 // Network is what members reach each other over. Tests have one in memory.

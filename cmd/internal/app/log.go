@@ -23,7 +23,7 @@ func OpenLog(cfg Config) (roomlog.Log, error) {
 		}
 		n := cfg.NATS
 		return jetstreamlog.Open(jetstreamlog.Options{
-			URL: cfg.Log, Cluster: cluster, Partitions: membership.Partitions, Replicas: n.Replicas, Sync: cfg.Sync, Monitor: n.Monitor,
+			URL: cfg.Log, Cluster: cluster, Partitions: membership.Partitions, Replicas: n.Replicas, Existing: n.Existing, Sync: cfg.Sync, Monitor: n.Monitor,
 			Creds: n.Creds, NKey: n.NKey, CA: n.CA, Cert: n.Cert, Key: n.Key, Logger: cfg.Logger,
 		})
 	}

@@ -18,6 +18,7 @@ type Options struct {
 	Cluster    string   // begins the names of streams and subjects; letters, digits, '-' and '_'
 	Partitions int      // a constant of the cluster
 	Replicas   int      // of each stream; 0: 3 if URL names three hosts or more, else 1
+	Existing   bool     // fail if there is no log of the cluster, rather than make one; Replicas is then whatever it has
 	Sync       string   // "normal" (or empty), or "full": refuse servers that do not sync always
 	Monitor    []string // monitoring URLs of all servers (http://host:8222), for Sync "full"
 

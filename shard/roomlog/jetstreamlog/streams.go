@@ -56,7 +56,7 @@ func (l *Log) prepare(opts Options) error {
 		MaxMsgsPerSubject: 1, MaxAge: rollAge, Replicas: opts.Replicas, AllowDirect: true, Metadata: meta,
 	}
 	// Of several that start at once the first to make this stream names the log.
-	info, err := l.ensure(ctx, roll)
+	info, err := l.ensure(ctx, roll, opts.Existing)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (l *Log) prepare(opts Options) error {
 		if len(records.Subjects) == 0 {
 			continue
 		}
-		if _, err := l.ensure(ctx, records); err != nil {
+		if _, err := l.ensure(ctx, records, opts.Existing); err != nil {
 			return err
 		}
 	}
@@ -85,11 +85,16 @@ func (l *Log) prepare(opts Options) error {
 }
 
 // ensure returns the stream's configuration, having made it if it was missing
-// and compared it if not. While the servers have no leader yet it tries again.
-func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig) (jetstream.StreamConfig, error) {
+// and compared it if not; one that must be existing is not made, and may have any
+// number of replicas. While the servers have no leader yet it tries again.
+func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, existing bool) (jetstream.StreamConfig, error) {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		s, err := l.js.Stream(attempt, want.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) && existing {
+			cancel()
+			return want, fmt.Errorf("there is no room log of a cluster %q: it would have a stream %s", l.cluster, want.Name)
+		}
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			s, err = l.js.CreateStream(attempt, want)
 			if err == nil {
@@ -101,6 +106,9 @@ func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig) (jetstrea
 		switch {
 		case err == nil:
 			have := s.CachedInfo().Config
+			if existing {
+				want.Replicas = have.Replicas
+			}
 			return have, compare(have, want)
 		case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
 			continue // made by another just now

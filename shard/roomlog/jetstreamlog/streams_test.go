@@ -135,6 +135,28 @@ func TestSeveralThatStartAtOnceAgree(t *testing.T) {
 	}
 }
 
+func TestExistingIsOpenedAndNothingMade(t *testing.T) {
+	url := natstest.Start(t, natstest.Config{}).URL()
+	l, err := Open(Options{URL: url, Cluster: "px", Partitions: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if l, err := Open(Options{URL: url, Cluster: "pz", Partitions: 3, Existing: true}); err == nil || !strings.Contains(err.Error(), `no room log of a cluster "pz"`) {
+		t.Errorf("a cluster that is not there: %v, %v", l, err)
+	}
+	for name := range l.js.StreamNames(t.Context()).Name() {
+		if strings.HasPrefix(name, "pz") {
+			t.Errorf("it made the stream %s", name)
+		}
+	}
+	same, err := Open(Options{URL: url + "," + url + "," + url, Cluster: "px", Partitions: 3, Existing: true})
+	if err != nil {
+		t.Fatalf("one that has 1 replica, through three addresses: %v", err)
+	}
+	same.Close()
+}
+
 func TestSyncFullIsLookedAt(t *testing.T) {
 	slow := natstest.Start(t, natstest.Config{})
 	always := natstest.Start(t, natstest.Config{SyncAlways: true})
