@@ -35,7 +35,7 @@ func (a *app) tells(before state.State, m client.Message) (ring, show bool) {
 	if r == nil || m.Kind != comms.KindMessage || m.User == before.User || r.Level == state.NotifyNone {
 		return false, false
 	}
-	if m.Room == before.Active && !before.Blurred || a.opts.Config.IsQuiet(a.opts.Now()) {
+	if m.Room == before.Active && !before.Blurred && r.AtEnd() || a.opts.Config.IsQuiet(a.opts.Now()) {
 		return false, false
 	}
 	mention := state.Mentions(m.Content, before.User)

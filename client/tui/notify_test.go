@@ -24,12 +24,14 @@ func TestWhatIsToldOf(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		room, level, user, text string
-		blurred                 bool
+		blurred, scrolled       bool
 		hour                    int
 		ring, show              bool
 	}{
 		"a mention elsewhere":               {room: "go", text: "ada!", ring: true, show: true},
 		"a mention on the screen":           {room: "general", text: "ada!"},
+		"a mention below what is shown":     {room: "general", text: "ada!", scrolled: true, ring: true, show: true},
+		"anything below what is shown":      {room: "general", text: "hi", scrolled: true},
 		"a mention while one looks away":    {room: "general", text: "ada!", blurred: true, ring: true, show: true},
 		"anything elsewhere":                {room: "go", text: "hi"},
 		"anything while one looks away":     {room: "go", text: "hi", blurred: true, show: true},
@@ -39,7 +41,11 @@ func TestWhatIsToldOf(t *testing.T) {
 		"a mention at night":                {room: "go", text: "ada", blurred: true, hour: 23},
 		"an own message of another session": {room: "go", text: "ada", user: "ada", blurred: true},
 	} {
-		st := chat().Update(c.room, func(r *state.Room) { r.Level = c.level }).Focus(!c.blurred)
+		st := chat().Update(c.room, func(r *state.Room) {
+			if r.Level = c.level; c.scrolled {
+				r.Under = 1
+			}
+		}).Focus(!c.blurred)
 		a, s := showing(t, 80, 24, st)
 		if c.hour == 0 {
 			c.hour = 12

@@ -129,12 +129,12 @@ func runSend(c *cli.Context) error {
 		}
 		ended <- tui.ReadLines(ctx, os.Stdin, lines)
 	}(ended)
-	var bad error // why there are no more lines; what came before them is awaited
-	pending := 0
+	var bad error              // why there are no more lines; what came before them is awaited
+	posted := map[string]int{} // lines that are not acknowledged, by message id
 	out := json.NewEncoder(os.Stdout)
-	for n := 0; ended != nil || pending > 0; {
+	for n := 0; ended != nil || len(posted) > 0; {
 		next := lines
-		if ended == nil || pending >= inFlight {
+		if ended == nil || len(posted) >= inFlight {
 			next = nil
 		}
 		select {
@@ -144,8 +144,9 @@ func runSend(c *cli.Context) error {
 			if n++; line == "" {
 				continue
 			}
-			if _, bad = s.Post(room, line); bad == nil {
-				pending++
+			var id string
+			if id, bad = s.Post(room, line); bad == nil {
+				posted[id] = n
 				continue
 			}
 			ended = nil
@@ -153,7 +154,7 @@ func runSend(c *cli.Context) error {
 				bad = fmt.Errorf("line %d of the input: %w: nothing from there on was sent", n, bad)
 			}
 		case m := <-acks:
-			pending--
+			delete(posted, m.ID)
 			if c.Bool("json") {
 				if err := out.Encode(struct {
 					Room  string `json:"room"`
@@ -165,7 +166,13 @@ func runSend(c *cli.Context) error {
 				}
 			}
 		case f := <-failed:
-			return f.Err
+			ended = nil // what was posted behind it is stored or refused by itself
+			if bad == nil && !c.Args().Present() {
+				bad = fmt.Errorf("line %d of the input: %w: up to line %d it was sent all the same", posted[f.ID], f.Err, n)
+			} else if bad == nil {
+				bad = f.Err
+			}
+			delete(posted, f.ID)
 		case <-ctx.Done():
 			return sendEnd(c, s)
 		}
