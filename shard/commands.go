@@ -127,13 +127,8 @@ func (s *session) joinLocked(p *part, r *room, c comms.JoinRoom, at uint64, cut 
 	if p.silent && c.After != nil {
 		reply.Silent = true
 	} else {
-		users := r.present()
+		users := r.listing()
 		reply.Users, reply.Count = clipUsers(users), len(users)
-		for _, u := range r.changed {
-			a := r.users[u]
-			a.listed = r.isPresent(u) // if they go before the members are told, this joiner must hear of it
-			r.users[u] = a
-		}
 	}
 	events := encode(reply)
 	defer encoded.Put(events)

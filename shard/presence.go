@@ -14,7 +14,8 @@ import (
 type attendee struct {
 	sessions int32 // in the room
 	shown    bool  // the members know the user as present
-	listed   bool  // named in a reply to a join before the members were told
+	listed   bool  // named in a list before the members were told
+	omitted  bool  // left out of one before the members were told
 	changed  bool  // in the room's list of them
 }
 
@@ -103,11 +104,23 @@ func (r *room) tellOf(u string) {
 	}
 }
 
-// told empties that list.
+// listing is present for a session that is given the list now. It shows changes
+// of which the members are told later, or never if they are undone until then:
+// whom it shows, or does not, is noted, so that this one hears of them all the same.
+func (r *room) listing() []string {
+	for _, u := range r.changed {
+		a, present := r.users[u], r.isPresent(u)
+		a.listed, a.omitted = a.listed || present, a.omitted || !present
+		r.users[u] = a
+	}
+	return r.present()
+}
+
+// told empties the list of changes.
 func (r *room) told() {
 	for _, u := range r.changed {
 		a := r.users[u]
-		a.changed, a.listed = false, false
+		a.changed, a.listed, a.omitted = false, false, false
 		r.know(u, a)
 	}
 	r.changed = nil // it was long while a crowd came
@@ -250,27 +263,33 @@ func (p *part) endGraces(now time.Time) {
 	}
 }
 
-// publishPresence tells the members the net change, if there is one.
-func (r *room) publishPresence() bool {
-	e := comms.Presence{Room: r.name}
+// publishPresence tells the members the net change, if there is one. More names
+// than a list may have go in several notices.
+func (r *room) publishPresence() (published bool) {
+	var e comms.Presence
+	publish := func() {
+		if len(e.Joined)+len(e.Left) > 0 {
+			e.Room, e.Count = r.name, r.shown
+			r.ring.Notice(comms.AppendEvent(nil, e))
+			e, published = comms.Presence{}, true
+		}
+	}
+	slices.Sort(r.changed)
 	for _, u := range r.changed {
 		a := r.users[u]
 		switch now := r.isPresent(u); {
-		case now && !a.shown:
+		case now && (!a.shown || a.omitted):
 			e.Joined = append(e.Joined, u)
 			r.show(u, true)
 		case !now && (a.shown || a.listed):
 			e.Left = append(e.Left, u)
 			r.show(u, false)
 		}
+		if len(e.Joined)+len(e.Left) == comms.MaxUsersListed {
+			publish()
+		}
 	}
+	publish()
 	r.told()
-	if len(e.Joined)+len(e.Left) == 0 {
-		return false
-	}
-	slices.Sort(e.Joined)
-	slices.Sort(e.Left)
-	e.Count = r.shown
-	r.ring.Notice(comms.AppendEvent(nil, e))
-	return true
+	return published
 }

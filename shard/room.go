@@ -185,7 +185,7 @@ func (s source) Snapshot() []byte {
 	if r == nil {
 		return nil
 	}
-	users := r.present()
+	users := r.listing()
 	return comms.AppendEvent(nil, comms.PresenceList{Room: s.name, Users: clipUsers(users), Count: len(users)})
 }
 
