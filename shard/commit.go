@@ -169,10 +169,12 @@ func (p *part) sequence(s *session, r *room, rec roomlog.Record, again bool, kno
 			seat.mustRepeat(rec.ID)
 			s.refuse(&comms.Error{Code: comms.CodePending, Message: "this message is being looked for; ask again", Retry: 200}, rec.Room, rec.ID)
 			return true
-		case old.record.Content != rec.Content || old.record.Kind != rec.Kind:
+		case !old.is(&rec):
 			s.refuse(conflict(), rec.Room, rec.ID)
 		case old.record.Seq != 0:
-			s.out.Queue(appendRecord(nil, &old.record))
+			stored := old.record
+			stored.Content = rec.Content // the same, and not kept, maybe
+			s.out.Queue(appendRecord(nil, &stored))
 		default:
 			p.answerTo(s, old) // by the commit under way
 		}
@@ -355,7 +357,7 @@ func (p *part) settle(rings []*fanout.Ring, batch []pending, records []roomlog.R
 		if q.sought {
 			q.room.isStored(rec.User, rec.ID)
 		}
-		q.room.remember(q.key())
+		q.room.remember(q.entry)
 		q.room.head = roomlog.Position{Seq: rec.Seq, Epoch: rec.Epoch}
 		q.room.noteEpoch(rec.Seq, rec.Epoch)
 		q.room.used = now

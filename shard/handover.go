@@ -74,8 +74,8 @@ func (r *room) end() (records []roomlog.Record, size int) {
 		return nil, 0
 	}
 	for i := range n {
-		entry := r.window[r.order[(r.oldest-1-i+len(r.order))%len(r.order)]]
-		if entry == nil || entry.record.Seq != r.head.Seq-uint64(i) {
+		entry := r.latest(i)
+		if entry.forgone || entry.record.Seq != r.head.Seq-uint64(i) {
 			return nil, 0
 		}
 		record := entry.record

@@ -46,6 +46,7 @@ type part struct {
 	resolving  bool          // the commit in flight waits for the keeper to learn what became of it
 	over       bool
 	grace      map[string]map[string]time.Time // room -> user, present without a session, and until when
+	rest       time.Time                       // when its rings are asked next whether they may rest
 	heard      time.Time                       // the last word of a session that has left since
 	silent     bool                            // after a crash: nobody knows who was there
 	until      time.Time                       // end of that

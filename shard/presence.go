@@ -27,6 +27,10 @@ const (
 	maxNoticeGap = 2 * time.Second
 )
 
+// restEvery is how often rings are asked whether they may rest: in which nothing
+// is said keeps up to a megabyte for twice as long at most.
+const restEvery = 30 * time.Second
+
 // keep lets a user count as present in a room without a session until then.
 func (p *part) keep(room, user string, until time.Time) {
 	if p.grace[room] == nil {
@@ -222,7 +226,14 @@ func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 			delete(p.ends, name)
 		}
 	}
+	rest := now.After(p.rest)
+	if rest {
+		p.rest = now.Add(restEvery)
+	}
 	for name, r := range p.rooms {
+		if rest {
+			r.ring.Rest()
+		}
 		switch {
 		case silent && !ended:
 			continue // nobody knows yet who was there

@@ -3,10 +3,12 @@ package shard
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/membership"
 	"positivity-exchange/shard/roomlog"
 	"positivity-exchange/shard/roomlog/memlog"
 )
@@ -84,5 +86,37 @@ func TestWhatFollowsAMessageThatIsLookedFor(t *testing.T) {
 				t.Errorf("what follows was answered with %+v", m)
 			}
 		})
+	}
+}
+
+// TestLongTextsAreNotKept: what tells a repeat of an old message from another
+// with its id is a hash; the answer has the text all the same.
+func TestLongTextsAreNotKept(t *testing.T) {
+	server := serverOn(t, memlog.NewStore().Open())
+	ada := login(t, server.opts.Listener.Addr().String(), "ada")
+	ada.join("go", nil)
+	const messages = 3 * tailRecords
+	text := func(i int) string { return strings.Repeat(fmt.Sprint(i%10), 16<<10) }
+	for i := range messages {
+		ada.say(comms.SendMessage{Room: "go", Content: text(i), ID: fmt.Sprint("m", i)})
+		ada.message()
+	}
+	p := server.held(membership.Partition("go"))
+	p.mu.Lock()
+	kept := 0
+	for _, entry := range p.rooms["go"].window {
+		kept += len(entry.record.Content)
+	}
+	p.mu.Unlock()
+	if kept > tailRecords*16<<10 {
+		t.Errorf("%d bytes of text are kept", kept)
+	}
+	for _, i := range []int{0, messages - 1} {
+		ada.say(comms.SendMessage{Room: "go", Content: text(i), ID: fmt.Sprint("m", i)})
+		if m := ada.message(); m.Seq != uint64(i+1) || m.Content != text(i) {
+			t.Errorf("a repeat of message %d is answered with %d, %d bytes", i+1, m.Seq, len(m.Content))
+		}
+		ada.say(comms.SendMessage{Room: "go", Content: text(i + 1), ID: fmt.Sprint("m", i)})
+		ada.refused(comms.CodeConflict)
 	}
 }

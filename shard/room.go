@@ -2,6 +2,7 @@ package shard
 
 import (
 	"context"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -26,9 +27,9 @@ type room struct {
 	roster  []string  // who is present, sorted; nil: not known
 	quiet   time.Time // the members are told of changes no sooner
 	window  map[dedupKey]*seen
-	order   []dedupKey // of the window, as they came; a circle once it is full
-	oldest  int        // in order
-	low     uint64     // every record above is in the window
+	order   []*seen // the stored ones of the window, as they came; a circle once it is full
+	oldest  int     // in order
+	low     uint64  // every record above is in the window
 	used    time.Time
 }
 
@@ -38,9 +39,37 @@ type dedupKey struct{ user, id string }
 type seen struct {
 	record  roomlog.Record // Seq 0 while its commit runs
 	looking bool           // being looked for in the log
+	forgone bool           // Content is not kept, but for its hash
+	hash    uint64
 }
 
-const windowSize = 1024
+const (
+	windowSize = 1024
+	// keptBytes of a message's text stay in the window for as long as its entry; a
+	// longer one's go when a hand-over does not take it along any more. 1,024 of the
+	// longest would be 16 MiB a room.
+	keptBytes = 256
+)
+
+var textSeed = maphash.MakeSeed()
+
+// forgo lets go of a long text.
+func (e *seen) forgo() {
+	if text := e.record.Content; len(text) > keptBytes {
+		e.forgone, e.hash, e.record.Content = true, maphash.String(textSeed, text), ""
+	}
+}
+
+// is tells whether a record with the id of this one says the same.
+func (e *seen) is(rec *roomlog.Record) bool {
+	if e.record.Kind != rec.Kind {
+		return false
+	}
+	if e.forgone {
+		return e.hash == maphash.String(textSeed, rec.Content)
+	}
+	return e.record.Content == rec.Content
+}
 
 // load returns the open room, reading it from the log at first use. It returns
 // with p.mu held if err is nil; over means that the partition is not ours any more.
@@ -87,9 +116,9 @@ func (p *part) load(ctx context.Context, name string) (r *room, over bool, err e
 	for _, rec := range tail {
 		rec.Room = name // which a hand-over leaves out
 		r.noteEpoch(rec.Seq, rec.Epoch)
-		key := dedupKey{rec.User, rec.ID}
-		r.window[key] = &seen{record: rec}
-		r.remember(key)
+		entry := &seen{record: rec}
+		r.window[dedupKey{rec.User, rec.ID}] = entry
+		r.remember(entry)
 	}
 	for u := range p.grace[name] {
 		r.show(u, true)
@@ -143,19 +172,23 @@ func (r *room) epochAt(seq uint64) (epoch uint64, known bool) {
 }
 
 // remember keeps a stored record's entry in the window, and forgets the oldest.
-func (r *room) remember(key dedupKey) {
+func (r *room) remember(entry *seen) {
 	if len(r.order) < windowSize {
-		r.order = append(r.order, key)
-		return
+		r.order = append(r.order, entry)
+	} else {
+		old := &r.order[r.oldest].record
+		r.low = max(r.low, old.Seq)
+		delete(r.window, dedupKey{old.User, old.ID})
+		r.order[r.oldest] = entry
+		r.oldest = (r.oldest + 1) % windowSize
 	}
-	forgotten := r.order[r.oldest]
-	if old := r.window[forgotten]; old != nil && old.record.Seq != 0 {
-		r.low = max(r.low, old.record.Seq)
-		delete(r.window, forgotten)
+	if len(r.order) > tailRecords {
+		r.latest(tailRecords).forgo()
 	}
-	r.order[r.oldest] = key
-	r.oldest = (r.oldest + 1) % windowSize
 }
+
+// latest is the i-th newest entry that is remembered; 0: the newest.
+func (r *room) latest(i int) *seen { return r.order[(r.oldest-1-i+len(r.order))%len(r.order)] }
 
 // source reads a room's records from the log for a session that is behind.
 type source struct {

@@ -365,6 +365,10 @@ func talk(t *testing.T, rooms, sessions, records int) {
 					outlets[int(seq)%sessions].Send([]byte("reply\n"))
 					r.Notice([]byte("notice\n"))
 				}
+				if seq%70 == 0 { // whoever is slow has not got it
+					r.Rest()
+					r.Rest()
+				}
 			}
 		})
 	}

@@ -52,6 +52,7 @@ type Ring struct {
 	queued  bool      // it waits for a thread
 	visited bool      // the walk has visited somebody
 	again   bool      // something came while walking
+	rested  uint64    // place of the end at the last Rest
 }
 
 // chunk is a piece of a ring. No event lies across two.
@@ -116,6 +117,18 @@ func (r *Ring) add(seq uint64, event []byte) {
 		r.chunks[0] = nil
 		r.chunks = r.chunks[1:]
 	}
+}
+
+// Rest lets go of what the ring keeps if nothing was published since the last
+// call: in a quiet room all but the slow have it, who read their Source.
+func (r *Ring) Rest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.end == r.rested && !r.walking {
+		r.start, r.dropped = r.end, r.head
+		r.chunks, r.marks = nil, nil
+	}
+	r.rested = r.end
 }
 
 func (r *Ring) last() *chunk {
