@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"strconv"
 	"time"
@@ -97,10 +98,12 @@ func (o Options) advertised(host string) (string, error) {
 // config holds the settings measured for a LAN with detection in one to two seconds.
 func (c *Cluster) config(host, advertise string, port int) *memberlist.Config {
 	cfg := memberlist.DefaultLANConfig()
-	var suffix [2]byte
+	var suffix [18]byte
 	rand.Read(suffix[:]) //nolint:errcheck // never fails
 	// A name of its own for every boot makes a fast restart a plain leave and join.
-	cfg.Name = c.opts.Name + "#" + hex.EncodeToString(suffix[:])
+	// Names differ in length because the library's queue may take a piece of news for
+	// another of the same length, and lose it (hashicorp/memberlist, pull request 263).
+	cfg.Name = c.opts.Name + "#" + hex.EncodeToString(suffix[:])[:4+mathrand.IntN(32)]
 	cfg.BindAddr, cfg.BindPort = host, port
 	cfg.AdvertiseAddr, cfg.AdvertisePort = advertise, port
 	cfg.ProbeInterval, cfg.ProbeTimeout = 250*time.Millisecond, 125*time.Millisecond
@@ -109,8 +112,8 @@ func (c *Cluster) config(host, advertise string, port int) *memberlist.Config {
 	// Each member passes a piece of news on that many times for each digit of the
 	// number of members. With the library's 4 one of five members missed one denial
 	// in 200 of its being suspected, and took the sender for dead (19 of 5,017 stops
-	// of up to a second). 24 last 0.8 s at three a round: also news that came up
-	// while the cable was out gets through. The queue sends the least sent first,
+	// of up to a second). 24 last 0.8 s at three a round: also what came up while
+	// the cable was out for half a second gets through. The queue sends the least sent first,
 	// so that news old enough costs what is idle otherwise.
 	cfg.RetransmitMult = 24
 	cfg.PushPullInterval, cfg.TCPTimeout = 10*time.Second, 2*time.Second
