@@ -35,7 +35,7 @@ type part struct {
 	opening chan struct{} // one slot: one opening or loading at a time; taken during log I/O, never with mu
 	seeded  atomic.Bool
 
-	mu         sync.Mutex
+	mu         sync.Mutex // above the Server's, a session's, an outlet's
 	epoch      uint64
 	rooms      map[string]*room
 	queue      []pending

@@ -54,7 +54,7 @@ type Server struct {
 
 	committed atomic.Int64 // when a commit last ended, Unix time in ns
 
-	mu       sync.Mutex
+	mu       sync.Mutex // below a part's mu: none is taken with it held
 	parts    map[int]*part
 	sessions map[*session]struct{}
 	watchers map[*watcher]struct{}
@@ -196,11 +196,12 @@ var errOver = errors.New("the holding is over")
 // opened returns the serving side of a holding, made at its first use. Whoever
 // asks may have been told of the holding long ago: made for one that is over, a
 // part would be found by those who hold the partition later. A holding that is
-// not over here ends in drop, which finds what is made.
+// not over here ends in drop, which finds what is made, and takes a part off the
+// list before it ends it: what is on the list is not over.
 func (s *Server) opened(ctx context.Context, h ownership.Holding) (*part, error) {
 	s.mu.Lock()
 	p := s.parts[h.Partition]
-	if p == nil || p.first > h.Epoch || p.isOver() {
+	if p == nil || p.first > h.Epoch {
 		if !s.keeper.Holds(h.Partition, h.Epoch) {
 			s.mu.Unlock()
 			return nil, errOver
