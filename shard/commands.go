@@ -170,7 +170,7 @@ func (s *session) leave(name string) {
 		return
 	}
 	r.remove(s, false)
-	s.leftRoom(name)
+	s.leftRoom(name, p)
 	s.out.Detach(r.ring, comms.AppendEvent(nil, comms.RoomLeft{Room: name}))
 }
 

@@ -178,7 +178,7 @@ func (p *part) end(where ownership.Where) {
 	for name, r := range rooms {
 		for sess := range r.members {
 			moved[sess] = append(moved[sess], name)
-			sess.leftRoom(name)
+			sess.leftRoom(name, p)
 			sess.out.Detach(r.ring, nil)
 		}
 	}

@@ -56,9 +56,13 @@ type session struct {
 
 func (s *session) heardAt() time.Time { return time.Unix(0, s.heard.Load()) }
 
-func (s *session) leftRoom(name string) {
+// leftRoom follows the end of the participation in a room that p served: by now
+// the session may have joined it in the part that came after.
+func (s *session) leftRoom(name string, p *part) {
 	s.mu.Lock()
-	delete(s.joined, name)
+	if s.joined[name] == p {
+		delete(s.joined, name)
+	}
 	s.mu.Unlock()
 }
 
