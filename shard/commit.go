@@ -241,13 +241,24 @@ func (s *session) commitQueued() {
 	s.duties = s.duties[:0]
 }
 
-// settle commits what is queued and writes the session its own copies: what
-// comes next may take it out of the room, before it was visited there.
+// settle commits what is queued and writes the session its own copies.
 func (s *session) settle() {
 	if len(s.duties) > 0 {
 		s.commitQueued()
 		s.out.Flush()
 	}
+}
+
+// lastWords has all that the session said answered, whoever commits it, before it
+// leaves a room: its own copies come by the room, and who hears nothing of a
+// message takes it for not stored. A log or a peer that stands still does not keep
+// it for long.
+func (s *session) lastWords() {
+	s.commitQueued()
+	ctx, cancel := context.WithTimeout(s.ctx, holdWait)
+	defer cancel()
+	s.unsettled.wait(ctx, 0) //nolint:errcheck // it goes in any case
+	s.out.Written(ctx)       //nolint:errcheck // likewise
 }
 
 // resumeLocked has a goroutine commit what was queued, if nobody is to.
@@ -323,8 +334,8 @@ func (p *part) number(queued []pending) (batch []pending, records []roomlog.Reco
 		rec := &q.entry.record
 		if seat := q.room.members[q.session]; seat != nil && !seat.late && seat.waitsFor(rec.ID) {
 			delete(q.room.window, q.key())
-			q.session.unsettled.add(-q.size)
 			q.session.refuse(outOfOrder(), rec.Room, rec.ID)
+			q.session.unsettled.add(-q.size)
 			continue
 		}
 		q.room.next = max(q.room.next, q.room.head.Seq) + 1
@@ -347,7 +358,6 @@ func (p *part) settle(rings []*fanout.Ring, batch []pending, records []roomlog.R
 	}
 	for i, q := range batch {
 		q.room.next = 0
-		q.session.unsettled.add(-q.size)
 		rec := &records[i]
 		if err != nil && (stored == nil || !stored[i]) {
 			p.unsettled(q, err)
@@ -374,6 +384,9 @@ func (p *part) settle(rings []*fanout.Ring, batch []pending, records []roomlog.R
 	if errors.Is(err, roomlog.ErrFenced) {
 		p.server.logger.Warn("append refused: the partition has another owner", "partition", p.partition, "epoch", p.epoch, "records", len(batch))
 		p.server.keeper.Fenced(p.partition, p.epoch)
+	}
+	for _, q := range batch {
+		q.session.unsettled.add(-q.size) // who waits for that finds the answer
 	}
 	clear(batch)
 	clear(records)

@@ -15,7 +15,8 @@
 // session for long.
 //
 // What a reader answers itself waits in its outlet until it has no more to
-// read; it commits and flushes before it does anything that may wait.
+// read; it commits and flushes before it does anything that may wait, and hears what
+// became of its words, for a moment, before it leaves a room.
 //
 // Goroutines: one reader per session that speaks; a silent one is parked after a
 // moment (package parking) and has none until it is heard again, or, where the

@@ -184,8 +184,8 @@ func (p *part) end(where ownership.Where) {
 	}
 	p.mu.Unlock()
 	for _, q := range queue {
-		q.session.unsettled.add(-q.size)
 		q.session.send(redirectTo(where, q.entry.record.Room, p.partition, q.entry.record.ID))
+		q.session.unsettled.add(-q.size)
 	}
 	now := time.Now()
 	for sess, names := range moved {

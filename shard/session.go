@@ -190,7 +190,11 @@ func (s *session) read(due bool) (reason string) {
 			reason = s.readFailed(err)
 		}
 	}
-	s.settle()
+	if s.quit {
+		s.lastWords()
+	} else {
+		s.settle()
+	}
 	return reason
 }
 
@@ -209,7 +213,7 @@ func (s *session) beforeRead() (reason string) {
 	if s.unsettled.full() {
 		s.commitQueued()
 		s.out.Flush()
-		if s.unsettled.wait(s.ctx) != nil {
+		if s.unsettled.wait(s.ctx, maxUnsettled) != nil {
 			return comms.CodeShutdown
 		}
 	}
@@ -314,8 +318,10 @@ func (s *session) handle(c comms.Command) {
 	srv := s.server
 	switch c.(type) {
 	case comms.SendMessage, comms.SetTopic:
+	case comms.LeaveRoom:
+		s.lastWords()
 	default:
-		s.settle() // the others may wait for the log, or leave the room
+		s.settle() // the others may wait for the log
 	}
 	switch c.(type) {
 	case comms.Yield, comms.Offer, comms.WatchRooms:

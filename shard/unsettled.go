@@ -17,38 +17,42 @@ const (
 // unsettled counts the bytes of a session's messages that wait for their commit.
 type unsettled struct {
 	bytes atomic.Int64
+	waits atomic.Bool // the session's reader waits, or did: so that others need no lock to see that it does not
 
 	mu   sync.Mutex    // below a part's mu
-	less chan struct{} // closed when it is full no more; nil if nobody waits
+	less chan struct{} // closed when there are most at most; nil if nobody waits
+	most int64
 }
 
 func (u *unsettled) full() bool { return u.bytes.Load() > maxUnsettled }
 
 // add counts n more, or less.
 func (u *unsettled) add(n int64) {
-	if now := u.bytes.Add(n); now > maxUnsettled || now-n <= maxUnsettled {
+	u.bytes.Add(n)
+	if n > 0 || !u.waits.Load() {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.less != nil {
+	if u.less != nil && u.bytes.Load() <= u.most {
 		close(u.less)
 		u.less = nil
 	}
 }
 
-// wait returns once it is full no more, or ctx ends. Somebody else has to commit.
-func (u *unsettled) wait(ctx context.Context) error {
+// wait returns once there are so many bytes at most, or ctx ends. The session's
+// reader alone waits; somebody else has to commit.
+func (u *unsettled) wait(ctx context.Context, most int64) error {
+	u.waits.Store(true) // before the count is read: who counts does it the other way round
+	defer u.waits.Store(false)
 	for {
 		u.mu.Lock()
-		if !u.full() {
+		if u.bytes.Load() <= most {
 			u.mu.Unlock()
 			return ctx.Err()
 		}
-		if u.less == nil {
-			u.less = make(chan struct{})
-		}
-		less := u.less
+		less := make(chan struct{})
+		u.less, u.most = less, most
 		u.mu.Unlock()
 		select {
 		case <-less:

@@ -44,6 +44,7 @@ type Outlet struct {
 	closing   bool // write what is queued, then end
 	ended     bool
 	drained   chan struct{} // closed when few replies wait; nil if nobody waits
+	idle      chan struct{} // closed when nobody writes any more; nil if nobody waits
 
 	// Of the one that writes.
 	page     page
@@ -90,6 +91,31 @@ func (o *Outlet) Flush() {
 	defer o.mu.Unlock()
 	if o.startLocked() {
 		o.driveLocked()
+	}
+}
+
+// Written is Flush, and waits until the peer has taken all that waits now, of its
+// rings too. nil: it has, or the connection has ended.
+func (o *Outlet) Written(ctx context.Context) error {
+	o.mu.Lock()
+	if o.startLocked() {
+		o.driveLocked()
+	}
+	if !o.writing {
+		o.mu.Unlock()
+		return nil
+	}
+	// Whoever writes looks again before it ends, so it need end only once.
+	if o.idle == nil {
+		o.idle = make(chan struct{})
+	}
+	idle := o.idle
+	o.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -59,9 +59,18 @@ func (o *Outlet) driveLocked() {
 	o.handOver()
 }
 
+// stop makes the caller the one that writes no more.
+func (o *Outlet) stop() {
+	o.writing = false
+	if o.idle != nil {
+		close(o.idle)
+		o.idle = nil
+	}
+}
+
 // finish ends the caller's writing: all is written.
 func (o *Outlet) finish() {
-	o.writing = false
+	o.stop()
 	if o.closing && !o.ended {
 		o.mu.Unlock()
 		o.fail(nil)
@@ -72,7 +81,7 @@ func (o *Outlet) finish() {
 // handOver leaves the writing to a goroutine, which may wait.
 func (o *Outlet) handOver() {
 	if !o.pool.run(o.writeSlowly) {
-		o.writing = false
+		o.stop()
 	}
 }
 
@@ -318,7 +327,7 @@ func (o *Outlet) putBlocking(b []byte) (n int, err error) {
 }
 
 func (o *Outlet) end(err error) {
-	o.writing = false
+	o.stop()
 	if o.closing {
 		err = nil
 	}
