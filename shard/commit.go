@@ -223,6 +223,8 @@ func (p *part) lookThrough(ctx context.Context, rec roomlog.Record, known, low u
 // commitQueued commits what the session's reader is to commit: the partitions
 // whose first queued record was its own. Others queue meanwhile and are not
 // kept waiting for long: a reader calls it before it does anything that may wait.
+// Of several partitions it commits one itself: a log that does not answer for one
+// must not stop those behind it.
 func (s *session) commitQueued() {
 	if len(s.duties) == 0 {
 		return
@@ -234,11 +236,13 @@ func (s *session) commitQueued() {
 		runtime.Gosched()
 		runtime.Gosched()
 	}
-	for i, p := range s.duties {
-		s.duties[i] = nil
-		p.commit(inlineBatches)
+	own := s.duties[0]
+	for _, p := range s.duties[1:] {
+		p.commitApart()
 	}
+	clear(s.duties)
 	s.duties = s.duties[:0]
+	own.commit(inlineBatches)
 }
 
 // settle commits what is queued and writes the session its own copies.
@@ -267,8 +271,11 @@ func (p *part) resumeLocked() {
 		return
 	}
 	p.duty = true
-	p.server.wg.Go(func() { p.commit(math.MaxInt) })
+	p.commitApart()
 }
+
+// commitApart has a goroutine take the caller's duty.
+func (p *part) commitApart() { p.server.wg.Go(func() { p.commit(math.MaxInt) }) }
 
 // commit appends batch after batch, and has the members written, until the
 // queue is empty or the partition stops; after so many batches a goroutine goes
@@ -276,7 +283,7 @@ func (p *part) resumeLocked() {
 func (p *part) commit(batches int) {
 	for p.commitBatch() {
 		if batches--; batches == 0 {
-			p.server.wg.Go(func() { p.commit(math.MaxInt) })
+			p.commitApart()
 			return
 		}
 	}

@@ -12,7 +12,8 @@
 // sender's own copy is its acknowledgement.
 // Waking a goroutine for that would cost more than the commit; one takes over
 // where the queue does not become empty, so that no reader is kept from its own
-// session for long.
+// session for long, and for each partition but one where a reader queued in several,
+// so that none waits for another's log.
 //
 // What a reader answers itself waits in its outlet until it has no more to
 // read; it commits and flushes before it does anything that may wait, and hears what
@@ -21,6 +22,7 @@
 // Goroutines: one reader per session that speaks; a silent one is parked after a
 // moment (package parking) and has none until it is heard again, or, where the
 // system does not allow that, one without a buffer. A committer per partition
-// that is busy without a pause, the presence loop, one per watching member,
-// fanout's. Server.Run waits for all, and for the parked sessions' ends.
+// that is busy without a pause or was one of several, the presence loop, one per
+// watching member, fanout's. Server.Run waits for all, and for the parked
+// sessions' ends.
 package shard
