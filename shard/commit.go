@@ -245,26 +245,6 @@ func (s *session) commitQueued() {
 	own.commit(inlineBatches)
 }
 
-// settle commits what is queued and writes the session its own copies.
-func (s *session) settle() {
-	if len(s.duties) > 0 {
-		s.commitQueued()
-		s.out.Flush()
-	}
-}
-
-// lastWords has all that the session said answered, whoever commits it, before it
-// leaves a room: its own copies come by the room, and who hears nothing of a
-// message takes it for not stored. A log or a peer that stands still does not keep
-// it for long.
-func (s *session) lastWords() {
-	s.commitQueued()
-	ctx, cancel := context.WithTimeout(s.ctx, holdWait)
-	defer cancel()
-	s.unsettled.wait(ctx, 0) //nolint:errcheck // it goes in any case
-	s.out.Written(ctx)       //nolint:errcheck // likewise
-}
-
 // resumeLocked has a goroutine commit what was queued, if nobody is to.
 func (p *part) resumeLocked() {
 	if p.duty || len(p.queue) == 0 || p.gate != nil || p.over {
