@@ -10,6 +10,7 @@ const Version = 1
 const (
 	MaxCommandFrame = 128 << 10 // one command line, line end included
 	MaxEventFrame   = 1 << 20   // one event line, line end included
+	MaxHelloFrame   = 4 << 10   // the command line that says hello at a shard, line end included
 	MaxRoomName     = 64        // 1 to 64 of a-z, 0-9 and '-'
 	MaxUserName     = 32        // 1 to 32 of a-z, 0-9 and '-'
 	MaxContent      = 16 << 10  // 1 byte to 16 KiB of valid UTF-8, see CheckContent

@@ -56,6 +56,9 @@ func NewReader(nc net.Conn, max int, idle time.Duration) *Reader {
 // SetIdle changes the idle deadline from the next frame on.
 func (r *Reader) SetIdle(d time.Duration) { r.idle = d }
 
+// SetMax changes how long a frame may be, from the next one on.
+func (r *Reader) SetMax(max int) { r.max = max }
+
 // Ready reports whether Next would return without reading from the network.
 func (r *Reader) Ready() bool { return bytes.IndexByte(r.buf[r.scanned:r.end], '\n') >= 0 }
 

@@ -120,7 +120,7 @@ func (s *Server) serve(nc net.Conn) {
 		s.wg.Done()
 		return
 	}
-	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}, reader: comms.NewReader(nc, comms.MaxCommandFrame, comms.LobbyTimeout)}
+	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}, reader: comms.NewReader(nc, comms.MaxHelloFrame, comms.LobbyTimeout)}
 	if conn := descriptor(nc); conn != nil {
 		sess.place, sess.parks = parking.NewPlace(sess, conn), true
 	}
@@ -256,6 +256,7 @@ func (s *session) line(line []byte) (reason string) {
 		if !s.hello(c) {
 			return comms.CodeHelloFirst
 		}
+		s.reader.SetMax(comms.MaxCommandFrame)
 		if s.parks {
 			s.reader.SetIdle(s.server.patience)
 		} else {
