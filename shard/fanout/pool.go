@@ -10,6 +10,9 @@ import (
 	"positivity-exchange/comms/rawconn"
 )
 
+// endWidth is how many outlets end at a time when their Pool does.
+const endWidth = 100
+
 // PoolOptions configures a Pool.
 type PoolOptions struct {
 	WriteTimeout time.Duration // a write without progress; 0 means 60 s
@@ -54,11 +57,24 @@ func (p *Pool) Run(ctx context.Context) error {
 	p.mu.Unlock()
 	p.cancel()
 	p.crowds.end()
-	for o := range outlets {
-		o.fail(ctx.Err())
-	}
+	p.failAll(outlets, ctx.Err())
 	p.wg.Wait()
 	return ctx.Err()
+}
+
+// failAll ends many outlets, some at a time: under TLS each may take a moment, in
+// which it says so to a peer that does not read.
+func (p *Pool) failAll(outlets map[*Outlet]struct{}, err error) {
+	var ending sync.WaitGroup
+	defer ending.Wait()
+	width := make(chan struct{}, endWidth)
+	for o := range outlets {
+		width <- struct{}{}
+		ending.Go(func() {
+			defer func() { <-width }()
+			o.fail(err)
+		})
+	}
 }
 
 // NewOutlet makes the outgoing half of nc. closed is called once, from
