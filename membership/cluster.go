@@ -26,7 +26,8 @@ type Cluster struct {
 	ready   chan struct{}
 	left    chan struct{} // closed by Leave
 	again   chan struct{} // one slot: say the own state once more
-	telling chan struct{} // one slot, full while the own state is handed to the gossip; no mutex: simulated time stands still at one
+	telling chan struct{} // one slot, see tell; no mutex: simulated time stands still at one
+	down    bool          // guarded by telling: the gossip library is shut down
 	once    sync.Once
 
 	table   atomic.Pointer[Table]
@@ -110,9 +111,12 @@ func (c *Cluster) Run(ctx context.Context) error {
 	defer func() {
 		cancel()
 		wg.Wait()
-		if err := c.list.Shutdown(); err != nil {
-			c.logger.Debug("gossip shutdown", "err", err)
-		}
+		c.tell(func() {
+			c.down = true
+			if err := c.list.Shutdown(); err != nil {
+				c.logger.Debug("gossip shutdown", "err", err)
+			}
+		})
 	}()
 	unpublish, err := c.publish()
 	if err != nil {
@@ -339,16 +343,27 @@ func (c *Cluster) change(f func(*Member) bool) {
 // for longer (RetransmitMult), and who waits for it need not wait on.
 const toldIn = 250 * time.Millisecond
 
-// gossipSelf hands the own state to the gossip, and waits no longer than that for
-// its last sending. One at a time, waiting included: the library reads the state
-// first and numbers it afterwards, so that of two at once the older state can get
-// the higher number, and it reads the own address outside its lock. (It can also
+// tell lets f say something to the cluster, unless the gossip is shut down: who
+// leaves may find that Run has just ended, and the library panics at a leave then.
+// One at a time, waiting included: of a new state the library reads what it is
+// first and numbers it afterwards, so that of two at once the older can get the
+// higher number, and it reads the own address outside its lock. (It can also
 // number an answer to what others say of this member in between: what is said a
 // second time mends that.)
-func (c *Cluster) gossipSelf(wait time.Duration) {
+func (c *Cluster) tell(f func()) {
 	c.telling <- struct{}{}
 	defer func() { <-c.telling }()
-	c.list.UpdateNode(wait) //nolint:errcheck // its one error is that wait is over
+	if !c.down {
+		f()
+	}
+}
+
+// gossipSelf hands the own state to the gossip, and waits no longer than that for
+// its last sending.
+func (c *Cluster) gossipSelf(wait time.Duration) {
+	c.tell(func() {
+		c.list.UpdateNode(wait) //nolint:errcheck // its one error is that wait is over
+	})
 }
 
 // repeatLoop gossips a change of the own state a second time, for what gossipSelf
@@ -369,10 +384,13 @@ func (c *Cluster) repeatLoop(ctx context.Context) {
 	}
 }
 
-// Leave tells the cluster, stays two gossip rounds so that it is heard, and ends Run.
+// Leave tells the cluster, stays two gossip rounds so that it is heard, and ends
+// Run. After Run has ended there is nobody to tell any more.
 func (c *Cluster) Leave() {
 	c.SetState(StateLeaving)
-	c.list.Leave(toldIn) //nolint:errcheck // its one error is that toldIn is over
+	c.tell(func() {
+		c.list.Leave(toldIn) //nolint:errcheck // its one error is that toldIn is over
+	})
 	c.once.Do(func() { close(c.left) })
 }
 

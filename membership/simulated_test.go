@@ -146,6 +146,27 @@ func TestStatesInAndOutOfTheTable(t *testing.T) {
 	})
 }
 
+// TestLeaveBesideTheEndOfRun: a member may lose its name on the roll, which ends
+// Run, while it drains and is about to leave.
+func TestLeaveBesideTheEndOfRun(t *testing.T) {
+	simulate(t, func(t *testing.T, s *simulation) {
+		a, b, c := s.start("s1"), s.start("s2"), s.start("s3")
+		within(t, "one table", 2*time.Second, agree(3, a, b, c))
+		b.stop()
+		b.Leave()
+		b.SetState(membership.StateActive)
+		for after := range 20 {
+			m := s.start(fmt.Sprint("m", after))
+			var leaving sync.WaitGroup
+			leaving.Go(m.Leave)
+			time.Sleep(time.Duration(after) * 30 * time.Millisecond)
+			m.stop()
+			leaving.Wait()
+		}
+		within(t, "the rest", 5*time.Second, agree(2, a, c))
+	})
+}
+
 func TestKilledMemberIsKnownDead(t *testing.T) {
 	simulate(t, func(t *testing.T, s *simulation) {
 		var all []*simulated
