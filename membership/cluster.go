@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	mathrand "math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -22,6 +21,8 @@ type Cluster struct {
 	opts    Options
 	logger  *slog.Logger
 	list    *memberlist.Memberlist
+	out     *outgoing
+	seeds   []*seed       // of rejoin alone, once Run has begun
 	dirty   chan struct{} // one slot: members changed
 	ready   chan struct{}
 	left    chan struct{} // closed by Leave
@@ -43,6 +44,7 @@ type Cluster struct {
 	refusal  error                // why the cluster and we do not fit
 	lost     map[string]time.Time // gossip addresses of members lately gone
 	placed   []Member             // what the table was built of
+	warnings map[string]bool      // what was warned of, not to be said again
 }
 
 // node is a copy of what the gossip library says of a member.
@@ -65,7 +67,7 @@ func New(opts Options) (*Cluster, error) {
 	}
 	c := &Cluster{
 		opts: opts, logger: opts.Logger, dirty: make(chan struct{}, 1), ready: make(chan struct{}), left: make(chan struct{}), again: make(chan struct{}, 1), telling: make(chan struct{}, 1),
-		refused: map[string]bool{}, watchers: map[chan struct{}]struct{}{}, nodes: map[string]node{}, lost: map[string]time.Time{},
+		refused: map[string]bool{}, watchers: map[chan struct{}]struct{}{}, nodes: map[string]node{}, lost: map[string]time.Time{}, warnings: map[string]bool{},
 		self: meta{version: metaVersion, constants: constantsHash(), logID: opts.LogID, Member: Member{
 			Name: opts.Name, Boot: opts.Boot, Role: opts.Role, State: StateJoining, Client: opts.Client,
 		}},
@@ -86,8 +88,11 @@ func New(opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gossip for others at %s: %w", opts.Advertise, err)
 	}
+	if c.seeds, err = seedsOf(opts.Join); err != nil {
+		return nil, err
+	}
 	for _, port := range ports {
-		if c.list, err = memberlist.Create(c.config(host, advertise, port)); err == nil {
+		if err = c.bind(host, advertise, port); err == nil {
 			break
 		}
 	}
@@ -106,7 +111,7 @@ func New(opts Options) (*Cluster, error) {
 // it started has ended. It returns an error if this member and the cluster do
 // not fit (constants, log or version differ).
 func (c *Cluster) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
+	work, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer func() {
 		cancel()
@@ -123,17 +128,25 @@ func (c *Cluster) Run(ctx context.Context) error {
 		return err
 	}
 	defer unpublish()
-	if len(c.rejoin()) == 0 && len(c.opts.Join) > 0 {
-		c.logger.Warn("none of the members to join answers; trying on", "join", c.opts.Join)
-	}
+	wg.Go(func() { // who leaves does not wait for addresses that are silent
+		select {
+		case <-c.left:
+			cancel()
+		case <-work.Done():
+		}
+	})
+	tried, answered := c.rejoin(work)
 	if err := c.incompatible(); err != nil {
 		return err
 	}
+	if len(c.seeds) > 0 && tried > 0 && answered == 0 && work.Err() == nil {
+		c.logger.Warn("none of the members to join answers; trying on", "join", c.opts.Join)
+	}
 	c.rebuild()
 	close(c.ready)
-	wg.Go(func() { c.rejoinLoop(ctx) })
-	wg.Go(func() { c.linkLoop(ctx) })
-	wg.Go(func() { c.repeatLoop(ctx) })
+	wg.Go(func() { c.rejoinLoop(work) })
+	wg.Go(func() { c.linkLoop(work) })
+	wg.Go(func() { c.repeatLoop(work) })
 	for {
 		select {
 		case <-ctx.Done():
@@ -150,51 +163,6 @@ func (c *Cluster) incompatible() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.refusal
-}
-
-// rejoin tries seeds, discovered and lately lost members that are not members
-// now, and returns those that answered. memberlist never heals a partition by itself.
-func (c *Cluster) rejoin() []string {
-	known := map[string]bool{}
-	for _, n := range c.known() {
-		known[n.addr] = true
-	}
-	var try []string
-	try = append(try, c.opts.Join...)
-	try = append(try, c.discovered()...)
-	c.mu.Lock()
-	for addr, when := range c.lost {
-		if time.Since(when) > time.Minute {
-			delete(c.lost, addr)
-			continue
-		}
-		try = append(try, addr)
-	}
-	c.mu.Unlock()
-	slices.Sort(try)
-	var joined []string
-	for _, addr := range slices.Compact(try) {
-		if known[addr] {
-			continue
-		}
-		if n, err := c.list.Join([]string{addr}); err != nil {
-			c.logger.Debug("join", "addr", addr, "err", err)
-		} else if n > 0 {
-			joined = append(joined, addr)
-		}
-	}
-	return joined
-}
-
-func (c *Cluster) rejoinLoop(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(1500*time.Millisecond + mathrand.N(time.Second)):
-			c.rejoin()
-		}
-	}
 }
 
 // rebuild makes the snapshots anew from the full list and marks the watchers.

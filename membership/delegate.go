@@ -55,13 +55,14 @@ func (c *Cluster) NotifyLeave(n *memberlist.Node) {
 func (c *Cluster) NotifyMerge(nodes []*memberlist.Node) error {
 	for _, n := range nodes {
 		if err := c.fits(n); err != nil {
-			c.mu.Lock()
 			select {
 			case <-c.ready: // we serve already: the newcomer is refused, we stay
+				c.warnOnce(err.Error(), "kept apart from a member that does not fit", "err", err)
 			default:
+				c.mu.Lock()
 				c.refusal = err
+				c.mu.Unlock()
 			}
-			c.mu.Unlock()
 			return err
 		}
 	}

@@ -3,12 +3,33 @@ package membership
 import (
 	"bytes"
 	"encoding/binary"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 )
+
+// lockedBuffer is what a member logs to.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
 
 // two starts two members of one cluster that have found each other.
 func two(t *testing.T) (a, b *Cluster) {
@@ -113,7 +134,12 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 		"another cluster": {Secret: bytes.Repeat([]byte{7}, 32), Cluster: "other"},
 	} {
 		opts.Name, opts.LogID, opts.Join = "s9", "log", []string{a.Self().Gossip, b.Self().Gossip}
+		var said lockedBuffer
+		opts.Logger = slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		stranger := start(t, opts) // ready: it has tried
+		if log := said.String(); strings.Contains(log, "none of the members") {
+			t.Errorf("%s: two have answered the stranger, who says %q", name, log)
+		}
 		if n := len(stranger.Members()); n != 1 {
 			t.Errorf("%s: the stranger sees %d members", name, n)
 		}

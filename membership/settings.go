@@ -14,9 +14,6 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// Transport carries gossip; membershiptest has one in memory.
-type Transport = memberlist.Transport
-
 // Options configures a Cluster.
 type Options struct {
 	Cluster   string       // gossip label, "px" when empty
@@ -26,7 +23,7 @@ type Options struct {
 	Client    string       // needed: advertised client address
 	Bind      string       // gossip host:port; port 0 means any; "" means 127.0.0.1:7946 or the next free
 	Advertise string       // host that others reach gossip at, if not Bind's; not used where that is a loopback
-	Join      []string     // gossip addresses of seeds
+	Join      []string     // gossip addresses of seeds, port 7946 where none is given
 	Dir       string       // shared data directory for discovery; "" means none
 	Secret    []byte       // 32 bytes; nil: no encryption, loopback only
 	LogID     string       // identity of the room log; "" is not compared
@@ -66,24 +63,39 @@ func bindPorts(bind string) (host string, ports []int, err error) {
 }
 
 // address is a host's, which may be a name: the gossip library takes a name that
-// it is to listen at for all interfaces, and none that it is to tell others. Of
-// several it is one of the family of like, or of IPv4.
+// it is to listen at for all interfaces, and none that it is to tell others.
 func address(host string, like net.IP) (string, error) {
-	if net.ParseIP(host) != nil {
-		return host, nil
+	found, err := addresses(context.Background(), host, like)
+	if err != nil {
+		return "", err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lookupFor)
+	return found[0], nil
+}
+
+// addresses are a host's: those of the family of like, or of IPv4, where it has
+// some of both.
+func addresses(ctx context.Context, host string, like net.IP) ([]string, error) {
+	if ip := net.ParseIP(host); ip != nil {
+		return []string{ip.String()}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupFor)
 	defer cancel()
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return "", fmt.Errorf("%w (an IP address needs no looking up)", err)
+		return nil, fmt.Errorf("%w (an IP address needs no looking up)", err)
 	}
+	var alike, all []string
 	for _, ip := range found {
-		if ip = ip.Unmap(); ip.Is4() == (like == nil || like.To4() != nil) {
-			return ip.String(), nil
+		ip = ip.Unmap()
+		all = append(all, ip.String())
+		if ip.Is4() == (like == nil || like.To4() != nil) {
+			alike = append(alike, ip.String())
 		}
 	}
-	return found[0].Unmap().String(), nil
+	if len(alike) > 0 {
+		return alike, nil
+	}
+	return all, nil
 }
 
 // advertised is where others reach gossip that listens at host.
@@ -116,12 +128,11 @@ func (c *Cluster) config(host, advertise string, port int) *memberlist.Config {
 	// the cable was out for half a second gets through. The queue sends the least sent first,
 	// so that news old enough costs what is idle otherwise.
 	cfg.RetransmitMult = 24
-	cfg.PushPullInterval, cfg.TCPTimeout = 10*time.Second, 2*time.Second
+	cfg.PushPullInterval, cfg.TCPTimeout = 10*time.Second, dialFor
 	cfg.GossipToTheDeadTime, cfg.DeadNodeReclaimTime = 30*time.Second, time.Second
 	cfg.EnableCompression, cfg.UDPBufferSize = false, 1400
 	cfg.Label, cfg.SecretKey = c.opts.Cluster, c.opts.Secret
 	cfg.Delegate, cfg.Events, cfg.Merge, cfg.Alive = c, c, c, c
-	cfg.Transport = c.opts.Transport
 	cfg.Logger = slog.NewLogLogger(c.logger.Handler(), slog.LevelDebug)
 	return cfg
 }

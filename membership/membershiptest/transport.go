@@ -88,6 +88,11 @@ func (t *Transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, e
 	return t.host.Dial(ctx, addr)
 }
 
+// DialContext is a dial that ends with ctx.
+func (t *Transport) DialContext(ctx context.Context, addr string) (net.Conn, error) {
+	return t.host.Dial(ctx, addr)
+}
+
 // StreamCh implements memberlist.Transport.
 func (t *Transport) StreamCh() <-chan net.Conn { return t.streams }
 
