@@ -91,6 +91,11 @@ func New(opts Options) (*Cluster, error) {
 	if c.seeds, err = seedsOf(opts.Join); err != nil {
 		return nil, err
 	}
+	if opts.Transport == nil {
+		if err := c.checkReach(host); err != nil {
+			return nil, err
+		}
+	}
 	for _, port := range ports {
 		if err = c.bind(host, advertise, port); err == nil {
 			break

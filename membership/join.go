@@ -72,6 +72,27 @@ func (c *Cluster) lookUp(ctx context.Context, like net.IP) {
 	})
 }
 
+// checkReach refuses to gossip at a loopback with members elsewhere: they could
+// be joined, and would take this one for dead, each side serving all rooms.
+func (c *Cluster) checkReach(host string) error {
+	ip := net.ParseIP(host)
+	if !ip.IsLoopback() {
+		return nil
+	}
+	c.lookUp(context.Background(), ip)
+	for _, s := range c.seeds {
+		if len(s.addrs) > 0 && !slices.ContainsFunc(s.addrs, isLoopback) {
+			return fmt.Errorf("gossip at %s cannot be reached from %s: give --gossip HOST:PORT", host, s.host)
+		}
+	}
+	return nil
+}
+
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && net.ParseIP(host).IsLoopback()
+}
+
 // rejoin tries seeds, discovered and lately lost members that are not members
 // now, and tells how many it tried and how many of them answered, be it with a
 // refusal. memberlist never heals a partition by itself.

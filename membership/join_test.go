@@ -4,8 +4,36 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 )
+
+// TestGossipAtALoopbackIsNotForMembersElsewhere: others could not come back, and
+// each side would take the other for dead and serve all rooms itself.
+func TestGossipAtALoopbackIsNotForMembersElsewhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		bind, join string
+		refused    bool
+	}{
+		"elsewhere":                {"", "10.9.0.1:7946", true},
+		"elsewhere, by default":    {"127.0.0.1:0", "10.9.0.1", true},
+		"elsewhere, IPv6":          {"127.0.0.1:0", "[2001:db8::1]:7946", true},
+		"here":                     {"127.0.0.1:0", "127.0.0.1:7946", false},
+		"here, by name":            {"127.0.0.1:0", "localhost:7946", false},
+		"nowhere that is known of": {"127.0.0.1:0", "chat..example:7946", false},
+	} {
+		m, err := New(Options{Name: "s1", Role: RoleShard, Client: "10.9.0.2:1", Bind: c.bind, Join: []string{"127.0.0.1:1", c.join}})
+		if (err != nil) != c.refused {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "--gossip") {
+			t.Errorf("%s: %q does not say what to give", name, err)
+		}
+		if m != nil {
+			m.list.Shutdown() //nolint:errcheck // it has run nothing
+		}
+	}
+}
 
 func TestAddressesToJoin(t *testing.T) {
 	for addr, want := range map[string]string{
