@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -142,6 +143,12 @@ func LoadSecret(dir, file, env string) (secret []byte, created bool, err error) 
 	}
 	secret, err = ReadSecret(dir, "", "")
 	return secret, linkErr == nil, err
+}
+
+// OtherSecret reports whether dir holds a secret, and another than this one.
+func OtherSecret(dir string, secret []byte) bool {
+	own, err := ReadSecret(dir, "", "")
+	return err == nil && !bytes.Equal(own, secret)
 }
 
 // syncDir lets the names in a directory survive a power cut.

@@ -48,6 +48,10 @@ func newMember(cfg Config, role membership.Role, client string, log roomlog.Log)
 	if created {
 		logger.Info("made the cluster's secret", "dir", cfg.Data)
 	}
+	// No refusal: with rooms in NATS the directory may hold what an earlier cluster left.
+	if membership.OtherSecret(cfg.Data, secret) {
+		logger.Warn("the secret given is not the one in the data directory: members that use that one are a cluster of their own", "dir", cfg.Data)
+	}
 	m := &member{cfg: cfg, log: log, boot: membership.NewBoot(), client: client, keys: comms.NewKeys(secret), logger: logger}
 	if m.secure, m.dial, err = cfg.secure(role, client); err != nil {
 		return nil, err
