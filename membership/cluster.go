@@ -116,23 +116,15 @@ func New(opts Options) (*Cluster, error) {
 // it started has ended. It returns an error if this member and the cluster do
 // not fit (constants, log or version differ).
 func (c *Cluster) Run(ctx context.Context) error {
-	work, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	defer func() {
-		cancel()
-		wg.Wait()
-		c.tell(func() {
-			c.down = true
-			if err := c.list.Shutdown(); err != nil {
-				c.logger.Debug("gossip shutdown", "err", err)
-			}
-		})
-	}()
-	unpublish, err := c.publish()
-	if err != nil {
+	defer c.shutdown()
+	if err := c.publish(); err != nil {
 		return err
 	}
-	defer unpublish()
+	defer c.unpublish() // after the loop that would write the notice again
+	work, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
 	wg.Go(func() { // who leaves does not wait for addresses that are silent
 		select {
 		case <-c.left:
@@ -162,6 +154,15 @@ func (c *Cluster) Run(ctx context.Context) error {
 			c.rebuild()
 		}
 	}
+}
+
+func (c *Cluster) shutdown() {
+	c.tell(func() {
+		c.down = true
+		if err := c.list.Shutdown(); err != nil {
+			c.logger.Debug("gossip shutdown", "err", err)
+		}
+	})
 }
 
 func (c *Cluster) incompatible() error {

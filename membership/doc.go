@@ -12,7 +12,9 @@
 // gossip says the same to everybody else.
 //
 // Goroutines, all owned by Run: the rebuild loop, the re-join loop (memberlist
-// never heals a partition by itself), one per connection to another shard.
+// never heals a partition by itself) and up to eight that try an address each for
+// it, one that ends both when this member leaves, the loop that says a change of
+// the own state once more, one per connection to another shard.
 //
 // # How the partition count is chosen
 //

@@ -165,6 +165,7 @@ func (c *Cluster) rejoinLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(1500*time.Millisecond + mathrand.N(time.Second)):
+			c.renew()
 			c.rejoin(ctx)
 		}
 	}
