@@ -155,7 +155,7 @@ func (c *Cluster) join(ctx context.Context, addr string) bool {
 		}
 		cause = why.Error()
 	}
-	c.warnOnce(addr+" "+cause, "a member answers and cannot be joined: is its secret another?", "addr", addr, "err", cause)
+	c.warnOnce(addr+" "+cause, "a member answers and cannot be joined: is its secret, or its --cluster, another?", "addr", addr, "err", cause)
 	return true
 }
 

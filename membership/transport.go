@@ -20,8 +20,8 @@ type Transport = memberlist.Transport
 // dialFor bounds a dial and each of the two halves of a full exchange.
 const dialFor = 2 * time.Second
 
-// errHungUp is what little is known of an answer that is none.
-var errHungUp = errors.New("it hangs up without a word, as a member of another cluster does (--cluster)")
+// errHungUp is all that a member of another cluster lets us know.
+var errHungUp = errors.New("it hangs up without a word")
 
 // outgoing is a transport whose streams to an address that is being joined are
 // the attempt's: the library's Join takes no context, and makes text of errors.
