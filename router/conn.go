@@ -16,7 +16,7 @@ import (
 
 const (
 	pushQueue  = 256       // events a connection may have unwritten
-	askedQueue = 128       // of those, answers: from there on no more commands are read
+	askedQueue = 128       // of those, answers and what is relayed: from there on no more of either is taken
 	askedBytes = 256 << 10 // and of unwritten bytes
 	writeBytes = 64 << 10  // gathered for one write, and up to an event more
 	maxLocated = 1000      // rooms a connection is told about
@@ -33,7 +33,7 @@ type conn struct {
 
 	out       chan []byte   // events, encoded: a page of rooms keeps nothing else alive
 	unwritten atomic.Int64  // bytes of them, and of what is being written
-	wrote     chan struct{} // gets one when there are fewer
+	wrote     chan struct{} // gets one when there are fewer, or when somebody else may look
 
 	mu      sync.Mutex
 	user    string
@@ -49,7 +49,7 @@ func (c *conn) send(e comms.Event) {
 	case c.out <- line:
 	case <-c.ctx.Done():
 	default:
-		c.router.logger.Debug("a connection does not read", "user", c.user)
+		c.router.logger.Debug("a connection does not read", "addr", c.wire.RemoteAddr())
 		c.cancel()
 	}
 }
@@ -123,15 +123,13 @@ func (c *conn) write() {
 			return
 		}
 		c.unwritten.Add(-int64(len(lines)))
-		select {
-		case c.wrote <- struct{}{}:
-		default:
-		}
+		c.wake()
 	}
 }
 
-// awaitWriter blocks while much of what was asked for is unwritten: a stranger
-// could have the router keep any number of room lists for it.
+// awaitWriter blocks while much of what was asked for, or relayed, is unwritten:
+// a stranger could have the router keep any number of room lists for it, and an
+// ancestor is to get all of a burst. The reader and the relay wait here.
 func (c *conn) awaitWriter() error {
 	for c.unwritten.Load() > askedBytes || len(c.out) > askedQueue {
 		select {
@@ -140,7 +138,15 @@ func (c *conn) awaitWriter() error {
 			return c.ctx.Err()
 		}
 	}
+	c.wake() // the other one may wait for the same write
 	return nil
+}
+
+func (c *conn) wake() {
+	select {
+	case c.wrote <- struct{}{}:
+	default:
+	}
 }
 
 func (c *conn) read(mayRelay bool) (reason string) {

@@ -14,6 +14,7 @@ import (
 // session and that session's events into the ancestor's.
 type relay struct {
 	conn    *conn
+	user    string          // who the ancestor is
 	session *client.Session // nil if the login failed
 	wg      sync.WaitGroup
 	present map[string]map[string]bool // of each room: who was shown as joined; the events goroutine's
@@ -35,7 +36,7 @@ func newRelay(c *conn) *relay {
 			return ours, nil
 		},
 	})
-	relay := &relay{conn: c, session: session, present: map[string]map[string]bool{}}
+	relay := &relay{conn: c, user: c.user, session: session, present: map[string]map[string]bool{}}
 	if err != nil {
 		r.logger.Debug("relay", "err", err)
 		c.cancel()
@@ -84,18 +85,17 @@ func (r *relay) do(command comms.Command) {
 
 // events translates. An ancestor sees who joined before what they say.
 func (r *relay) events() {
-	me := r.conn.user
 	for e := range r.session.Events() {
 		switch e := e.(type) {
 		case client.Joined:
-			present := map[string]bool{me: true}
+			present := map[string]bool{r.user: true}
 			for _, u := range e.Users {
 				present[u] = true
 			}
 			r.present[e.Room] = present
 			// The ancestor's server broadcast the notice first, the joiner included.
-			r.conn.send(comms.RoomParticipation{Room: e.Room, User: me, Status: "joined"})
-			r.conn.send(comms.UserJoinedRoom{Room: e.Room, Users: e.Users})
+			r.tell(comms.RoomParticipation{Room: e.Room, User: r.user, Status: "joined"})
+			r.tell(comms.UserJoinedRoom{Room: e.Room, Users: e.Users})
 		case client.Left:
 			delete(r.present, e.Room)
 		case client.Presence:
@@ -121,11 +121,11 @@ func (r *relay) events() {
 				continue
 			}
 			r.show(e.Room, e.User, true)
-			r.conn.send(comms.UserMessage{Room: e.Room, User: e.User, Content: e.Content})
+			r.tell(comms.UserMessage{Room: e.Room, User: e.User, Content: e.Content})
 		case client.SendFailed:
 			var refused *client.Refused
 			if errors.As(e.Err, &refused) {
-				r.conn.send(comms.Error{Code: refused.Code, Message: refused.Message, Room: e.Room})
+				r.tell(comms.Error{Code: refused.Code, Message: refused.Message, Room: e.Room})
 			}
 		}
 	}
@@ -134,7 +134,7 @@ func (r *relay) events() {
 // show tells of a change in who is present, once.
 func (r *relay) show(room, user string, joined bool) {
 	present := r.present[room]
-	if present == nil || present[user] == joined || user == r.conn.user && !joined {
+	if present == nil || present[user] == joined || user == r.user && !joined {
 		return
 	}
 	status := "left"
@@ -143,5 +143,14 @@ func (r *relay) show(room, user string, joined bool) {
 	} else {
 		delete(present, user)
 	}
-	r.conn.send(comms.RoomParticipation{Room: room, User: user, Status: status})
+	r.tell(comms.RoomParticipation{Room: room, User: user, Status: status})
+}
+
+// tell queues an event once most of the earlier ones are written: an ancestor
+// that reads loses nothing, however much comes at once. One that does not read
+// ends with the write that it holds up.
+func (r *relay) tell(e comms.Event) {
+	if r.conn.awaitWriter() == nil {
+		r.conn.send(e)
+	}
 }
