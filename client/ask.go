@@ -129,6 +129,9 @@ func (s *Session) askOwner(ctx context.Context, name string, cmd comms.Command, 
 
 // History asks the owner for one page of records.
 func (s *Session) History(ctx context.Context, q comms.History) (comms.HistoryPage, error) {
+	if err := checked(comms.CheckRoomName(q.Room)); err != nil {
+		return comms.HistoryPage{}, err
+	}
 	if err := s.call(ctx, func() { q.Tag = s.ids.Next() }); err != nil {
 		return comms.HistoryPage{}, err
 	}
@@ -160,7 +163,7 @@ func (s *Session) Rooms(ctx context.Context, q comms.ListRooms) (comms.RoomList,
 
 // Create makes a room.
 func (s *Session) Create(ctx context.Context, name, description string) error {
-	if err := errors.Join(comms.CheckRoomName(name), comms.CheckDescription(description)); err != nil {
+	if err := checked(comms.CheckRoomName(name), comms.CheckDescription(description)); err != nil {
 		return err
 	}
 	_, err := s.askOwner(ctx, name, comms.CreateRoom{Room: name, Description: description}, func(e comms.Event) bool {
@@ -172,7 +175,7 @@ func (s *Session) Create(ctx context.Context, name, description string) error {
 
 // Where asks the owner of a room where it is served, and under which epoch.
 func (s *Session) Where(ctx context.Context, name string) (comms.Located, error) {
-	if err := comms.CheckRoomName(name); err != nil {
+	if err := checked(comms.CheckRoomName(name)); err != nil {
 		return comms.Located{}, err
 	}
 	e, err := s.askOwner(ctx, name, comms.Locate{Room: name}, func(e comms.Event) bool {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"positivity-exchange/comms"
 )
@@ -29,8 +30,8 @@ func (s *Session) Cluster() string {
 // themselves. The details come as a Joined event. If ctx ends before, the room is
 // left, and what was posted in it fails.
 func (s *Session) Join(ctx context.Context, name string, after *comms.Position) error {
-	if err := comms.CheckRoomName(name); err != nil {
-		return &Refused{comms.CodeBadRoom, err.Error()}
+	if err := checked(comms.CheckRoomName(name)); err != nil {
+		return err
 	}
 	answer := make(chan error, 1)
 	var err error
@@ -85,43 +86,55 @@ func (s *Session) Leave(ctx context.Context, name string) error {
 // is sent, and sent again through moves and crashes, until Message{Mine} or
 // SendFailed with that id arrives.
 func (s *Session) Post(name, content string) (id string, err error) {
-	if err := comms.CheckContent(content); err != nil {
-		return "", &Refused{comms.AsError(err).Code, err.Error()}
+	if err := checked(comms.CheckContent(content)); err != nil {
+		return "", err
 	}
 	return s.enqueue(outgoing{Pending: Pending{Room: name, Content: content}})
 }
 
 // PostTopic is Post for a new description.
 func (s *Session) PostTopic(name, topic string) (id string, err error) {
-	if err := comms.CheckDescription(topic); err != nil {
-		return "", &Refused{comms.AsError(err).Code, err.Error()}
+	if err := checked(comms.CheckDescription(topic)); err != nil {
+		return "", err
 	}
 	return s.enqueue(outgoing{Pending: Pending{Room: name, Content: topic}, topic: true})
 }
 
 // Repost queues a message again under the id it had in an earlier session of
-// the same user; seen is the head its sender knew when it first posted.
+// the same user; seen is the head its sender knew when it first posted. What
+// is under way in this session already is refused with comms.CodePending.
 func (s *Session) Repost(name, content, id string, seen uint64) error {
+	if err := checked(comms.CheckContent(content), comms.CheckID(id)); err != nil {
+		return err
+	}
 	_, err := s.enqueue(outgoing{Pending: Pending{Room: name, Content: content, ID: id, Seen: seen}, tried: true})
 	return err
 }
 
 // RepostTopic is Repost for a description that PostTopic was to set.
 func (s *Session) RepostTopic(name, topic, id string, seen uint64) error {
+	if err := checked(comms.CheckDescription(topic), comms.CheckID(id)); err != nil {
+		return err
+	}
 	_, err := s.enqueue(outgoing{Pending: Pending{Room: name, Content: topic, ID: id, Seen: seen}, tried: true, topic: true})
 	return err
 }
 
 func (s *Session) enqueue(o outgoing) (id string, err error) {
-	err = ErrNotJoined
 	callErr := s.call(context.Background(), func() {
-		if r := s.rooms[o.Room]; r != nil {
-			if o.ID == "" {
-				o.ID = s.ids.Next()
-			}
-			id, err = o.ID, nil
-			r.outbox = append(r.outbox, &o)
+		r := s.rooms[o.Room]
+		switch {
+		case r == nil:
+			err = ErrNotJoined
+			return
+		case o.ID == "":
+			o.ID = s.ids.Next()
+		case slices.ContainsFunc(r.outbox, func(under *outgoing) bool { return under.ID == o.ID }):
+			err = &Refused{comms.CodePending, "the message is under way already; wait for its answer"}
+			return
 		}
+		id = o.ID
+		r.outbox = append(r.outbox, &o)
 	})
 	if callErr != nil {
 		return "", callErr
@@ -145,8 +158,8 @@ func (s *Session) Unacknowledged() []Pending {
 // Send is Post that waits for the acknowledgement. Events must be read
 // meanwhile, by another goroutine or from a buffer large enough.
 func (s *Session) Send(ctx context.Context, name, content string) (Message, error) {
-	if err := comms.CheckContent(content); err != nil {
-		return Message{}, &Refused{comms.AsError(err).Code, err.Error()}
+	if err := checked(comms.CheckContent(content)); err != nil {
+		return Message{}, err
 	}
 	o := outgoing{Pending: Pending{Room: name, Content: content}, answer: make(chan sendResult, 1)}
 	if _, err := s.enqueue(o); err != nil {

@@ -124,6 +124,16 @@ type Refused struct {
 
 func (e *Refused) Error() string { return e.Message }
 
+// checked makes the first error of comms' checks what the server would say.
+func checked(checks ...error) error {
+	for _, err := range checks {
+		if err != nil {
+			return &Refused{comms.AsError(err).Code, err.Error()}
+		}
+	}
+	return nil
+}
+
 func (Message) event()    {}
 func (Joined) event()     {}
 func (Left) event()       {}

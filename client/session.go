@@ -91,8 +91,8 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 		return nil, errors.New("no router to connect to")
 	}
 	if opts.User != "" {
-		if err := comms.CheckUserName(opts.User); err != nil {
-			return nil, &Refused{comms.CodeBadUser, err.Error()}
+		if err := checked(comms.CheckUserName(opts.User)); err != nil {
+			return nil, err
 		}
 	}
 	if opts.Logger == nil {

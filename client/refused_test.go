@@ -1,0 +1,72 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"positivity-exchange/client"
+	"positivity-exchange/comms"
+)
+
+// TestWhatNoServerTakesIsRefusedAtOnce: sent on, it would have no answer, or
+// take the connection and every room on it along.
+func TestWhatNoServerTakesIsRefusedAtOnce(t *testing.T) {
+	c, s := connected(t, "s1")
+	long := strings.Repeat("x", comms.MaxCommandFrame)
+	post := func(_ string, err error) error { return err }
+	for _, call := range []struct {
+		what, code string
+		do         func(context.Context) error
+	}{
+		{"post invalid UTF-8", comms.CodeNotUTF8, func(context.Context) error { return post(s.Post("go", "\xff")) }},
+		{"post a topic of two lines", comms.CodeBadContent, func(context.Context) error { return post(s.PostTopic("go", "a\nb")) }},
+		{"send nothing", comms.CodeBadContent, func(ctx context.Context) error { _, err := s.Send(ctx, "go", ""); return err }},
+		{"repost invalid UTF-8", comms.CodeNotUTF8, func(context.Context) error { return s.Repost("go", "\xff", "old.1", 0) }},
+		{"repost what is longer than a line", comms.CodeTooLong, func(context.Context) error { return s.Repost("go", long, "old.2", 0) }},
+		{"repost under no id", comms.CodeBadID, func(context.Context) error { return s.Repost("go", "x", "", 0) }},
+		{"repost under a bad id", comms.CodeBadID, func(context.Context) error { return s.Repost("go", "x", "bad id", 0) }},
+		{"repost a long topic", comms.CodeTooLong, func(context.Context) error { return s.RepostTopic("go", long, "old.3", 0) }},
+		{"repost a topic under a bad id", comms.CodeBadID, func(context.Context) error { return s.RepostTopic("go", "x", "bad id", 0) }},
+		{"history of a bad name", comms.CodeBadRoom, func(ctx context.Context) error {
+			_, err := s.History(ctx, comms.History{Room: "Bad Name", Limit: 1})
+			return err
+		}},
+		{"create a bad name", comms.CodeBadRoom, func(ctx context.Context) error { return s.Create(ctx, "Bad Name", "") }},
+		{"create with a long description", comms.CodeTooLong, func(ctx context.Context) error { return s.Create(ctx, "new", long) }},
+		{"ask where a bad name is", comms.CodeBadRoom, func(ctx context.Context) error { _, err := s.Where(ctx, "Bad Name"); return err }},
+	} {
+		t.Run(call.what, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel() // it needs nobody's answer
+			var refused *client.Refused
+			if err := call.do(ctx); !errors.As(err, &refused) || refused.Code != call.code {
+				t.Errorf("got %v, want a refusal of %s", err, call.code)
+			}
+		})
+	}
+	if left := s.Unacknowledged(); len(left) != 0 {
+		t.Errorf("%d wait for an answer that never comes", len(left))
+	}
+	if sent := commands[comms.SendMessage](c); len(sent) != 0 {
+		t.Errorf("sent %+v", sent)
+	}
+}
+
+// TestRepostOfWhatIsUnderWay is refused: one acknowledgement would settle one of
+// the two only.
+func TestRepostOfWhatIsUnderWay(t *testing.T) {
+	c, s := connected(t, "s1")
+	c.set(func() { c.silent = "s1" })
+	if err := s.Repost("go", "x", "old.1", 0); err != nil {
+		t.Fatal(err)
+	}
+	var refused *client.Refused
+	if err := s.Repost("go", "x", "old.1", 0); !errors.As(err, &refused) || refused.Code != comms.CodePending {
+		t.Errorf("the second: %v", err)
+	}
+	if left := s.Unacknowledged(); len(left) != 1 {
+		t.Errorf("under way: %v", left)
+	}
+}
