@@ -28,7 +28,8 @@ func (s *Session) Cluster() string {
 // Join joins a room; with after, what was missed since follows as Message
 // events. It returns once the first owner answered; later re-joins happen by
 // themselves. The details come as a Joined event. If ctx ends before, the room is
-// left, and what was posted in it fails.
+// left, and what was posted in it fails. Right after Leave it waits until the room
+// is left.
 func (s *Session) Join(ctx context.Context, name string, after *comms.Position) error {
 	if err := checked(comms.CheckRoomName(name)); err != nil {
 		return err
@@ -36,11 +37,15 @@ func (s *Session) Join(ctx context.Context, name string, after *comms.Position) 
 	answer := make(chan error, 1)
 	var err error
 	if callErr := s.call(ctx, func() {
-		if s.rooms[name] != nil {
+		r := &room{session: s, name: name, after: after, waiter: answer}
+		switch {
+		case s.room(name) != nil:
 			err = &Refused{comms.CodeJoined, "you are in #" + name + " already"}
-			return
+		case s.rooms[name] != nil:
+			s.rooms[name].next = r
+		default:
+			s.rooms[name] = r
 		}
-		s.rooms[name] = &room{session: s, name: name, after: after, waiter: answer}
 	}); callErr != nil || err != nil {
 		return errors.Join(callErr, err)
 	}
@@ -51,7 +56,7 @@ func (s *Session) Join(ctx context.Context, name string, after *comms.Position) 
 		return ErrClosed
 	case <-ctx.Done():
 		if err := s.call(context.Background(), func() {
-			if r := s.rooms[name]; r != nil && r.waiter == answer {
+			if r := s.room(name); r != nil && r.waiter == answer {
 				s.giveUp(r, ctx.Err())
 			}
 		}); err != nil {
@@ -61,11 +66,23 @@ func (s *Session) Join(ctx context.Context, name string, after *comms.Position) 
 	}
 }
 
-// Leave leaves a room. Messages not yet acknowledged in it fail. Left follows.
+// room is the one that a call means: not one that is being left.
+func (s *Session) room(name string) *room {
+	r := s.rooms[name]
+	if r != nil && r.leaving {
+		return r.next
+	}
+	return r
+}
+
+// Leave leaves a room, and does not wait until its shard agrees: Left follows
+// then, or when the connection breaks. Messages not acknowledged by then fail,
+// those that were sent with comms.CodeUnknownFate. At once, nothing more is
+// posted in the room, and it may be joined again.
 func (s *Session) Leave(ctx context.Context, name string) error {
 	err := ErrNotJoined
 	if callErr := s.call(ctx, func() {
-		r := s.rooms[name]
+		r := s.room(name)
 		if r == nil {
 			return
 		}
@@ -74,8 +91,7 @@ func (s *Session) Leave(ctx context.Context, name string) error {
 			s.giveUp(r, nil)
 			return
 		}
-		r.leaving = true
-		r.shard.send(comms.LeaveRoom{Room: name})
+		r.leave()
 	}); callErr != nil {
 		return callErr
 	}
@@ -122,7 +138,7 @@ func (s *Session) RepostTopic(name, topic, id string, seen uint64) error {
 
 func (s *Session) enqueue(o outgoing) (id string, err error) {
 	callErr := s.call(context.Background(), func() {
-		r := s.rooms[o.Room]
+		r := s.room(o.Room)
 		switch {
 		case r == nil:
 			err = ErrNotJoined
@@ -147,8 +163,10 @@ func (s *Session) Unacknowledged() []Pending {
 	var list []Pending
 	s.call(context.Background(), func() { //nolint:errcheck // closed: nothing is pending
 		for _, r := range s.rooms {
-			for _, o := range r.outbox {
-				list = append(list, o.Pending)
+			for ; r != nil; r = r.next {
+				for _, o := range r.outbox {
+					list = append(list, o.Pending)
+				}
 			}
 		}
 	})

@@ -42,7 +42,9 @@ type room struct {
 	doubted   bool      // it named another when it was told of that one, which it may not have known
 	tellAt    time.Time // not before, if it watches none
 	leaving   bool
-	down      bool // RoomLink said reconnecting
+	leaveAt   time.Time // when the leave is said again; zero: it is under way
+	next      *room     // of a join that came since Leave: it begins when this one is gone
+	down      bool      // RoomLink said reconnecting
 }
 
 // outgoing is a message without its acknowledgement.
@@ -107,7 +109,11 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 			s.abandon(r.shard)
 		}
 	case stateUp:
-		r.flush(now)
+		if !r.leaving {
+			r.flush(now)
+		} else if !r.leaveAt.IsZero() && !now.Before(r.leaveAt) {
+			r.leave()
+		}
 		if r.named == "" && !now.Before(r.tellAt) {
 			s.tellRouter(r)
 		}
@@ -198,6 +204,12 @@ func (r *room) ask(now time.Time) {
 		join.After = &r.last
 	}
 	r.shard.send(join)
+}
+
+// leave asks the shard to let go of the room.
+func (r *room) leave() {
+	r.leaving, r.leaveAt = true, time.Time{}
+	r.shard.send(comms.LeaveRoom{Room: r.name})
 }
 
 // asksWhere tells that the present shard has not stored our oldest message for

@@ -83,6 +83,9 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 			s.redirected(r, e)
 			return
 		}
+		if r := at(e.Room); r != nil && r.leaving {
+			s.gone(r, nil) // as when it moves
+		}
 		l.answered(e)
 	case comms.Error:
 		s.refused(l, e)
@@ -205,6 +208,11 @@ func (s *Session) refused(l *link, e comms.Error) {
 	refusal := &Refused{e.Code, e.Message}
 	if e.ID == "" {
 		switch {
+		case r.leaving && e.Tag == "" && comms.Retryable(e.Code):
+			r.leaveAt = time.Now().Add(max(time.Duration(e.Retry)*time.Millisecond, minBackoff))
+		case r.leaving && (e.Code == comms.CodeNotJoined || !l.answered(e)):
+			s.gone(r, nil)
+		case r.leaving: // it was the answer to a question
 		case r.state != stateJoining:
 			l.answered(e)
 		case e.Code == comms.CodeJoined:
@@ -254,9 +262,19 @@ func (s *Session) giveUp(r *room, err error) {
 
 // gone forgets a room: left, or refused for good.
 func (s *Session) gone(r *room, err error) {
-	delete(s.rooms, r.name)
+	switch there := s.rooms[r.name]; {
+	case there != r:
+		there.next = nil
+	case r.next != nil:
+		s.rooms[r.name] = r.next
+	default:
+		delete(s.rooms, r.name)
+	}
 	for _, o := range r.outbox {
 		refusal := &Refused{comms.CodeNotJoined, "the room was left before it was stored"}
+		if o.tried {
+			refusal = &Refused{comms.CodeUnknownFate, "the room was left before it was known whether it is stored"}
+		}
 		o.settle(sendResult{err: refusal})
 		s.emit(SendFailed{r.name, o.ID, refusal})
 	}

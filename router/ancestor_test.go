@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +42,9 @@ func talkative(ctx context.Context, nc net.Conn) {
 		case comms.JoinRoom:
 			room = command.Room
 			conn.WriteEvent(comms.UserJoinedRoom{Room: room, Users: []string{"bob"}, Count: 1, Epoch: 1}) //nolint:errcheck // read above
+		case comms.LeaveRoom:
+			<-time.After(time.Second)                // its log is slow
+			conn.WriteEvent(comms.RoomLeft(command)) //nolint:errcheck // read above
 		case nil:
 			if ctx.Err() != nil || err == io.EOF {
 				return
@@ -80,5 +84,26 @@ func TestAncestorMayListenInSilence(t *testing.T) {
 		if took := time.Since(begun); took < 2*comms.LobbyTimeout {
 			t.Errorf("bob said all within %s", took)
 		}
+	})
+}
+
+// TestAncestorLeavesAndComesBackAtOnce without waiting for an answer, which the
+// ancestor's leave_room does not have.
+func TestAncestorLeavesAndComesBackAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, stop := inBubble()
+		defer stop()
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		r.wg.Go(func() { r.serve(theirs, true) })
+		c := &rawConn{t, ours, bufio.NewReader(ours)}
+		c.hear(`"login_successful"`)
+		c.say(`{"_ct":"join_room","r":"go"}`)
+		c.hear(`"user_joined_room"`)
+		c.say(`{"_ct":"leave_room","r":"go"}`, `{"_ct":"join_room","r":"go"}`)
+		if line := c.hear(`"r":"go"`); strings.Contains(line, `"error"`) {
+			t.Fatalf("it is told %s", line)
+		}
+		c.hear(`"user_joined_room"`)
 	})
 }
