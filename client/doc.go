@@ -8,6 +8,7 @@
 // shard moves or dies, the loop joins at the next one with the last sequence it
 // saw and sends what is not acknowledged again, under the same id.
 //
-// Goroutines: the loop owns all state; each connection has a reader that hands
-// what it read to the loop; dials run beside it. Close ends all and waits.
+// Goroutines: the loop owns all state and waits for no network; each connection
+// has a reader, which dialled it and hands what it read to the loop, and a writer
+// of what the loop queued. Close ends all and waits.
 package client

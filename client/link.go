@@ -14,6 +14,7 @@ type link struct {
 	session *Session
 	addr    string
 	conn    *comms.Conn // nil until the dial is done
+	out     *writer     // to conn
 	name    string
 	up      bool // welcomed
 	closed  bool
@@ -57,9 +58,7 @@ func (l *link) send(commands ...comms.Command) {
 				l.locates = append(l.locates, locate)
 			}
 		}
-		if err := l.conn.WriteCommand(commands...); err != nil {
-			l.conn.Close() //nolint:errcheck // its reader reports it
-		}
+		l.out.send(commands...)
 	}
 }
 
@@ -110,8 +109,11 @@ func (s *Session) open(l *link, hello comms.Hello, handle func(comms.Event), los
 			s.post(func() { lost(err) })
 			return
 		}
+		out := newWriter(conn, s.wrote)
+		s.wg.Go(out.run)
+		defer out.finish()
 		s.post(func() {
-			l.conn = conn
+			l.conn, l.out = conn, out
 			if l.closed {
 				conn.Close() //nolint:errcheck // not wanted any more
 			}
@@ -127,9 +129,8 @@ func (s *Session) open(l *link, hello comms.Hello, handle func(comms.Event), los
 				return
 			}
 			if ping, ok := e.(comms.PingEvent); ok {
-				if err := conn.WriteCommand(comms.Pong(ping)); err == nil {
-					continue
-				}
+				out.send(comms.Pong(ping))
+				continue
 			}
 			s.post(func() {
 				if !l.closed {

@@ -53,7 +53,7 @@ type outgoing struct {
 	topic bool
 	sent  bool      // over the present link, and not refused for now
 	tried bool      // sent before at all
-	at    time.Time // first sent over the present link; zero if it was not
+	at    time.Time // first sent over the present link, or waiting for those before it; zero if neither
 
 	answer chan sendResult // of Send; nil for Post
 }
@@ -276,6 +276,12 @@ func (r *room) flush(now time.Time) {
 		if o.sent {
 			continue
 		}
+		if o.at.IsZero() {
+			o.at = now
+		}
+		if r.shard.out.full() {
+			return
+		}
 		if o.topic {
 			r.shard.send(comms.SetTopic{Room: r.name, Topic: o.Content, ID: o.ID, Again: o.tried, Seen: o.seen()})
 		} else {
@@ -285,9 +291,6 @@ func (r *room) flush(now time.Time) {
 			o.Seen = r.last.Seq
 		}
 		o.sent, o.tried = true, true
-		if o.at.IsZero() {
-			o.at = now
-		}
 	}
 }
 

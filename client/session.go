@@ -54,6 +54,7 @@ type Session struct {
 	calls  chan func() // API calls, run by the loop
 	inbox  chan func() // what connections brought, run by the loop
 	events chan Event
+	wrote  chan struct{} // gets one when a connection takes messages again
 	ids    *comms.IDSource
 
 	// Below is the loop's alone.
@@ -108,7 +109,7 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 	}
 	s := &Session{
 		opts: opts, logger: opts.Logger, user: opts.User, calls: make(chan func()), inbox: make(chan func()),
-		events: make(chan Event, opts.EventBuffer), ids: comms.NewIDSource(), login: make(chan loginEnd, 1),
+		events: make(chan Event, opts.EventBuffer), wrote: make(chan struct{}, 1), ids: comms.NewIDSource(), login: make(chan loginEnd, 1),
 		rooms: map[string]*room{}, shards: map[string]*link{}, trouble: map[string]error{}, fled: map[string]flight{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -137,11 +138,21 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 func (s *Session) Close() error {
 	patience := time.AfterFunc(quitWithin, s.cancel) // a connection may hang
 	defer patience.Stop()
+	var goodbyes []*writer
 	s.call(s.ctx, func() { //nolint:errcheck // it is closed already
 		for _, l := range s.shards {
-			l.send(comms.Quit{})
+			if l.send(comms.Quit{}); l.out != nil {
+				l.out.finish()
+				goodbyes = append(goodbyes, l.out)
+			}
 		}
 	})
+	for _, w := range goodbyes {
+		select {
+		case <-w.ended:
+		case <-s.ctx.Done():
+		}
+	}
 	s.cancel()
 	s.wg.Wait()
 	return nil
@@ -190,6 +201,7 @@ func (s *Session) loop() {
 			f()
 		case f := <-inbox:
 			f()
+		case <-s.wrote:
 		case <-tick.C:
 		case <-due.C:
 		}
