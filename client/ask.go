@@ -9,41 +9,64 @@ import (
 	"positivity-exchange/comms"
 )
 
-// askRouter sends a request to the router and returns its answer, through
-// reconnections, until ctx ends.
-func (s *Session) askRouter(ctx context.Context, cmd comms.Command, matches func(comms.Event) bool) (comms.Event, error) {
-	return s.ask(ctx, matches, func() *link {
-		return s.router
-	}, cmd)
+// question is a request on its way to its answer.
+type question struct {
+	command comms.Command
+	matches func(comms.Event) bool
+	once    bool // what it asks for may be done once: it does not go again over a link that may still answer
+	at      *link
+	waiter  *waiter // at that link; nil before, and once that one has answered
+	lost    bool    // it was sent, and whether it was done is not known
 }
 
-// ask sends cmd over the link that pick returns (nil: not yet) and waits.
-func (s *Session) ask(ctx context.Context, matches func(comms.Event) bool, pick func() *link, cmd comms.Command) (comms.Event, error) {
+// put asks over l, unless it is to be answered there already. The loop's.
+func (q *question) put(l *link) {
+	underWay := q.waiter != nil && q.waiter.unsent == nil
+	if q.once && underWay && q.at == l {
+		return
+	}
+	q.lost = q.lost || underWay
+	q.at, q.waiter = l, &waiter{matches: q.matches, answer: make(chan comms.Event, 1), unsent: q.command}
+	l.ask(q.waiter)
+}
+
+// askRouter sends a request to the router and returns its answer, through
+// reconnections, until ctx ends.
+func (s *Session) askRouter(ctx context.Context, command comms.Command, matches func(comms.Event) bool) (comms.Event, error) {
+	return s.ask(ctx, &question{command: command, matches: matches}, func() *link { return s.router })
+}
+
+// ask puts a question over the link that pick returns (nil: not yet) and waits.
+func (s *Session) ask(ctx context.Context, q *question, pick func() *link) (comms.Event, error) {
 	for {
-		w := &waiter{matches: matches, answer: make(chan comms.Event, 1), unsent: cmd}
-		var asked *link
+		asked := false
 		if err := s.call(ctx, func() {
 			if l := pick(); l != nil && !l.closed {
-				l.ask(w)
-				asked = l
+				q.put(l)
+				asked = true
 			}
 		}); err != nil {
 			return nil, err
 		}
-		if asked != nil {
+		if asked {
 			select {
-			case e, ok := <-w.answer:
-				if refused, is := e.(comms.Error); is && ok {
-					if !comms.Retryable(refused.Code) {
-						return nil, &Refused{refused.Code, refused.Message}
-					}
-				} else if ok {
+			case e, ok := <-q.waiter.answer:
+				if !ok {
+					break
+				}
+				q.waiter = nil
+				refused, is := e.(comms.Error)
+				if !is {
 					return e, nil
 				}
+				if !comms.Retryable(refused.Code) {
+					return nil, &Refused{refused.Code, refused.Message}
+				}
+				q.lost = q.lost || refused.Code == comms.CodeUnknownFate
 			case <-time.After(answerIn):
-				s.call(s.ctx, func() { asked.withdraw(w) }) //nolint:errcheck // ends with the session
+				s.call(s.ctx, func() { q.at.withdraw(q.waiter) }) //nolint:errcheck // ends with the session
 			case <-ctx.Done():
-				s.call(s.ctx, func() { asked.withdraw(w) }) //nolint:errcheck // ends with the session
+				s.call(s.ctx, func() { q.at.withdraw(q.waiter) }) //nolint:errcheck // ends with the session
 				return nil, ctx.Err()
 			case <-s.ctx.Done():
 				return nil, ErrClosed
@@ -58,8 +81,17 @@ func (s *Session) ask(ctx context.Context, matches func(comms.Event) bool, pick 
 }
 
 // askOwner sends a request about a room to its owner, through redirects.
-func (s *Session) askOwner(ctx context.Context, name string, cmd comms.Command, matches func(comms.Event) bool) (comms.Event, error) {
-	addr := ""
+func (s *Session) askOwner(ctx context.Context, name string, q *question) (comms.Event, error) {
+	matches, addr := q.matches, ""
+	q.matches = func(e comms.Event) bool {
+		switch e := e.(type) {
+		case comms.Redirect:
+			return e.Room == name && e.ID == ""
+		case comms.Error:
+			return e.Room == name && e.ID == ""
+		}
+		return matches(e)
+	}
 	if err := s.call(ctx, func() {
 		if r := s.rooms[name]; r != nil && r.state == stateUp {
 			addr = r.shard.addr
@@ -87,22 +119,14 @@ func (s *Session) askOwner(ctx context.Context, name string, cmd comms.Command, 
 		tried := false
 		var disagree error
 		limited, cancel := context.WithTimeout(ctx, answerIn)
-		e, err := s.ask(limited, func(e comms.Event) bool {
-			switch e := e.(type) {
-			case comms.Redirect:
-				return e.Room == name && e.ID == ""
-			case comms.Error:
-				return e.Room == name && e.ID == ""
-			}
-			return matches(e)
-		}, func() *link {
+		e, err := s.ask(limited, q, func() *link {
 			if disagree = s.trouble[at]; disagree != nil && tried {
 				cancel()
 				return nil
 			}
 			tried = true
 			return s.shardAt(at)
-		}, cmd)
+		})
 		cancel()
 		var refused *Refused
 		redirect, moved := e.(comms.Redirect)
@@ -135,10 +159,10 @@ func (s *Session) History(ctx context.Context, q comms.History) (comms.HistoryPa
 	if err := s.call(ctx, func() { q.Tag = s.ids.Next() }); err != nil {
 		return comms.HistoryPage{}, err
 	}
-	e, err := s.askOwner(ctx, q.Room, q, func(e comms.Event) bool {
+	e, err := s.askOwner(ctx, q.Room, &question{command: q, matches: func(e comms.Event) bool {
 		page, ok := e.(comms.HistoryPage)
 		return ok && page.Tag == q.Tag
-	})
+	}})
 	page, _ := e.(comms.HistoryPage)
 	return page, err
 }
@@ -161,15 +185,22 @@ func (s *Session) Rooms(ctx context.Context, q comms.ListRooms) (comms.RoomList,
 	return list, err
 }
 
-// Create makes a room.
+// Create makes a room. Should the answer be lost, with its connection or because
+// the log was silent, it is made again; that it exists then is no refusal: it is
+// the one that was made first, as far as anybody can tell.
 func (s *Session) Create(ctx context.Context, name, description string) error {
 	if err := checked(comms.CheckRoomName(name), comms.CheckDescription(description)); err != nil {
 		return err
 	}
-	_, err := s.askOwner(ctx, name, comms.CreateRoom{Room: name, Description: description}, func(e comms.Event) bool {
+	q := &question{once: true, command: comms.CreateRoom{Room: name, Description: description}, matches: func(e comms.Event) bool {
 		created, ok := e.(comms.RoomCreated)
 		return ok && created.Room == name
-	})
+	}}
+	_, err := s.askOwner(ctx, name, q)
+	var refused *Refused
+	if errors.As(err, &refused) && refused.Code == comms.CodeRoomExists && q.lost {
+		return nil
+	}
 	return err
 }
 
@@ -178,10 +209,10 @@ func (s *Session) Where(ctx context.Context, name string) (comms.Located, error)
 	if err := checked(comms.CheckRoomName(name)); err != nil {
 		return comms.Located{}, err
 	}
-	e, err := s.askOwner(ctx, name, comms.Locate{Room: name}, func(e comms.Event) bool {
+	e, err := s.askOwner(ctx, name, &question{command: comms.Locate{Room: name}, matches: func(e comms.Event) bool {
 		located, ok := e.(comms.Located)
 		return ok && located.Room == name
-	})
+	}})
 	located, _ := e.(comms.Located)
 	return located, err
 }

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ type fakeCluster struct {
 	guess   string            // shard the router names, right or wrong
 	epoch   uint64
 	records map[string][]comms.Record
+	made    []string                                        // by create_room
 	refuse  func(shard string, c comms.Command) comms.Event // answered instead, if not nil
 	silent  string                                          // server that hears all and answers nothing; its connections of that time never do
 	lag     time.Duration                                   // of every answer of a shard
@@ -266,6 +268,12 @@ func (s *fakeServer) answer(conn *comms.Conn, user string, command comms.Command
 			return away
 		}
 		return []comms.Event{comms.HistoryPage{Room: command.Room, Tag: command.Tag, Head: uint64(len(c.records[command.Room]))}}
+	case comms.CreateRoom:
+		if slices.Contains(c.made, command.Room) {
+			return []comms.Event{comms.Error{Code: comms.CodeRoomExists, Message: "it exists", Room: command.Room}}
+		}
+		c.made = append(c.made, command.Room)
+		return []comms.Event{comms.RoomCreated{Room: command.Room, Epoch: c.epoch}}
 	case comms.LeaveRoom:
 		s.mu.Lock()
 		delete(s.conns[conn], command.Room)

@@ -1,0 +1,74 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"positivity-exchange/client"
+	"positivity-exchange/comms"
+)
+
+// TestRoomIsMadeOnce: who made it is not told that it exists already, whatever
+// became of the answer; whoever comes too late is.
+func TestRoomIsMadeOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		prepare func(c *fakeCluster)
+		first   func(c *fakeCluster) comms.Event // what comes of the first command, if not the usual
+		sent    int
+		code    string // of the refusal
+	}{
+		"the log is slow": {nil, func(c *fakeCluster) comms.Event { c.lag = 10 * time.Second; return nil }, 1, ""},
+		"the connection breaks": {nil, func(c *fakeCluster) comms.Event {
+			c.made = append(c.made, "new")
+			c.shards["s1"].reset()
+			return comms.PingEvent{}
+		}, 2, ""},
+		"the log does not answer": {nil, func(c *fakeCluster) comms.Event {
+			c.made = append(c.made, "new")
+			return comms.Error{Code: comms.CodeUnknownFate, Room: "new", Retry: 200}
+		}, 2, ""},
+		"somebody is faster": {func(c *fakeCluster) { c.made = append(c.made, "new") }, nil, 1, comms.CodeRoomExists},
+		"somebody is faster while the log is full": {nil, func(c *fakeCluster) comms.Event {
+			c.made = append(c.made, "new")
+			return comms.Error{Code: comms.CodeStorage, Room: "new", Retry: 200}
+		}, 2, comms.CodeRoomExists},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, dial := piped("s1")
+				defer c.wg.Wait()
+				s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close() //nolint:errcheck // never fails
+				c.set(func() {
+					if test.prepare != nil {
+						test.prepare(c)
+					}
+					c.refuse = func(_ string, command comms.Command) comms.Event {
+						if _, ok := command.(comms.CreateRoom); ok && test.first != nil {
+							first := test.first
+							test.first = nil
+							return first(c)
+						}
+						return nil
+					}
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				err = s.Create(ctx, "new", "")
+				var refused *client.Refused
+				if errors.As(err, &refused); test.code == "" && err != nil || test.code != "" && (refused == nil || refused.Code != test.code) {
+					t.Errorf("got %v, want %q", err, test.code)
+				}
+				if sent := len(commands[comms.CreateRoom](c)); sent != test.sent {
+					t.Errorf("sent %d times, want %d", sent, test.sent)
+				}
+			})
+		})
+	}
+}
