@@ -9,20 +9,25 @@ import (
 )
 
 // User is the name the router gave.
-func (s *Session) User() string {
-	var user string
-	if s.call(context.Background(), func() { user = s.user }) != nil {
-		return s.opts.User
-	}
+func (s *Session) User() (user string) {
+	s.look(func() { user = s.user })
 	return user
 }
 
 // Cluster is what the routers call themselves together (comms.Keys.Cluster), ""
 // if they are of a version that does not say.
-func (s *Session) Cluster() string {
-	var cluster string
-	s.call(context.Background(), func() { cluster = s.cluster }) //nolint:errcheck // then it is not known
+func (s *Session) Cluster() (cluster string) {
+	s.look(func() { cluster = s.cluster })
 	return cluster
+}
+
+// look runs f, which changes nothing, in the loop; or when all has ended, and
+// nobody changes anything any more.
+func (s *Session) look(f func()) {
+	if s.call(context.Background(), f) != nil {
+		s.wg.Wait()
+		f()
+	}
 }
 
 // Join joins a room; with after, what was missed since follows as Message
@@ -100,7 +105,8 @@ func (s *Session) Leave(ctx context.Context, name string) error {
 
 // Post queues a message in a joined room and returns its client id at once. It
 // is sent, and sent again through moves and crashes, until Message{Mine} or
-// SendFailed with that id arrives.
+// SendFailed with that id arrives. Close ends that too: what is not acknowledged
+// by then may be stored or not, and Unacknowledged lists it.
 func (s *Session) Post(name, content string) (id string, err error) {
 	if err := checked(comms.CheckContent(content)); err != nil {
 		return "", err
@@ -158,10 +164,10 @@ func (s *Session) enqueue(o outgoing) (id string, err error) {
 	return id, err
 }
 
-// Unacknowledged lists what was posted and not yet acknowledged, oldest first per room.
-func (s *Session) Unacknowledged() []Pending {
-	var list []Pending
-	s.call(context.Background(), func() { //nolint:errcheck // closed: nothing is pending
+// Unacknowledged lists what was posted and not yet acknowledged, oldest first per
+// room. After Close, that is what Repost is for.
+func (s *Session) Unacknowledged() (list []Pending) {
+	s.look(func() {
 		for _, r := range s.rooms {
 			for ; r != nil; r = r.next {
 				for _, o := range r.outbox {

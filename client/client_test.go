@@ -489,6 +489,29 @@ func TestClosedSessionSaysSo(t *testing.T) {
 	}
 }
 
+// TestClosedSessionTellsWhatItKnew: who it was of, and what another session of
+// the same user has to post again.
+func TestClosedSessionTellsWhatItKnew(t *testing.T) {
+	c := newCluster("s1")
+	t.Cleanup(c.close)
+	s := login(t, "", c.router.addr())
+	if err := s.Join(t.Context(), "go", nil); err != nil {
+		t.Fatal(err)
+	}
+	c.set(func() { c.silent = "s1" })
+	ids := post(t, s, 2)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if user := s.User(); user != "guest" {
+		t.Errorf("it was of %q", user)
+	}
+	left := s.Unacknowledged()
+	if len(left) != 2 || left[0].ID != ids[0] || left[1].ID != ids[1] {
+		t.Errorf("not acknowledged: %v, want %v", left, ids)
+	}
+}
+
 // TestRepostKeepsItsID carries what an earlier session left to a new one.
 func TestRepostKeepsItsID(t *testing.T) {
 	c, s := connected(t, "s1")

@@ -1,6 +1,6 @@
 // Package client is the SDK: one logical session over routers and shards. It
 // locates rooms, connects, follows redirects, resumes and sends again by
-// itself; its user sees each record of a room once and in order.
+// itself; its user sees each record of a room once and in order (but see Message).
 //
 // A post walked through: Post puts it into the room's outbox and wakes the
 // loop; the loop sends it over the connection to the room's shard; the shard's

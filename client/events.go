@@ -45,7 +45,9 @@ type Pending struct {
 type Event interface{ event() }
 
 // Message is a record of a room: a message (comms.KindMessage) or another kind.
-// Every sequence arrives exactly once, in order, whatever happened to the cluster.
+// Every sequence arrives exactly once, in order, whatever happened to the cluster,
+// with two exceptions: what Repost repeats is acknowledged with its own sequence,
+// though it may have arrived before, and Cut takes sequences back.
 type Message struct {
 	Room string
 	comms.Record
