@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"positivity-exchange/client"
@@ -118,4 +119,33 @@ func TestShardThatReadsNothing(t *testing.T) {
 			t.Fatalf("it heard %v", said)
 		}
 	}
+}
+
+// TestConnectionThatTakesNothingIsGivenUp, before what waits for it fills the memory.
+func TestConnectionThatTakesNothingIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, dial := piped("s1")
+		defer c.wg.Wait()
+		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close() //nolint:errcheck // never fails
+		if err := s.Join(t.Context(), "go", nil); err != nil {
+			t.Fatal(err)
+		}
+		next[client.RoomLink](t, s)
+		c.set(func() { c.lag = time.Hour }) // of its next answer, and it reads nothing meanwhile
+		post(t, s, 1)
+		synctest.Wait()
+		start := time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for i := range 4000 {
+			c.wg.Go(func() { s.Create(ctx, fmt.Sprint("room-", i), strings.Repeat("x", comms.MaxDescription)) }) //nolint:errcheck // ended below
+		}
+		if at := next[client.RoomLink](t, s); at.State != client.LinkReconnecting || time.Since(start) > time.Second {
+			t.Errorf("after %s: %+v", time.Since(start), at)
+		}
+	})
 }
