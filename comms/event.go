@@ -237,6 +237,7 @@ type MemberStatus struct {
 	Rooms    int    `json:"rooms"` // rooms open in memory
 	Sessions int    `json:"sessions"`
 	Unknown  bool   `json:"unknown,omitempty"` // it was not asked or did not answer: the three numbers say nothing
+	Cut      bool   `json:"cut,omitempty"`     // it cannot reach the room log or write to it: others serve in its place, unless all are cut
 }
 
 // StatusReport answers Status.

@@ -47,8 +47,9 @@ func samples() (commands []Command, events []Event) {
 		RoomMoved{Partition: 3, Rooms: []string{"go"}, Shard: "s2", Addr: "h:2", Epoch: 5, Spread: 100, Ticket: "t", Expires: 6},
 		Error{Code: CodeNotJoined, Message: "m", Room: "go", ID: "x.1", Tag: "t", Retry: 9},
 		PingEvent{1}, PongEvent{2}, Goodbye{"quit", 5},
-		StatusReport{"px", 271, "ab", []MemberStatus{{"s1", "shard", "active", "h:1", "h:2", "b", 1, 2, 3, false}}},
-		StatusReport{"px", 271, "ab", []MemberStatus{{"s1", "shard", "active", "h:1", "h:2", "b", 0, 0, 0, true}}},
+		StatusReport{"px", 271, "ab", []MemberStatus{{"s1", "shard", "active", "h:1", "h:2", "b", 1, 2, 3, false, false}}},
+		StatusReport{"px", 271, "ab", []MemberStatus{{"s1", "shard", "active", "h:1", "h:2", "b", 0, 0, 0, true, false}}},
+		StatusReport{"px", 271, "ab", []MemberStatus{{"s1", "shard", "active", "h:1", "h:2", "b", 1, 2, 3, false, true}}},
 		DrainProgress{"s1", 2, 3, true}, Yielded{3, YieldQueued}, Offered{3, true}, RoomReport{3, []Room{{"go", "d"}}, true, true},
 	}
 	return commands, events

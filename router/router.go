@@ -257,7 +257,7 @@ func (r *Router) Status(ctx context.Context) comms.StatusReport {
 	report := comms.StatusReport{Cluster: r.opts.Cluster, Partitions: membership.Partitions, Table: fmt.Sprintf("%016x", r.opts.Gossip.Table().Version()), Members: make([]comms.MemberStatus, len(members))}
 	var wg sync.WaitGroup
 	for i, m := range members {
-		report.Members[i] = comms.MemberStatus{Name: m.Name, Role: string(m.Role), State: string(m.State), Client: m.Client, Gossip: m.Gossip, Boot: m.Boot, Unknown: true}
+		report.Members[i] = comms.MemberStatus{Name: m.Name, Role: string(m.Role), State: string(m.State), Client: m.Client, Gossip: m.Gossip, Boot: m.Boot, Unknown: true, Cut: m.Cut}
 		if m.Role != membership.RoleShard {
 			continue
 		}
@@ -281,16 +281,34 @@ func (r *Router) Status(ctx context.Context) comms.StatusReport {
 	return report
 }
 
+// unready says why a client that came now could not talk, "" if it could. Who
+// was ready does not stay so: shards die, and a full disk or a store that is
+// away cuts them all.
+func (r *Router) unready() string {
+	shards := r.opts.Gossip.Table().Shards()
+	if len(shards) == 0 {
+		return "no shard serves"
+	}
+	if !slices.ContainsFunc(shards, func(m membership.Member) bool { return !m.Cut }) {
+		return "all shards are cut off from the room log"
+	}
+	select {
+	case <-r.ready:
+		return ""
+	default:
+		return "the shards have not reported all rooms yet"
+	}
+}
+
 func (r *Router) serveHTTP(ctx context.Context) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		select {
-		case <-r.ready:
-			fmt.Fprintln(w, "ready")
-		default:
-			http.Error(w, "not ready: the shards have not reported all rooms yet", http.StatusServiceUnavailable)
+		if why := r.unready(); why != "" {
+			http.Error(w, "not ready: "+why, http.StatusServiceUnavailable)
+			return
 		}
+		fmt.Fprintln(w, "ready")
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

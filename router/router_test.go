@@ -337,19 +337,34 @@ func TestHealthAndStatus(t *testing.T) {
 	if code, _ := get("/healthz"); code != http.StatusOK {
 		t.Errorf("healthz: %d", code)
 	}
-	if code, body := get("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "shards") {
-		t.Errorf("readyz before the reports: %d %s", code, body)
+	readyz := func(when string, code int, why string) {
+		t.Helper()
+		if got, body := get("/readyz"); got != code || !strings.Contains(body, why) {
+			t.Errorf("readyz %s: %d %s; want %d and a word of %q", when, got, body, code, why)
+		}
 	}
+	s1, s2 := shardAt("s1", "127.0.0.1:1"), shardAt("s2", "127.0.0.1:2")
+	readyz("of an empty cluster", http.StatusServiceUnavailable, "no shard")
+	r.gossip.set(s1, s2)
+	readyz("before the reports", http.StatusServiceUnavailable, "not reported")
 	for p := range membership.Partitions {
 		r.report(comms.RoomReport{Partition: p, First: true})
 	}
-	if code, _ := get("/readyz"); code != http.StatusOK {
-		t.Errorf("readyz: %d", code)
-	}
+	readyz("with all rooms", http.StatusOK, "ready")
+	s1.Cut = true
+	r.gossip.set(s1, s2)
+	readyz("with a shard that can store", http.StatusOK, "ready")
+	s2.Cut = true
+	r.gossip.set(s1, s2)
+	readyz("with none that can", http.StatusServiceUnavailable, "cut off")
 	var status comms.StatusReport
-	if _, body := get("/status"); json.Unmarshal([]byte(body), &status) != nil || status.Partitions != membership.Partitions {
+	if _, body := get("/status"); json.Unmarshal([]byte(body), &status) != nil || status.Partitions != membership.Partitions || !status.Members[0].Cut {
 		t.Errorf("status: %s", body)
 	}
+	r.gossip.set()
+	readyz("without shards again", http.StatusServiceUnavailable, "no shard")
+	r.gossip.set(shardAt("s3", "127.0.0.1:3"))
+	readyz("with another shard", http.StatusOK, "ready")
 }
 
 // TestStatusTellsWhatIsNotKnown: a shard that does not answer may hold anything,

@@ -129,7 +129,7 @@ func (s *Server) Drain(ctx context.Context, progress func(held int)) error {
 func (s *Server) Status() comms.StatusReport {
 	self := s.opts.Gossip.Self()
 	s.mu.Lock()
-	m := comms.MemberStatus{Name: self.Name, Role: string(self.Role), State: string(self.State), Client: self.Client, Gossip: self.Gossip, Boot: self.Boot}
+	m := comms.MemberStatus{Name: self.Name, Role: string(self.Role), State: string(self.State), Client: self.Client, Gossip: self.Gossip, Boot: self.Boot, Cut: self.Cut}
 	for sess := range s.sessions {
 		if sess.role == comms.AsClient {
 			m.Sessions++

@@ -38,7 +38,11 @@ func statusCommand() *cli.Command {
 						if m.Unknown {
 							numbers = "-\t-\t-"
 						}
-						fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", m.Name, m.Role, m.State, m.Client, numbers)
+						state := m.State
+						if m.Cut {
+							state += ", cut off from the log"
+						}
+						fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", m.Name, m.Role, state, m.Client, numbers)
 					}
 				})
 			})
