@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -68,6 +69,9 @@ func count(n int, thing string) string {
 	return fmt.Sprint(n, " ", thing, "s")
 }
 
+// answerSoon is how long a shard that drains is silent before a person hears of it.
+const answerSoon = 3 * time.Second
+
 // drain asks the shard to give everything up, and shows how far it is.
 func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
 	name := c.Args().First()
@@ -95,8 +99,13 @@ func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
 	if err != nil {
 		return err
 	}
+	silent := time.AfterFunc(answerSoon, func() {
+		fmt.Fprintf(os.Stderr, "px: %s does not answer; waiting up to %s\n", name, app.DrainSilent)
+	})
+	defer silent.Stop()
 	// However long it takes: the shard says how far it is.
 	return app.Drain(c.Context, secure, report.Members[i].Client, name, secret, func(p comms.DrainProgress) {
+		silent.Reset(answerSoon)
 		switch {
 		case p.Left:
 			fmt.Printf("%s holds nothing and has left\n", name)
