@@ -98,6 +98,20 @@ func TestWordsOfAMessageAreNoFlags(t *testing.T) {
 	}
 }
 
+// TestNoShardIsSaidInWords, not as the library's deadline.
+func TestNoShardIsSaidInWords(t *testing.T) {
+	t.Parallel() // it waits as long as a command does
+	router := startRouter(t, t.TempDir()).addr("client")
+	for _, command := range []string{"where", "create"} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			if _, errs, code := px(command, "go", "--router", router); code != exitFailed || errs != "px: #go: no shard answered within 10s; px status shows who is there\n" {
+				t.Errorf("%d, %s", code, errs)
+			}
+		})
+	}
+}
+
 // TestStatusOfWhatIsNotKnown is a dash: a router asks shards, not the others.
 func TestStatusOfWhatIsNotKnown(t *testing.T) {
 	dir := t.TempDir()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -67,6 +68,21 @@ func count(n int, thing string) string {
 		return "1 " + thing
 	}
 	return fmt.Sprint(n, " ", thing, "s")
+}
+
+// unanswered says in words that the time of a query is over. A drain has one of
+// its own.
+func unanswered(c *cli.Context, err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	switch c.Command.Name {
+	case "where", "create":
+		return fmt.Errorf("#%s: no shard answered within %s; px status shows who is there", strings.TrimPrefix(c.Args().First(), "#"), dialTimeout)
+	case "status", "rooms":
+		return fmt.Errorf("the router did not answer within %s", dialTimeout)
+	}
+	return err
 }
 
 // answerSoon is how long a shard that drains is silent before a person hears of it.

@@ -336,7 +336,7 @@ func query(c *cli.Context, usage error, ask func(context.Context, *client.Sessio
 	if err != nil && c.Context.Err() != nil {
 		return errInterrupted
 	}
-	return err
+	return unanswered(c, err)
 }
 
 // oneArg takes the room that a command is about. Flags may stand behind it.
