@@ -80,6 +80,7 @@ func newApp() *cli.App {
 	}
 	for _, command := range app.Commands {
 		command.OnUsageError = usageError
+		command.Before = checked(command.Before)
 		command.HideHelpCommand = true // "help" is a room like any other, and a word one may send
 	}
 	return app
