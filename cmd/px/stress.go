@@ -120,6 +120,9 @@ func runStress(c *cli.Context) error {
 	if len(opts.Pids) == 0 {
 		opts.Find = func() []int { return stress.Listeners(px.Addrs()) }
 	}
+	if _, err := stress.UsageOf(opts.Pids); err != nil { // else it ends a run whose load is there already
+		return err
+	}
 	result, err := stress.Run(c.Context, px, p, opts)
 	if c.Context.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errInterrupted

@@ -42,6 +42,11 @@ func TestStressUsage(t *testing.T) {
 			t.Errorf("px stress %v: exit code %d: %s", args, code, errs)
 		}
 	}
+	if runtime.GOOS == "linux" {
+		if out, errs, code := px("stress", "small", "--pid", "999999999"); code != exitFailed || out != "" || errs != "px: no process has the number 999999999\n" {
+			t.Errorf("exit code %d: %s%s", code, out, errs)
+		}
+	}
 	if _, errs, code := px("stress", "small", "--router", "127.0.0.1:1"); code != exitFailed || !strings.Contains(errs, "127.0.0.1:1") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}

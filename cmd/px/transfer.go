@@ -56,16 +56,18 @@ func importCommand() *cli.Command {
 		ArgsUsage: "FILE",
 		Flags:     transferFlags(),
 		Action: func(c *cli.Context) error {
-			return carry(c, "imported", app.OpenLog, func(ctx context.Context, log roomlog.Log, path string, opts transfer.Options) (transfer.Summary, error) {
-				in := io.Reader(os.Stdin)
-				if path != "-" {
-					f, err := os.Open(path)
-					if err != nil {
-						return transfer.Summary{}, err
-					}
-					defer f.Close() //nolint:errcheck // only read
-					in = f
+			if err := oneArg(c); err != nil {
+				return err
+			}
+			in := os.Stdin
+			if path := c.Args().First(); path != "-" {
+				var err error
+				if in, err = os.Open(path); err != nil { // before the log is made where there is none
+					return err
 				}
+				defer in.Close() //nolint:errcheck // only read
+			}
+			return carry(c, "imported", app.OpenLog, func(ctx context.Context, log roomlog.Log, _ string, opts transfer.Options) (transfer.Summary, error) {
 				return transfer.Import(ctx, log, in, opts)
 			})
 		},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,5 +118,17 @@ func TestProgressIsWrittenOverAndTakenAway(t *testing.T) {
 	p.clear()
 	if b.Len() > 0 {
 		t.Errorf("where there is no terminal: %q", b.String())
+	}
+}
+
+// TestImportOfNoFileMakesNothing: a directory with a new cluster in it would be
+// in the way of the next try.
+func TestImportOfNoFileMakesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	if _, errs, code := px("import", filepath.Join(t.TempDir(), "none.jsonl"), "--data", dir); code != exitFailed || !strings.Contains(errs, "none.jsonl: no such file") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s: %v", dir, err)
 	}
 }

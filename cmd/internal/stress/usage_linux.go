@@ -20,7 +20,9 @@ import (
 // them, but from the process's clock: in nanoseconds in place of ticks.
 func usageOf(pid int) (u Usage, err error) {
 	var ts unix.Timespec
-	if err := unix.ClockGettime(int32(^pid<<3|2), &ts); err != nil {
+	if err := unix.ClockGettime(int32(^pid<<3|2), &ts); errors.Is(err, unix.EINVAL) {
+		return u, fmt.Errorf("no process has the number %d", pid)
+	} else if err != nil {
 		return u, fmt.Errorf("CPU time of process %d: %w", pid, err)
 	}
 	u.CPU = time.Duration(ts.Nano())
