@@ -10,7 +10,7 @@ func TestRightValuesAreTaken(t *testing.T) {
 		"listen 127.0.0.1:0", "listen :8080", "listen [::1]:0", "http localhost:http", "gossip 0.0.0.0:7946", "gossip ",
 		"advertise 10.0.0.1", "advertise chat.example.org:7000", "advertise ::1", "advertise fe80::1%eth0", "advertise ",
 		"join 10.0.0.1:7946", "join s1.local", "join [::1]:7946", "join ", "name s-1", "name ", "user ada", "user ",
-		"sync full", "log nats://a,b", "log ", "router whatever",
+		"sync full", "log nats://a,b", "log tls://ada:x@a:4222", "log ", "router whatever",
 	} {
 		name, value, _ := strings.Cut(c, " ")
 		if why := wrongValue(name, value); why != "" {

@@ -42,6 +42,7 @@ func TestBadCommandLines(t *testing.T) {
 		"not an address":  {[]string{"shard", "--name", "s1", "--data", dir, "--listen", "0.0.0.0:0"}, exitFailed, "--advertise"},
 		"other's gossip":  {[]string{"shard", "--name", "s1", "--data", dir, "--gossip", "nowhere"}, exitUsage, `"nowhere": use host:port`},
 		"a log nowhere":   {[]string{"router", "--data", dir, "--log", "foo"}, exitUsage, `"foo": use nats://`},
+		"a log elsewhere": {[]string{"router", "--data", dir, "--log", "http://127.0.0.1"}, exitUsage, "use nats://"},
 		"no shards":       {[]string{"up", "--no-client", "--data", dir, "--shards", "0"}, exitUsage, "--shards 0: use 1 to 271"},
 		"too many shards": {[]string{"up", "--no-client", "--data", dir, "--shards", "272"}, exitUsage, "use 1 to 271"},
 		"bad listen":      {[]string{"router", "--data", dir, "--listen", "nonsense"}, exitUsage, `"nonsense": use host:port`},

@@ -137,8 +137,6 @@ func TestShardEndsThoughItsLogIsGone(t *testing.T) {
 func TestLogsThatAreRefused(t *testing.T) {
 	server := natstest.Start(t, natstest.Config{User: "ada", Password: "x"})
 	for name, c := range map[string]struct{ log, want string }{
-		"no scheme":  {"somewhere", "nats://"},
-		"not NATS":   {"http://127.0.0.1", "nats://"},
 		"no server":  {"nats://127.0.0.1:1", "127.0.0.1:1"},
 		"no right":   {server.URL(), "uthorization"},
 		"no account": {"nats://ada:wrong@" + strings.TrimPrefix(server.URL(), "nats://"), "uthorization"},
