@@ -89,7 +89,7 @@ func wrongValue(name, value string) string {
 			return "use normal or full"
 		}
 	case "log":
-		if scheme, _, ok := strings.Cut(value, "://"); !ok || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, scheme) {
+		if scheme, _, ok := strings.Cut(value, "://"); !ok || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, strings.ToLower(scheme)) {
 			return "use nats://host[,host...], or leave it out for SQLite files below --data"
 		}
 	case "listen", "http", "gossip":
