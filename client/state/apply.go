@@ -120,12 +120,13 @@ func (r *Room) add(l Line, keep int) {
 
 func line(rec comms.Record, mine bool, now time.Time) Line {
 	l := Line{Seq: rec.Seq, User: rec.User, ID: rec.ID, Text: rec.Content, Time: time.UnixMilli(rec.Time), Mine: mine, Mark: Stored, Since: now}
-	switch rec.Kind {
-	case comms.KindMessage:
-	case comms.KindTopic:
-		l.Kind, l.Text = LineNotice, rec.User+" set the topic: "+rec.Content
-	default:
-		l.Kind, l.Text = LineNotice, "(something this version does not know)"
+	if rec.Kind == comms.KindMessage {
+		return l
+	}
+	raw := rec // only of these a copy outlives the call
+	l.Kind, l.Text, l.Raw = LineNotice, "(something this version does not know)", &raw
+	if rec.Kind == comms.KindTopic {
+		l.Text = rec.User + " set the topic: " + rec.Content
 	}
 	return l
 }

@@ -189,7 +189,8 @@ func (r *Room) ScrollTo(seq uint64) {
 	r.Scroll, r.Under = max(0, len(r.Lines)-1-i), 0
 }
 
-// Records are the newest lines that are recorded in the room, at most n.
+// Records are the newest lines that are recorded in the room, at most n: all of
+// them, as they are recorded, or the next visit would miss some.
 func (r *Room) Records(n int) []comms.Record {
 	var records []comms.Record
 	above := r.Last + 1
@@ -202,7 +203,9 @@ func (r *Room) Records(n int) []comms.Record {
 			break // behind a hole
 		}
 		above = l.Seq
-		if l.Kind == LineMessage {
+		if l.Raw != nil {
+			records = append(records, *l.Raw)
+		} else {
 			records = append(records, comms.Record{Kind: comms.KindMessage, Seq: l.Seq, User: l.User, ID: l.ID, Time: l.Time.UnixMilli(), Content: l.Text})
 		}
 	}

@@ -129,11 +129,12 @@ type Line struct {
 	Mine         bool
 	Topic        bool // Text is to be the room's description; once it is, this is a LineNotice
 	Mark         rune
-	Since        time.Time // of the mark
-	Reason       string    // of a failure
-	Seen         uint64    // head when it was first posted
-	Posted       bool      // handed to the session that there is now
-	Joined, Left []string  // of LinePresence
+	Since        time.Time     // of the mark
+	Reason       string        // of a failure
+	Seen         uint64        // head when it was first posted
+	Posted       bool          // handed to the session that there is now
+	Joined, Left []string      // of LinePresence
+	Raw          *comms.Record // what is recorded, where it is no message; Text tells it
 }
 
 // Room returns a room, nil if there is none of that name.

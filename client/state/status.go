@@ -16,14 +16,18 @@ func (s State) Status(r *Room, narrow bool) string {
 	from, to, hole := r.Hole()
 	missing := to - from + 1
 	switch {
-	case hole && len(r.Lines) > 0 && missing >= Large && narrow:
+	case hole && len(r.Lines) > 0 && narrow && (missing >= Large || !s.Asks(r)):
 		add("%d not loaded", missing)
 	case hole && len(r.Lines) > 0 && missing >= Large:
 		add("up to #%d and from #%d · %d between are not loaded", from-1, min(to+1, r.Last), missing)
 	case hole && len(r.Lines) > 0 && narrow:
 		add("%d missing, asking", missing)
 	case hole && len(r.Lines) > 0:
-		add("#1-%d, %d · %d missing, asking for them", from-1, r.Last, missing)
+		what := "missing, asking for them"
+		if !s.Asks(r) {
+			what = "not loaded"
+		}
+		add("#1-%d%s · %d %s", from-1, behind(to, r.Last), missing, what)
 	case r.Last > 0 && narrow:
 		add("no gaps")
 	case r.Last > 0:
@@ -79,6 +83,22 @@ func (s State) Status(r *Room, narrow bool) string {
 		add("%d unread in %s", unread, count(rooms, "room"))
 	}
 	return strings.Join(parts, " · ")
+}
+
+// Asks reports whether what is missing in a room is being asked for: without a
+// connection nobody can be.
+func (s State) Asks(r *Room) bool { return s.Offline == "" && r.Joined }
+
+// behind is what stands behind a hole, as the status line goes on: ", 12-19",
+// ", 12", or nothing.
+func behind(hole, last uint64) string {
+	switch {
+	case hole >= last:
+		return ""
+	case hole+1 == last:
+		return fmt.Sprintf(", %d", last)
+	}
+	return fmt.Sprintf(", %d-%d", hole+1, last)
 }
 
 // markAfter is how long a message is on its way before its mark is shown, so

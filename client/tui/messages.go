@@ -139,7 +139,9 @@ func (a *app) line(r *state.Room, i int, c columns) (rows []row) {
 	if above != nil && l.Seq != 0 {
 		if seq := place(*above); l.Seq > seq+1 && seq > 0 {
 			what := "missing, asking for them"
-			if l.Seq > seq+state.Large {
+			if !a.st.Asks(r) {
+				what = "not loaded"
+			} else if l.Seq > seq+state.Large {
 				what = "more between, loading as you scroll"
 			}
 			rows = append(rows, row{rule: fmt.Sprintf("%d %s", l.Seq-seq-1, what), style: a.look.warn})

@@ -13,6 +13,7 @@ import (
 	"github.com/gdamore/tcell/v2"
 	"go.uber.org/goleak"
 
+	"positivity-exchange/client"
 	"positivity-exchange/client/profile"
 	"positivity-exchange/client/state"
 	"positivity-exchange/comms"
@@ -145,6 +146,35 @@ func TestAnotherNameOpensAnotherProfile(t *testing.T) {
 	}
 	if !a.openProfile("r:1", "ada") || a.st.Room("go").Draft.String() != "ada's secret" {
 		t.Error("ada's draft is gone")
+	}
+	if err := a.profile.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNextVisitShowsTheTopic from the disk, without a cluster: nothing is missing
+// behind it.
+func TestNextVisitShowsTheTopic(t *testing.T) {
+	ownHome(t)
+	a, s := showing(t, 80, 24, state.State{Page: state.PageChat})
+	defer s.Fini()
+	a.openProfile("r:1", "ada")
+	a.st = a.st.Open("go").Take("go")
+	topic := said("go", "bob", "Tea at four", 2)
+	topic.Kind = comms.KindTopic
+	for _, m := range []client.Message{said("go", "bob", "before", 1), topic, said("go", "bob", "after", 3)} {
+		a.apply(m)
+	}
+	if err := errors.Join(a.save(true), a.profile.Close()); err != nil {
+		t.Fatal(err)
+	}
+	a, s = showing(t, 80, 24, state.State{Page: state.PageChat, Offline: "no server at r:1"})
+	defer s.Fini()
+	a.openProfile("r:1", "ada")
+	a.open("go")
+	a.draw()
+	if got := dump(s); !strings.Contains(got, "bob set the topic: Tea at four") || !strings.Contains(got, "#1-3, no gaps") || strings.Contains(got, "not loaded") {
+		t.Errorf("from the disk:\n%s", got)
 	}
 	if err := a.profile.Close(); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,58 @@
+package state
+
+import (
+	"slices"
+	"testing"
+
+	"positivity-exchange/client"
+	"positivity-exchange/comms"
+)
+
+// TestEveryRecordIsKept: the next visit shows from the disk what this one did,
+// topics and what only later versions know included.
+func TestEveryRecordIsKept(t *testing.T) {
+	p := pageOf("go", 4, 1, 2, 3, 4)
+	p.Records[1].Kind, p.Records[1].Content = comms.KindTopic, "Tea at four"
+	p.Records[2].Kind, p.Records[2].Content = "poll", "tea or coffee?"
+	s := in("go").WithHistory("go", p)
+	again := in("go").WithHistory("go", comms.HistoryPage{Head: 4, Records: s.Room("go").Records(10)})
+	for name, s := range map[string]State{"this visit": s, "the next": again} {
+		if got := s.Room("go").Records(10); !slices.Equal(got, p.Records) {
+			t.Errorf("%s keeps\n%+v\nwant\n%+v", name, got, p.Records)
+		}
+		if got := s.Room("go").Lines[1].Text; got != "bob set the topic: Tea at four" {
+			t.Errorf("%s shows %q", name, got)
+		}
+	}
+	if got := len(s.Room("go").Records(2)); got != 2 {
+		t.Errorf("%d records, want 2", got)
+	}
+}
+
+// TestStatusOfAHole says what is on hand, and asks only where one can.
+func TestStatusOfAHole(t *testing.T) {
+	s := in("go").Apply(client.RoomLink{Room: "go", State: client.LinkUp})
+	offline := s
+	offline.Offline = "no server at r:1"
+	offline = offline.Update("go", func(r *Room) { r.Joined = false })
+	for name, c := range map[string]struct {
+		state State
+		seqs  []uint64
+		want  string
+	}{
+		"between":                 {s, []uint64{8, 9, 10, 12, 13}, "#1-10, 12-13 · 1 missing, asking for them"},
+		"before the newest":       {s, []uint64{8, 9, 10, 13}, "#1-10, 13 · 2 missing, asking for them"},
+		"the newest":              {s, []uint64{8, 9, 10}, "#1-10 · 3 missing, asking for them"},
+		"nobody can be asked":     {offline, []uint64{8, 9, 10, 12, 13}, "#1-10, 12-13 · 1 not loaded · offline: no server at r:1"},
+		"not asked, nothing lost": {offline, []uint64{12, 13}, "#1-13, no gaps · offline: no server at r:1"},
+	} {
+		s := c.state.WithHistory("go", pageOf("go", 13, c.seqs...))
+		if got := s.Status(s.Room("go"), false); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	s = offline.WithHistory("go", pageOf("go", 13, 10, 13))
+	if got, want := s.Status(s.Room("go"), true), "2 not loaded · offline"; got != want {
+		t.Errorf("narrow: %q, want %q", got, want)
+	}
+}
