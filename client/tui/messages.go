@@ -168,9 +168,9 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 	case state.LineCut:
 		return []row{{rule: Clean(l.Text), style: a.look.warn}}
 	case state.LinePresence:
-		return a.notice(oneLine(l.PresenceText()), c)
+		return a.notice(oneLine(l.PresenceText()), a.when(l, above, c), c)
 	case state.LineNotice:
-		return a.notice(oneLine(l.Text), c)
+		return a.notice(oneLine(l.Text), a.when(l, above, c), c)
 	}
 	run := above != nil && above.Kind == state.LineMessage && above.User == l.User && sameDay(above.Time, l.Time)
 	text, base := Clean(l.Text), a.look.plain
@@ -196,12 +196,7 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 	for i, cells := range wrapCells(a.look.styled(text, base, l.Seq, a.st.Search), c.measure) {
 		one := row{cells: cells, author: oneLine(l.User)}
 		if i == 0 {
-			if c.time > 0 && (above == nil || above.Time.Truncate(time.Minute) != l.Time.Truncate(time.Minute)) {
-				one.time = l.Time.Format("15:04")
-			}
-			if a.numbers && l.Seq != 0 {
-				one.time = fmt.Sprintf("%5d", l.Seq%100_000)
-			}
+			one.time = a.when(l, above, c)
 			if !run {
 				one.name = name
 			}
@@ -214,9 +209,24 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 	return rows
 }
 
-func (a *app) notice(text string, c columns) (rows []row) {
+// when is the time of a line, or its number, where they are asked for. A time is
+// shown once a minute: not where the line above has the same one. A rule has none.
+func (a *app) when(l state.Line, above *state.Line, c columns) string {
+	switch {
+	case a.numbers && l.Seq != 0:
+		return fmt.Sprintf("%5d", l.Seq%100_000)
+	case c.time == 0:
+		return ""
+	case above != nil && above.Kind != state.LineCut && above.Time.Truncate(time.Minute).Equal(l.Time.Truncate(time.Minute)):
+		return ""
+	}
+	return l.Time.Format("15:04")
+}
+
+func (a *app) notice(text, when string, c columns) (rows []row) {
 	for _, cells := range wrapCells(a.look.styled(text, a.look.dim, 0, ""), c.measure) {
-		rows = append(rows, row{cells: cells})
+		rows = append(rows, row{time: when, cells: cells})
+		when = ""
 	}
 	return rows
 }

@@ -1,0 +1,46 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"positivity-exchange/client"
+	"positivity-exchange/client/state"
+)
+
+// shownIn is the conversation as it stands on a screen of 80 columns, a row a
+// string, without the room list and blanks at either end.
+func shownIn(t *testing.T, st state.State) (rows []string) {
+	t.Helper()
+	a, s := showing(t, 80, 24, st)
+	defer s.Fini()
+	a.draw()
+	for _, row := range strings.Split(dump(s), "\n") {
+		if _, text, ok := strings.Cut(row, "│"); ok && strings.TrimSpace(text) != "" {
+			rows = append(rows, strings.TrimSpace(text))
+		}
+	}
+	return rows
+}
+
+// TestEveryMinuteHasItsTime: what stands above in the same minute shows it, be
+// it a message or not.
+func TestEveryMinuteHasItsTime(t *testing.T) {
+	st := state.State{Page: state.PageChat, User: "ada", Now: noon}.Open("go").Apply(client.Joined{Room: "go"})
+	st = st.Apply(client.Presence{Room: "go", Joined: []string{"bob"}})
+	st = st.Apply(said("go", "ada", "hello bob", 1)).Apply(said("go", "bob", "lost", 2)).Apply(client.Cut{Room: "go", At: 1}).Apply(said("go", "bob", "hello", 2))
+	st.Now = noon.Add(40 * time.Second)
+	st = st.Tell("go", "1 here: ada")
+	want := []string{
+		"──────────────────── Monday 23 November ────────────────────",
+		"14:02     bob joined",
+		"ada hello bob                                        ✓",
+		"─── 1 message missing: the store lost its end behind #1 ────",
+		"14:02 bob hello",
+		"1 here: ada",
+	}
+	if got := shownIn(t, st); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
