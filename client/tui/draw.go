@@ -137,8 +137,8 @@ func (a *app) drawChat(w, h int) {
 	rows := max(1, min(maxInput, h-4))
 	top := max(0, min(len(before), len(input))-rows) // the cursor's row stays in sight
 	input = input[top:min(len(input), top+rows)]
-	status := a.statusRows(r, w, h-3-len(input))
-	bottom := h - 1 - len(status) - len(input) // the row of the rule
+	statusRows := h - 3 - len(input)
+	bottom := h - 1 - len(a.statusRows(r, w, statusRows)) - len(input) // the row of the rule
 	if left > 0 {
 		a.drawRooms(left, bottom)
 	}
@@ -172,7 +172,8 @@ func (a *app) drawChat(w, h int) {
 		row := min(len(before)-1-top, len(input)-1)
 		a.canvas.show(min(w-1, from+uniseg.StringWidth(before[len(before)-1])), bottom+1+max(0, row))
 	}
-	a.drawStatus(status, w, h)
+	// Drawing the lines may have changed how many are below them, and what is read.
+	a.drawStatus(a.statusRows(a.st.Current(), w, statusRows), w, h)
 }
 
 func (a *app) drawHeader(r *state.Room, w int) {

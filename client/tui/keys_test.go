@@ -166,7 +166,7 @@ func TestGoingToAPlace(t *testing.T) {
 // the screen then, behind a line of its own, and unread no more.
 func TestSendingShowsTheEndAndReadsIt(t *testing.T) {
 	for text, read := range map[string]bool{"hi": true, "/names": true, "/goto 1": false} {
-		a, s := showing(t, 80, 24, chat())
+		a, s := showing(t, 80, 10, chat())
 		defer s.Fini()
 		a.draw()
 		a.input(tcell.NewEventKey(tcell.KeyPgUp, 0, tcell.ModNone))

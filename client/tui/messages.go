@@ -60,6 +60,7 @@ func (a *app) drawLines(r *state.Room, x, y, width, height int) {
 	}
 	c := layout(r, a.st.User, width)
 	a.columns = c
+	r = a.settle(r)
 	rows := a.rows(r, c, height)
 	if len(rows) == 0 && r.Joined && r.Last == 0 {
 		a.put(x+c.text, y+height-1, c.measure, a.look.dim, "nobody has said anything yet")

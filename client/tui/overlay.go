@@ -91,6 +91,7 @@ func (a *app) drawBare(w, h int) {
 		return
 	}
 	a.height = h
+	r = a.settle(r)
 	y, hidden := h-1, r.Under
 	for i := len(r.Lines) - 1 - r.Scroll; i >= 0 && y >= 0; i-- {
 		lines := bare(r.Lines[i], w)

@@ -283,16 +283,29 @@ func (a *app) search(text string) {
 		a.say("search for what? /search TEXT")
 		return
 	} else {
-		from = len(r.Lines) - 1 - r.Scroll - 1
+		from = a.foundAt(r) - 1
 	}
 	want := strings.ToLower(a.st.Search)
 	for i := from; i >= 0; i-- {
 		if strings.Contains(strings.ToLower(r.Lines[i].Text), want) {
+			a.found = r.Lines[i]
 			a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll, r.Under = len(r.Lines)-1-i, 0 })
 			return
 		}
 	}
 	a.say("no older message on hand has %q; PgUp loads more", a.st.Search)
+}
+
+// foundAt is where the line stands that a search has found last, if it is on the
+// screen, else the lowest one there: where the room begins they are not the same.
+func (a *app) foundAt(r *state.Room) int {
+	lowest := len(r.Lines) - 1 - r.Scroll
+	for i := lowest; i >= 0 && i > lowest-a.shown; i-- {
+		if l := r.Lines[i]; l.Seq == a.found.Seq && l.After == a.found.After && l.Time.Equal(a.found.Time) {
+			return i
+		}
+	}
+	return lowest
 }
 
 // maxListed is how many rooms are listed at once; a prefix finds the others.

@@ -26,16 +26,13 @@ func (a *app) scrollRows(by int) {
 		under -= a.rowsOf(r, at)
 		at--
 	}
-	if at <= 0 { // the first row of all goes no lower than the top
-		under = min(under, max(0, a.rowsOf(r, at)-a.height))
-	}
 	var more uint64
 	a.st = a.st.Update(r.Name, func(r *state.Room) {
 		if more = r.ScrollBy(last - at - r.Scroll); more == 0 {
 			r.Under = max(0, under)
 		}
 	})
-	r = a.st.Current()
+	r = a.settle(a.st.Current())
 	switch {
 	case more > 0 && r.Joined && !r.Loading && a.session != nil:
 		a.load(comms.History{Room: r.Name, From: more, Limit: page})
@@ -45,6 +42,32 @@ func (a *app) scrollRows(by int) {
 	if r.AtEnd() {
 		a.st = a.st.Focus(!a.st.Blurred)
 	}
+}
+
+// settle takes a room that is scrolled up further than it goes down again, to
+// where its first row stands at the top of the window; it may have been another
+// window when it was scrolled.
+func (a *app) settle(r *state.Room) *state.Room {
+	last := len(r.Lines) - 1
+	top := min(0, last) // the lowest line shown there
+	rows := a.rowsOf(r, top)
+	for top < last && rows < a.height {
+		top++
+		rows += a.rowsOf(r, top)
+	}
+	at, under := last-r.Scroll, max(0, rows-a.height)
+	if at > top || at == top && r.Under <= under {
+		return r
+	}
+	a.st = a.st.Update(r.Name, func(r *state.Room) {
+		if r.ScrollBy(at-top) == 0 {
+			r.Under = under
+		}
+	})
+	if a.st.Current().AtEnd() {
+		a.st = a.st.Focus(!a.st.Blurred)
+	}
+	return a.st.Current()
 }
 
 // rowsOf is how many rows the i-th line takes as it is drawn now; the newest

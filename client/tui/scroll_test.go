@@ -26,6 +26,16 @@ func pasted() state.State {
 	return st.Apply(said("general", "bob", "after", 7)).Posted("general", "8", lines("own", 30), false)
 }
 
+// room is one of n messages that are there from number from on.
+func room(from, n int) state.State {
+	st := state.State{Page: state.PageChat, User: "ada", Now: noon}.Open("go").Apply(client.Joined{Room: "go"})
+	p := comms.HistoryPage{Head: uint64(from + n - 1)}
+	for seq := from; seq < from+n; seq++ {
+		p.Records = append(p.Records, said("go", "bob", fmt.Sprintf("message %d", seq), uint64(seq)).Record)
+	}
+	return st.WithHistory("go", p)
+}
+
 func press(a *app, key tcell.Key) {
 	a.input(tcell.NewEventKey(key, 0, tcell.ModNone))
 	a.draw()
@@ -143,4 +153,113 @@ func TestTheTopRowHasItsAuthor(t *testing.T) {
 			press(a, tcell.KeyPgUp)
 		}
 	}
+}
+
+// TestNothingIsEmptyAboveTheFirstRow: however one goes up, by a search or over a
+// resize, the room's first row is at most the window's first.
+func TestNothingIsEmptyAboveTheFirstRow(t *testing.T) {
+	pgUp := func(a *app, _ tcell.SimulationScreen) {
+		for range 4 {
+			press(a, tcell.KeyPgUp)
+		}
+	}
+	for name, c := range map[string]struct {
+		st   state.State
+		up   func(*app, tcell.SimulationScreen)
+		seen string // at last
+	}{
+		"by the page":    {room(1, 30), pgUp, "Monday"},
+		"by rows":        {room(1, 30), func(a *app, _ tcell.SimulationScreen) { a.scrollRows(27) }, "Monday"},
+		"not from #1 on": {room(101, 30), pgUp, "message 101"},
+		"to a number":    {room(1, 30), func(a *app, _ tcell.SimulationScreen) { a.goTo("2") }, "message 2"},
+		"a search": {room(1, 30), func(a *app, _ tcell.SimulationScreen) {
+			for a.search("message"); a.st.Notice == ""; a.search("") {
+				a.draw()
+			}
+		}, "message 1\n"},
+		"behind a notice of two lines": {room(1, 30), func(a *app, s tcell.SimulationScreen) {
+			a.say("%s", strings.Repeat("words ", 20))
+			a.draw()
+			pgUp(a, s)
+		}, "Monday"},
+		"a higher window": {room(1, 50), func(a *app, s tcell.SimulationScreen) {
+			pgUp(a, s)
+			s.SetSize(80, 40)
+		}, "Monday"},
+		"messages alone": {room(1, 30), func(a *app, s tcell.SimulationScreen) {
+			a.st.Overlay = state.OverlayBare
+			a.draw()
+			pgUp(a, s)
+		}, "message 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, s := showing(t, 80, 24, c.st)
+			defer s.Fini()
+			a.draw()
+			c.up(a, s)
+			a.draw()
+			rows := strings.Split(dump(s), "\n")
+			first := rows[1]
+			if a.st.Overlay == state.OverlayBare {
+				first = rows[0]
+			}
+			_, text, _ := strings.Cut(first, "│")
+			if a.st.Overlay != state.OverlayBare && strings.TrimSpace(text) == "" || first == "" || !strings.Contains(dump(s), c.seen) {
+				t.Errorf("on the screen:\n%s", dump(s))
+			}
+		})
+	}
+}
+
+// TestWhatFitsIsAtItsEnd: a room that fits into the window cannot be scrolled,
+// and is read.
+func TestWhatFitsIsAtItsEnd(t *testing.T) {
+	a, s := showing(t, 80, 24, room(1, 5))
+	defer s.Fini()
+	a.draw()
+	want := dump(s)
+	press(a, tcell.KeyPgUp)
+	a.search("message 1")
+	a.draw()
+	a.st.Search = ""
+	a.draw()
+	if got := dump(s); got != want || !a.st.Current().AtEnd() {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestEveryFindIsReached: the search goes on above what it found last, though
+// that does not stand lowest where the room begins.
+func TestEveryFindIsReached(t *testing.T) {
+	a, s := showing(t, 80, 24, room(1, 30))
+	defer s.Fini()
+	a.draw()
+	a.search("message")
+	for range 29 {
+		a.draw()
+		a.search("")
+	}
+	if a.st.Notice != "" {
+		t.Errorf("not all were found: %s", a.st.Notice)
+	}
+	a.draw()
+	a.search("")
+	if a.st.Notice == "" {
+		t.Error("found again, what was found")
+	}
+}
+
+// TestOlderOnesAreLoadedAtTheTop of what is there.
+func TestOlderOnesAreLoadedAtTheTop(t *testing.T) {
+	f := serve(t, "go")
+	a, until := visiting(t, "go", f.addr())
+	a.st = room(101, 30)
+	a.login(f.addr(), "ada", true)
+	until("connected", func() bool { return a.session != nil })
+	a.draw()
+	press(a, tcell.KeyPgUp)
+	if !a.st.Current().Loading {
+		t.Error("nothing is loaded")
+	}
+	until("loaded", func() bool { return !a.st.Current().Loading })
 }

@@ -61,6 +61,7 @@ type app struct {
 	ids       *comms.IDSource // of messages that no session has taken yet
 	cachedAt  map[string]cachedRoom
 	sight     [2]uint64       // the hole that the screen shows; zero: none
+	found     state.Line      // by the search, last
 	firstRoom int             // of the room list, at its top
 	pasteText strings.Builder // under way
 	pasteSize int             // of all of it, what is too much included

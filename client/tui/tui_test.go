@@ -95,7 +95,11 @@ func states() map[string]state.State {
 	marker := unread.Open("general")
 	hole := chat().Apply(said("general", "eve", "far ahead", 60))
 	quiet := unread.Update("general", func(r *state.Room) { r.Level = state.NotifyNone })
-	scrolled := chat().Update("general", func(r *state.Room) { r.Scroll = 2 })
+	scrolled := chat()
+	for seq := uint64(5); seq < 60; seq++ {
+		scrolled = scrolled.Apply(said("general", "bob", fmt.Sprintf("step %d is done", seq), seq))
+	}
+	scrolled = scrolled.Update("general", func(r *state.Room) { r.Scroll = 2 })
 	palette := unread
 	palette.Overlay, palette.Palette.Query = state.OverlayPalette, state.NewInput("mu")
 	help := chat()
