@@ -44,3 +44,33 @@ func TestEveryMinuteHasItsTime(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// TestNoRowIsEmptyThatNobodyMeantSo: a blank at which a line ends is not drawn,
+// wherever it stands.
+func TestNoRowIsEmptyThatNobodyMeantSo(t *testing.T) {
+	for text, want := range map[string]string{
+		"zzzz ":        "zzzz",
+		"zzzz   ":      "zzzz",
+		"zzzz \nyy":    "zzzz|yy",
+		"zzzz  yy":     "zzzz|yy",
+		"zz  yyyy":     "zz|yyyy",
+		"zzz yy":       "zzz|yy",
+		" zzzz":        "zzzz",
+		"   zzzzzz":    "zzzz|zz",
+		" zz yyyy":     " zz|yyyy",
+		"zzzz\n\nyyyy": "zzzz||yyyy",
+		"zzzzz ":       "zzzz|z ",
+		"     y":       "y",
+	} {
+		rows := wrap(text, 4)
+		for i, row := range rows {
+			rows[i] = row[:min(len(row), 4)] // as it is drawn
+			if i < len(rows)-1 {
+				rows[i] = strings.TrimRight(rows[i], " ")
+			}
+		}
+		if got := strings.Join(rows, "|"); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

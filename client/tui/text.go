@@ -3,6 +3,7 @@ package tui
 import (
 	"hash/fnv"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -110,39 +111,42 @@ func (t theme) light(line string, styles []tcell.Style, drop []bool) {
 }
 
 // wrapCells breaks cells into lines of at most width columns, between words
-// where it can; a newline ends a line.
+// where it can; a newline ends a line. Blanks at a line's end hang over it, and
+// those at the start of a word too long for the rest of the line go: neither may
+// leave a row in which there is nothing.
 func wrapCells(cells []cell, width int) [][]cell {
 	var lines [][]cell
 	var line []cell
 	used, space := 0, -1 // space: index in line of the last blank
-	flush := func(rest []cell) {
-		lines = append(lines, line)
+	begin := func(rest []cell) {
 		line, used, space = append([]cell(nil), rest...), 0, -1
 		for _, c := range line {
 			used += c.width
 		}
+	}
+	flush := func(rest []cell) {
+		lines = append(lines, line)
+		begin(rest)
 	}
 	for _, c := range cells {
 		if c.text == "\n" || c.text == "\r\n" {
 			flush(nil)
 			continue
 		}
-		if used+c.width > width && len(line) > 0 {
-			switch {
-			case c.blank():
-				flush(nil)
-				continue
-			case space >= 0:
+		if c.blank() {
+			space = len(line)
+		} else if used+c.width > width && len(line) > 0 {
+			if space >= 0 {
 				rest := line[space+1:]
-				line = line[:space]
-				flush(rest)
+				if line = line[:space]; slices.ContainsFunc(line, func(c cell) bool { return !c.blank() }) {
+					flush(rest)
+				} else {
+					begin(rest)
+				}
 			}
 			if used+c.width > width && len(line) > 0 {
 				flush(nil) // a word longer than the line
 			}
-		}
-		if c.blank() {
-			space = len(line)
 		}
 		line = append(line, c)
 		used += c.width
