@@ -176,6 +176,9 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 	run := above != nil && above.Kind == state.LineMessage && above.User == l.User && sameDay(above.Time, l.Time)
 	text, base := Clean(l.Text), a.look.plain
 	name := oneLine(l.User)
+	if strings.TrimSpace(text) == "" {
+		text, base = "(blank)", a.look.dim // an empty row looks like a fault
+	}
 	if what, ok := strings.CutPrefix(text, "/me "); ok {
 		text, base, run = name+" "+what, a.look.plain.Italic(true), false
 		name = "*"

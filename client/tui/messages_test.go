@@ -74,3 +74,13 @@ func TestNoRowIsEmptyThatNobodyMeantSo(t *testing.T) {
 		}
 	}
 }
+
+// TestAMessageOfBlanksIsSeen, also one of what is not drawn at all.
+func TestAMessageOfBlanksIsSeen(t *testing.T) {
+	for _, text := range []string{"  ", "\n\n", "\u200b", "\u3000\t"} {
+		st := room(1, 1).Apply(said("go", "eve", text, 2))
+		if rows := shownIn(t, st); len(rows) != 3 || rows[2] != "eve (blank)" {
+			t.Errorf("%q:\n%s", text, strings.Join(rows, "\n"))
+		}
+	}
+}
