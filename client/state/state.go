@@ -72,7 +72,7 @@ type State struct {
 	Rooms    []*Room // never changed in place; those with a place first, in its order, then the others by name
 	Active   string
 	Previous string // the room before Active
-	Notice   string // one line that the next key takes away
+	Notice   string // one line that the next key, or time, takes away
 	Palette  Palette
 	Paste    string // waiting in the preview
 	Pasting  bool

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"strings"
+	"time"
 
 	"github.com/gdamore/tcell/v2"
 
@@ -141,7 +142,7 @@ func (a *app) connectKey(e *tcell.EventKey) {
 }
 
 func (a *app) chatKey(e *tcell.EventKey) {
-	a.st.Notice = ""
+	a.st.Notice, a.noticed = "", time.Time{}
 	r := a.st.Current()
 	name := keyName(e)
 	switch {

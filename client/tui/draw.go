@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gdamore/tcell/v2"
 	"github.com/rivo/uniseg"
@@ -265,6 +266,20 @@ func (a *app) statusRows(r *state.Room, w, rows int) []string {
 	return []string{shorten(oneLine(text), width)}
 }
 
+// fade takes a notice away once there was time to read it, as the next key would:
+// it hides the status. Time does not pass for it while nobody looks.
+func (a *app) fade() {
+	w, _ := a.screen.Size()
+	switch {
+	case a.st.Notice == "", a.st.Page != state.PageChat, a.st.Blurred, a.suspended:
+		a.noticed = time.Time{}
+	case a.noticed.IsZero():
+		a.noticed = a.opts.Now()
+	case a.opts.Now().Sub(a.noticed) >= noticeFor*time.Duration(len(a.statusRows(a.st.Current(), w, maxNotice))):
+		a.st.Notice, a.noticed = "", time.Time{}
+	}
+}
+
 // hint names the key of an action, as it is bound.
 func (a *app) hint(name, does string) string {
 	if key := a.keyOf(name); key != "" {
@@ -276,6 +291,7 @@ func (a *app) hint(name, does string) string {
 const (
 	statusHelp = "? help "
 	maxNotice  = 4
+	noticeFor  = 8 * time.Second // for each of its rows
 )
 
 func (a *app) drawStatus(lines []string, w, h int) {

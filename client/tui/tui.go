@@ -74,6 +74,7 @@ type app struct {
 	columns   columns         // that they were laid out in
 	height    int             // rows of the screen that they have
 	filling   map[string]bool // rooms whose hole is being asked for
+	noticed   time.Time       // when the notice was on the screen first; zero: it is new
 	quit      bool
 	ctx       context.Context
 	effects   sync.WaitGroup
@@ -197,6 +198,7 @@ func (a *app) run(ctx context.Context) error {
 		case f := <-a.results:
 			f()
 		case <-tick.C:
+			a.fade()
 		case <-next.C:
 			wait = false
 			a.st.Now = a.opts.Now()
@@ -259,6 +261,7 @@ func (a *app) effect(f func(ctx context.Context) func()) {
 }
 
 func (a *app) say(format string, args ...any) {
+	a.noticed = time.Time{}
 	a.st.Notice = strings.Join(strings.Fields(Clean(fmt.Sprintf(format, args...))), " ")
 }
 

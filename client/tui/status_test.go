@@ -1,0 +1,54 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+)
+
+// TestANoticeGoesWhenItWasRead: it hides what the status line says.
+func TestANoticeGoesWhenItWasRead(t *testing.T) {
+	const short, long = "#go: notifications of none", "there are more than 2000 rooms: /list PREFIX finds those of a prefix, as /list go does"
+	type step struct {
+		after time.Duration
+		do    func(*app)
+	}
+	none := func(*app) {}
+	for name, c := range map[string]struct {
+		notice string
+		steps  []step
+		stays  bool
+	}{
+		"a while ago":          {short, []step{{7 * time.Second, none}}, true},
+		"long ago":             {short, []step{{9 * time.Second, none}}, false},
+		"two lines, a while":   {long, []step{{9 * time.Second, none}}, true},
+		"two lines, long ago":  {long, []step{{17 * time.Second, none}}, false},
+		"said again, no key":   {short, []step{{7 * time.Second, func(a *app) { a.say(short) }}, {7 * time.Second, none}}, true},
+		"said again, by a key": {short, []step{{7 * time.Second, func(a *app) { a.typed("x"); a.st.Notice = short }}, {7 * time.Second, none}}, true},
+		"while nobody looks":   {short, []step{{0, func(a *app) { a.input(tcell.NewEventFocus(false)) }}, {time.Hour, func(a *app) { a.input(tcell.NewEventFocus(true)) }}}, true},
+		"on the connect page":  {short, []step{{0, func(a *app) { a.st.Page = 0 }}, {time.Hour, none}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, s := showing(t, 80, 24, chat())
+			defer s.Fini()
+			now := noon
+			a.opts.Now = func() time.Time { return now }
+			ticks := func(d time.Duration) {
+				for end := now.Add(d); now.Before(end); now = now.Add(time.Second) {
+					a.fade()
+				}
+			}
+			a.say("%s", c.notice)
+			for _, step := range c.steps {
+				ticks(step.after)
+				step.do(a)
+			}
+			ticks(time.Second)
+			if a.draw(); strings.Contains(dump(s), c.notice[:20]) != c.stays && a.st.Page != 0 || (a.st.Notice != "") != c.stays {
+				t.Errorf("the notice is %q, the screen\n%s", a.st.Notice, dump(s))
+			}
+		})
+	}
+}
