@@ -192,8 +192,9 @@ func (a *app) drawHeader(r *state.Room, w int) {
 			count += fmt.Sprintf("+%d ", unread)
 		}
 	}
-	x := a.put(1, 0, w-1, a.look.bold, "#"+r.Name)
-	a.put(x+2, 0, w-x-3-len(count), a.look.dim, oneLine(r.Description))
+	end := w - 1 - len(count) // and a blank before the count
+	x := a.put(1, 0, end-1, a.look.bold, shorten("#"+r.Name, end-1)) + 2
+	a.put(x, 0, end-x, a.look.dim, shorten(oneLine(r.Description), end-x))
 	a.put(w-len(count), 0, len(count), a.look.plain, count)
 }
 

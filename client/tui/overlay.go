@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rivo/uniseg"
+
 	"positivity-exchange/client/state"
 )
 
@@ -128,19 +130,26 @@ func (a *app) drawPalette(w, bottom int) {
 			a.canvas.set(x, y, 1, []rune{' '}, a.look.plain)
 		}
 	}
+	column := 0 // of the names: all have it, so that nothing moves while one chooses
+	for _, c := range choices {
+		column = min(max(column, uniseg.StringWidth(oneLine(c.Name))), max(1, w/2))
+	}
+	about := 3 + column + 2
 	for i := range min(rows, len(choices)) {
 		c, y := choices[first+i], bottom-rows+i
 		style := a.look.plain
 		if first+i == a.st.Palette.Chosen {
 			style = a.look.chosen
 		}
-		x := a.put(3, y, min(24, w-3), style, oneLine(c.Name))
+		name := oneLine(c.Name)
+		shown := shorten(name, column)
+		a.put(3, y, w-3, style, shown)
 		for _, m := range c.Marks { // why it fits
-			if name := oneLine(c.Name); m < len(name) && name == c.Name && m < 24 {
+			if m < len(shown) && name == c.Name && shown[m] == name[m] {
 				a.put(3+m, y, 1, style.Underline(true), name[m:m+1])
 			}
 		}
-		a.put(max(x+2, 26), y, w-max(x+2, 26)-6, a.look.dim, oneLine(c.About))
+		a.put(about, y, w-about-6, a.look.dim, shorten(oneLine(c.About), w-about-6))
 		a.put(w-5, y, 5, a.look.bold, c.Badge)
 	}
 	if len(choices) == 0 {
