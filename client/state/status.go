@@ -48,13 +48,6 @@ func (s State) Status(r *Room, narrow bool) string {
 	case r.Joining:
 		add("joining")
 	}
-	if !s.Router.Up && s.Router.Addr != "" {
-		if narrow {
-			add("no router")
-		} else {
-			add("no router answers at %s, trying the next", s.Router.Addr)
-		}
-	}
 	waiting, failed := 0, 0
 	for _, l := range r.Waiting {
 		if l.Mark == Failed {
@@ -73,13 +66,28 @@ func (s State) Status(r *Room, narrow bool) string {
 	} else if failed > 0 {
 		add("%d failed: /retry or /discard", failed)
 	}
+	if !s.Router.Up && s.Router.Addr != "" { // behind what waits: rooms go on without one, and the line may be cut
+		several := len(client.SplitRouters(s.Connect.Router)) > 1
+		switch {
+		case narrow:
+			add("no router")
+		case several:
+			add("no router answers at %s, trying the next", s.Router.Addr)
+		default:
+			add("no router answers at %s", s.Router.Addr)
+		}
+	}
 	if s.Offline != "" && !narrow {
 		add("offline: %s", s.Offline)
 	}
 	if !r.AtEnd() {
 		add("%s below", count(r.Scroll+min(r.Under, 1), "line"))
 	}
-	if unread, _, rooms := s.Totals(); rooms > 0 && !narrow {
+	unread, mentions, rooms := s.Totals()
+	if mentions > 0 && !narrow {
+		add("@%d", mentions)
+	}
+	if rooms > 0 && !narrow {
 		add("%d unread in %s", unread, count(rooms, "room"))
 	}
 	return strings.Join(parts, " · ")

@@ -3,6 +3,7 @@ package state
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"positivity-exchange/client"
 	"positivity-exchange/comms"
@@ -54,5 +55,34 @@ func TestStatusOfAHole(t *testing.T) {
 	s = offline.WithHistory("go", pageOf("go", 13, 10, 13))
 	if got, want := s.Status(s.Room("go"), true), "2 not loaded · offline"; got != want {
 		t.Errorf("narrow: %q, want %q", got, want)
+	}
+}
+
+// TestStatusNamesMentions: the room that has them may be out of sight.
+func TestStatusNamesMentions(t *testing.T) {
+	s := in("go").Apply(client.Joined{Room: "tea"}).Apply(client.Joined{Room: "jazz"})
+	s = s.Apply(said("tea", "bob", "ada: look", 1)).Apply(said("tea", "bob", "@ada", 2)).Apply(said("jazz", "bob", "hello", 1))
+	if got := s.Status(s.Room("go"), false); got != "@2 · 3 unread in 2 rooms" {
+		t.Errorf("got %q", got)
+	}
+	s = s.Open("jazz").Update("tea", func(r *Room) { r.Level = NotifyNone })
+	if got := s.Status(s.Room("go"), false); got != "@2" {
+		t.Errorf("muted, but mentioned: got %q", got)
+	}
+}
+
+// TestWhatWaitsStandsBeforeTheRouter, which may be cut; and the next is only
+// tried where there is one.
+func TestWhatWaitsStandsBeforeTheRouter(t *testing.T) {
+	s := in("go").Queue("go", "1", "hi", false).Queue("go", "2", "hi", false).Apply(client.RouterLink{Addr: "localhost:8080"})
+	s.Now = s.Now.Add(time.Second)
+	for routers, want := range map[string]string{
+		"localhost:8080":                 "2 waiting to be sent · no router answers at localhost:8080",
+		"localhost:8080, localhost:8081": "2 waiting to be sent · no router answers at localhost:8080, trying the next",
+	} {
+		s.Connect.Router = routers
+		if got := s.Status(s.Room("go"), false); got != want {
+			t.Errorf("%s: %q, want %q", routers, got, want)
+		}
 	}
 }

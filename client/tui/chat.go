@@ -231,9 +231,7 @@ func (a *app) mouse(e *tcell.EventMouse) {
 		a.scrollRows(3)
 	case b&tcell.WheelDown != 0:
 		a.scrollRows(-3)
-	case b&tcell.Button1 != 0 && w >= narrow && x < roomPane && y >= 1:
-		if i := a.firstRoom + y - 1; i < len(a.st.Rooms) {
-			a.open(a.st.Rooms[i].Name)
-		}
+	case b&tcell.Button1 != 0 && w >= narrow && x < roomPane && y < len(a.listed) && a.listed[y] != "":
+		a.open(a.listed[y])
 	}
 }

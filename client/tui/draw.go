@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -198,18 +199,23 @@ func (a *app) drawHeader(r *state.Room, w int) {
 	a.put(w-len(count), 0, len(count), a.look.plain, count)
 }
 
+// drawRooms lists rooms in the rows above bottom. Where there are more, the first
+// and the last row say so.
 func (a *app) drawRooms(width, bottom int) {
-	a.firstRoom = 0
-	for i, r := range a.st.Rooms {
-		if r.Name == a.st.Active && i >= bottom-1 {
-			a.firstRoom = min(i, i-bottom+2) // the active one stays in sight
+	for y := 1; y < bottom; y++ {
+		a.canvas.set(width-1, y, 1, []rune{'│'}, a.look.dim)
+	}
+	active := slices.IndexFunc(a.st.Rooms, func(r *state.Room) bool { return r.Name == a.st.Active })
+	first, shown := listed(len(a.st.Rooms), bottom-1, active)
+	a.listed = []string{""} // the header's row
+	more := func(arrow string, n int) {
+		if n > 0 && bottom > minCounted {
+			a.put(1, len(a.listed), width-3, a.look.dim, fmt.Sprintf("%s %d more", arrow, n))
+			a.listed = append(a.listed, "")
 		}
 	}
-	for i, r := range a.st.Rooms[a.firstRoom:] {
-		y := 1 + i
-		if y >= bottom {
-			break
-		}
+	more("↑", first)
+	for _, r := range a.st.Rooms[first : first+shown] {
 		style := a.look.plain
 		switch {
 		case r.Name == a.st.Active:
@@ -223,12 +229,32 @@ func (a *app) drawRooms(width, bottom int) {
 		}
 		badge := r.Badge()
 		room := width - 3 - uniseg.StringWidth(badge)
-		a.put(1, y, room, style, shorten(r.Name, room))
-		a.put(width-2-uniseg.StringWidth(badge), y, len(badge), a.look.bold, badge)
+		a.put(1, len(a.listed), room, style, shorten(r.Name, room))
+		a.put(width-2-uniseg.StringWidth(badge), len(a.listed), len(badge), a.look.bold, badge)
+		a.listed = append(a.listed, r.Name)
 	}
-	for y := 1; y < bottom; y++ {
-		a.canvas.set(width-1, y, 1, []rune{'│'}, a.look.dim)
+	more("↓", len(a.st.Rooms)-first-shown)
+}
+
+// minCounted is how many rows the list has at least that says what is out of sight.
+const minCounted = 4
+
+// listed is which of n rooms stand in so many rows, so that the active one is in
+// sight and there is a row for what is above, and one for what is below.
+func listed(n, rows, active int) (first, shown int) {
+	switch {
+	case n <= rows:
+		return 0, n
+	case rows < minCounted:
+		return max(0, min(active, active-rows+1)), max(0, rows)
+	case active < rows-1:
+		return 0, rows - 1
 	}
+	first = min(active-rows+3, n-rows+1)
+	if n-first == rows-1 {
+		return first, rows - 1 // its end
+	}
+	return first, rows - 2
 }
 
 func (a *app) drawPeople(r *state.Room, x, width, bottom int) {
@@ -258,7 +284,7 @@ func (a *app) statusRows(r *state.Room, w, rows int) []string {
 	hint := ""
 	if w < narrow {
 		hint = a.hint("palette", "rooms")
-	} else if _, _, rooms := a.st.Totals(); rooms > 0 {
+	} else if _, mentions, rooms := a.st.Totals(); mentions+rooms > 0 {
 		hint = a.hint("next-unread", "next")
 	}
 	if with := strings.TrimPrefix(text+hint, " · "); uniseg.StringWidth(with) <= width {

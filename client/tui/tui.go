@@ -62,7 +62,7 @@ type app struct {
 	cachedAt  map[string]cachedRoom
 	sight     [2]uint64       // the hole that the screen shows; zero: none
 	found     state.Line      // by the search, last
-	firstRoom int             // of the room list, at its top
+	listed    []string        // rooms of the room list, by row; "" in a row without one
 	pasteText strings.Builder // under way
 	pasteSize int             // of all of it, what is too much included
 	pasteCR   bool            // the last pasted key ended a line
