@@ -44,10 +44,13 @@ func (a *app) scrollRows(by int) {
 	}
 }
 
-// settle takes a room that is scrolled up further than it goes down again, to
-// where its first row stands at the top of the window; it may have been another
-// window when it was scrolled.
+// settle takes a room that is scrolled up beyond its first row back to where that
+// row is the window's first. The window may have been lower when it was scrolled,
+// or the line to be shown be one of the first.
 func (a *app) settle(r *state.Room) *state.Room {
+	if r.AtEnd() {
+		return r
+	}
 	last := len(r.Lines) - 1
 	top := min(0, last) // the lowest line shown there
 	rows := a.rowsOf(r, top)
