@@ -16,11 +16,11 @@ type Command struct {
 // Commands are all slash commands, in the order of the help.
 var Commands = []Command{
 	{"join", "ROOM", "open a room", []string{"j", "go", "buffer"}},
-	{"part", "", "leave the room", []string{"leave", "close"}},
+	{"part", "[ROOM]", "leave a room", []string{"leave", "close"}},
 	{"create", "ROOM [DESCRIPTION]", "make a room and open it", nil},
 	{"list", "[PREFIX]", "find rooms", nil},
 	{"topic", "[TEXT]", "show or set the description", []string{"t"}},
-	{"names", "", "who is here", []string{"n", "who"}},
+	{"names", "[ROOM]", "who is in a room", []string{"n", "who"}},
 	{"me", "TEXT", "say what you do", nil},
 	{"msg", "#ROOM TEXT", "speak in another room", nil},
 	{"search", "[TEXT]", "mark a text and go to the newest place; again: the one before", nil},
@@ -30,7 +30,7 @@ var Commands = []Command{
 	{"bare", "", "messages alone, to select with the mouse", nil},
 	{"retry", "", "send failed messages again", nil},
 	{"discard", "", "forget failed messages", nil},
-	{"where", "", "which shard serves the room", nil},
+	{"where", "[ROOM]", "which shard serves a room", nil},
 	{"whoami", "", "name, time online, usage", nil},
 	{"help", "", "keys and commands", nil},
 	{"quit", "", "end the client; what is written stays", []string{"q", "exit"}},

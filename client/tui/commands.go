@@ -3,6 +3,7 @@ package tui
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -72,19 +73,11 @@ func (a *app) post(room, text string, topic bool) bool {
 
 // command carries out a slash command.
 func (a *app) command(room, name, args string) {
-	s := a.session
 	switch name {
 	case "join":
 		a.open(args)
 	case "part":
-		a.effect(func(ctx context.Context) func() {
-			err := s.Leave(ctx, room)
-			return func() {
-				if err != nil {
-					a.say("%v", err)
-				}
-			}
-		})
+		a.part(named(args, room))
 	case "create":
 		a.create(args)
 	case "list":
@@ -96,8 +89,12 @@ func (a *app) command(room, name, args string) {
 	case "topic":
 		a.st = a.st.Tell(room, cmp.Or(a.st.Room(room).Description, "no topic is set"))
 	case "names":
-		r := a.st.Room(room)
-		a.st = a.st.Tell(room, fmt.Sprintf("%d here: %s", r.Count, strings.Join(r.People(), " ")))
+		text, ok := whoIsIn(a.st, named(args, room), room)
+		if !ok {
+			a.say("%s", text)
+			return
+		}
+		a.st = a.st.Tell(room, text)
 	case "msg":
 		to, text, _ := strings.Cut(args, " ")
 		to = strings.TrimPrefix(to, "#")
@@ -135,7 +132,7 @@ func (a *app) command(room, name, args string) {
 			a.say("no message has failed here")
 		}
 	case "where":
-		a.where(room)
+		a.where(named(args, room), room)
 	case "whoami":
 		a.st = a.st.Tell(room, fmt.Sprintf("you are %s, online for %s; in %d rooms, router %s", a.st.User, a.st.Online(), joinedRooms(a.st), a.st.Router.Addr))
 	case "help":
@@ -143,6 +140,40 @@ func (a *app) command(room, name, args string) {
 	case "quit":
 		a.quit = true
 	}
+}
+
+// named is the room that a command's argument names, else the open one.
+func named(args, room string) string { return cmp.Or(strings.TrimPrefix(args, "#"), room) }
+
+// whoIsIn names who is in a room, in words for those in the open one; not if
+// one is not in it oneself.
+func whoIsIn(st state.State, name, open string) (text string, ok bool) {
+	r := st.Room(name)
+	if r == nil || !r.Joined {
+		return notIn(name), false
+	}
+	where := "here"
+	if name != open {
+		where = "in #" + name
+	}
+	return fmt.Sprintf("%d %s: %s", r.Count, where, strings.Join(r.People(), " ")), true
+}
+
+func notIn(name string) string { return "you are not in #" + name }
+
+func (a *app) part(name string) {
+	s := a.session
+	a.effect(func(ctx context.Context) func() {
+		err := s.Leave(ctx, name)
+		return func() {
+			switch {
+			case errors.Is(err, client.ErrNotJoined):
+				a.say("%s", notIn(name))
+			case err != nil:
+				a.say("%v", err)
+			}
+		}
+	})
 }
 
 func joinedRooms(st state.State) (n int) {
@@ -171,18 +202,19 @@ func (a *app) create(args string) {
 	})
 }
 
-func (a *app) where(room string) {
+// where tells in the open room who serves another, or that one.
+func (a *app) where(name, open string) {
 	s := a.session
 	a.effect(func(ctx context.Context) func() {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		at, err := s.Where(ctx, room)
+		at, err := s.Where(ctx, name)
 		return func() {
 			if err != nil {
 				a.say("%v", err)
 				return
 			}
-			a.st = a.st.Tell(room, fmt.Sprintf("#%s is served by %s at %s, epoch %d", room, at.Shard, at.Addr, at.Epoch))
+			a.st = a.st.Tell(open, fmt.Sprintf("#%s is served by %s at %s, epoch %d", name, at.Shard, at.Addr, at.Epoch))
 		}
 	})
 }

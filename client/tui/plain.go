@@ -201,7 +201,10 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 			p.join(ctx, room)
 		}
 	case "part":
-		err = p.Session.Leave(ctx, p.room)
+		room := named(parsed.Args, p.room)
+		if err = p.Session.Leave(ctx, room); errors.Is(err, client.ErrNotJoined) {
+			err = errors.New(notIn(room))
+		}
 	case "topic":
 		if parsed.Args != "" {
 			p.post(p.room, parsed.Args, true)
@@ -222,9 +225,8 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 	case "whoami":
 		p.say("* you are %s", p.st.User)
 	case "names":
-		if r := p.st.Room(p.room); r != nil {
-			p.say("* %d here: %s", r.Count, strings.Join(r.People(), " "))
-		}
+		text, _ := whoIsIn(p.st, named(parsed.Args, p.room), p.room)
+		p.say("* %s", text)
 	case "quit":
 		return true
 	case "help":
@@ -294,6 +296,7 @@ func (p *plainClient) answer(ctx context.Context, command, args, room string) (l
 			tell("and more: /list PREFIX")
 		}
 	case "where":
+		room := named(args, room)
 		at, err := p.Session.Where(ctx, room)
 		if err != nil {
 			tell("%v", err)

@@ -41,3 +41,28 @@ func TestRefusedJoinKeepsTheRoom(t *testing.T) {
 		t.Errorf("got\n%swant %s", out.String(), want)
 	}
 }
+
+// TestPlainCommandsActOnTheRoomTheyName, else on the one that was opened last.
+func TestPlainCommandsActOnTheRoomTheyName(t *testing.T) {
+	f := serve(t, "go", "tea")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // never fails
+	var out strings.Builder
+	in := strings.NewReader("/join tea\n/where #go\n/names go\n/names nowhere\n/part nowhere\n/part #go\n/where\n")
+	if err := Plain(ctx, PlainOptions{Session: s, Room: "go", In: in, Out: &out}); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	for _, want := range []string{"* #go is served by fake", "* 1 in #go: ada\n", "* you are not in #nowhere\n* you are not in #nowhere\n", "* you have left #go\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, out.String())
+		}
+	}
+	if err := s.Leave(ctx, "tea"); err != nil {
+		t.Errorf("#tea was left: %v", err)
+	}
+}

@@ -19,9 +19,9 @@ import (
 type fakeServer struct {
 	ln    net.Listener
 	conns sync.WaitGroup
-	rooms []string // that there are
 
 	mu    sync.Mutex
+	rooms []string          // that there are
 	heads map[string]uint64 // of rooms
 	heard []comms.SetTopic
 	said  []comms.SendMessage
@@ -70,7 +70,7 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 	case comms.Hello:
 		return []comms.Event{comms.Welcome{Version: comms.Version, Session: "s", User: c.User, Name: "fake", Boot: "b", Ticket: "t"}}
 	case comms.Locate:
-		return []comms.Event{comms.Located{Room: c.Room, Shard: "fake", Addr: f.addr()}}
+		return []comms.Event{comms.Located{Room: c.Room, Shard: "fake", Addr: f.addr(), Epoch: 1}}
 	case comms.ListRooms:
 		return []comms.Event{comms.RoomList{Tag: c.Tag}}
 	case comms.History:
@@ -90,10 +90,19 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 		f.said = append(f.said, c)
 		f.heads[c.Room]++
 		return []comms.Event{comms.UserMessage{Room: c.Room, Content: c.Content, ID: c.ID, User: "ada", Seq: f.heads[c.Room], Epoch: 1}}
+	case comms.LeaveRoom:
+		return []comms.Event{comms.RoomLeft(c)}
+	case comms.CreateRoom:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.rooms = append(f.rooms, c.Room)
+		return []comms.Event{comms.RoomCreated{Room: c.Room, Description: c.Description, Epoch: 1}}
 	case comms.JoinRoom:
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		for _, name := range f.rooms {
 			if name == c.Room {
-				return []comms.Event{comms.UserJoinedRoom{Room: name, Count: 1, Epoch: 1}}
+				return []comms.Event{comms.UserJoinedRoom{Room: name, Users: []string{"ada"}, Count: 1, Epoch: 1}}
 			}
 		}
 		return []comms.Event{comms.Error{Code: comms.CodeNoRoom, Message: "no such room", Room: c.Room}}
