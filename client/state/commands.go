@@ -73,3 +73,21 @@ func Parse(line string) (Parsed, error) {
 	}
 	return Parsed{}, fmt.Errorf("there is no command /%s; ? lists them, // sends a slash", word)
 }
+
+// WhoAmI is the answer to /whoami.
+func (s State) WhoAmI(session bool) string {
+	if !session {
+		return fmt.Sprintf("you are %s; not connected yet", s.User)
+	}
+	rooms := 0
+	for _, r := range s.Rooms {
+		if r.Joined {
+			rooms++
+		}
+	}
+	router := "no router answers just now"
+	if s.Router.Up {
+		router = "router " + s.Router.Addr
+	}
+	return fmt.Sprintf("you are %s, online for %s, in %s; %s", s.User, s.Online(), count(rooms, "room"), router)
+}

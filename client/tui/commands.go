@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,13 +27,13 @@ func (a *app) send() {
 		return
 	}
 	topic := parsed.Command == "topic" && parsed.Args != ""
-	switch online := []string{"part", "create", "where"}; {
+	switch {
 	case topic && !a.post(r.Name, parsed.Args, true):
 		return
 	case parsed.Command == "" && !a.post(r.Name, state.Emoji(parsed.Text), false):
 		return
-	case a.session == nil && slices.Contains(online, parsed.Command):
-		a.say("/%s needs a connection", parsed.Command)
+	case a.lacks(parsed, r.Name):
+		a.say("/%s needs a connection, and there is none now", parsed.Command)
 		return
 	}
 	a.st = a.st.Remember(line)
@@ -81,11 +80,7 @@ func (a *app) command(room, name, args string) {
 	case "create":
 		a.create(args)
 	case "list":
-		if args == "" {
-			a.openPalette()
-			a.st.Palette.Query = state.NewInput("#")
-		}
-		a.listRooms(strings.TrimPrefix(args, "#"))
+		a.list(args)
 	case "topic":
 		a.st = a.st.Tell(room, cmp.Or(a.st.Room(room).Description, "no topic is set"))
 	case "names":
@@ -134,7 +129,7 @@ func (a *app) command(room, name, args string) {
 	case "where":
 		a.where(named(args, room), room)
 	case "whoami":
-		a.st = a.st.Tell(room, fmt.Sprintf("you are %s, online for %s; in %d rooms, router %s", a.st.User, a.st.Online(), joinedRooms(a.st), a.st.Router.Addr))
+		a.st = a.st.Tell(room, a.st.WhoAmI(a.session != nil))
 	case "help":
 		a.st.Overlay = state.OverlayHelp
 	case "quit":
@@ -149,12 +144,18 @@ func named(args, room string) string { return cmp.Or(strings.TrimPrefix(args, "#
 // one is not in it oneself.
 func whoIsIn(st state.State, name, open string) (text string, ok bool) {
 	r := st.Room(name)
-	if r == nil || !r.Joined {
+	switch {
+	case r != nil && !r.Joined && r.Place > 0:
+		return "who is in #" + name + " is not known before it is joined", false
+	case r == nil || !r.Joined:
 		return notIn(name), false
 	}
 	where := "here"
 	if name != open {
 		where = "in #" + name
+	}
+	if r.Link.State == client.LinkReconnecting {
+		where += " when the connection was lost"
 	}
 	return fmt.Sprintf("%d %s: %s", r.Count, where, strings.Join(r.People(), " ")), true
 }
@@ -172,49 +173,6 @@ func (a *app) part(name string) {
 			case err != nil:
 				a.say("%v", err)
 			}
-		}
-	})
-}
-
-func joinedRooms(st state.State) (n int) {
-	for _, r := range st.Rooms {
-		if r.Joined {
-			n++
-		}
-	}
-	return n
-}
-
-func (a *app) create(args string) {
-	name, description, _ := strings.Cut(args, " ")
-	name, description = strings.TrimPrefix(name, "#"), strings.TrimSpace(description)
-	s := a.session
-	a.effect(func(ctx context.Context) func() {
-		err := s.Create(ctx, name, description)
-		return func() {
-			if err != nil {
-				a.say("%v", err)
-				return
-			}
-			a.st = a.st.WithRooms([]comms.Room{{Name: name, Description: description}})
-			a.open(name)
-		}
-	})
-}
-
-// where tells in the open room who serves another, or that one.
-func (a *app) where(name, open string) {
-	s := a.session
-	a.effect(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		at, err := s.Where(ctx, name)
-		return func() {
-			if err != nil {
-				a.say("%v", err)
-				return
-			}
-			a.st = a.st.Tell(open, fmt.Sprintf("#%s is served by %s at %s, epoch %d", name, at.Shard, at.Addr, at.Epoch))
 		}
 	})
 }

@@ -1,8 +1,15 @@
 package tui
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"positivity-exchange/client"
+	"positivity-exchange/client/state"
 )
 
 // inRooms is an app that is in some rooms of a server, the last one open.
@@ -47,5 +54,75 @@ func TestCommandsActOnTheRoomTheyName(t *testing.T) {
 	until("#go is left", func() bool { return a.st.Room("go").Place == 0 })
 	if a.st.Active != "tea" || !a.st.Room("tea").Joined {
 		t.Errorf("then in #%s, #tea joined: %v", a.st.Active, a.st.Room("tea").Joined)
+	}
+}
+
+// TestCommandsWithoutAServer say so at once: nothing of them is carried out
+// behind one's back when there is one again.
+func TestCommandsWithoutAServer(t *testing.T) {
+	f := serve(t, "go")
+	a, until := inRooms(t, f, "go")
+	f.kill()
+	until("the servers are missed", func() bool {
+		return !a.st.Router.Up && a.st.Current().Link.State == client.LinkReconnecting
+	})
+	a.st = a.st.Apply(said("go", "bob", "far ahead", 50))
+	for _, c := range []struct{ line, notice string }{
+		{"/create tea", "/create needs a connection, and there is none now"},
+		{"/where", "/where needs a connection, and there is none now"},
+		{"/where tea", "/where needs a connection, and there is none now"},
+		{"/goto 2026-11-20", "there is no connection to load it by"},
+		{"/goto 7", "there is no connection to load it by"},
+		{"/list g", "there is no connection: these are the rooms known here"},
+	} {
+		a.edit(func(in state.Input) state.Input { return in.Set(c.line) })
+		a.typed("\n")
+		stays := strings.HasPrefix(c.notice, "/")
+		if got := a.st.Current().Draft.String(); a.st.Notice != c.notice || stays != (got == c.line) {
+			t.Errorf("%s: the notice is %q, the line %q", c.line, a.st.Notice, got)
+		}
+		a.st.Overlay = state.OverlayNone
+	}
+	a.edit(func(in state.Input) state.Input { return in.Set("") })
+	a.typed("/whoami\n/names\n")
+	if !a.told("go", "in 1 room; no router answers") || !a.told("go", "1 here when the connection was lost: ada") {
+		t.Errorf("%+v", a.st.Current().Lines)
+	}
+}
+
+// TestQuestionsEnd: who asks waits for no answer that does not come.
+func TestQuestionsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, s := showing(t, 80, 24, chat())
+		defer s.Fini()
+		a.ctx, a.results = t.Context(), make(chan func(), 1)
+		began := time.Now()
+		a.ask(func(ctx context.Context) func() {
+			<-ctx.Done()
+			return func() { a.sayWhy(fmt.Errorf("ask the owner: %w", ctx.Err())) }
+		})
+		(<-a.results)()
+		if took := time.Since(began); a.st.Notice != "no answer from the cluster" || took > 6*time.Second {
+			t.Errorf("after %s: %q", took, a.st.Notice)
+		}
+	})
+}
+
+// TestAnAnswerMovesNobodyAway who has typed or moved since he asked.
+func TestAnAnswerMovesNobodyAway(t *testing.T) {
+	a, until := inRooms(t, serve(t, "go"), "go")
+	a.typed("/create tea\n")
+	until("#tea is open", func() bool { return a.st.Active == "tea" })
+	a.typed("/create milk\nso")
+	until("#milk is there", func() bool { return a.st.Notice == "there is #milk now; /join milk opens it" })
+	if r := a.st.Current(); r.Name != "tea" || r.Draft.String() != "so" {
+		t.Errorf("in #%s, with %q", r.Name, r.Draft.String())
+	}
+	a.st = a.st.Apply(said("tea", "bob", "far ahead", 50))
+	a.edit(func(in state.Input) state.Input { return in.Set("/goto 7") })
+	a.typed("\nwell")
+	until("it is loaded", func() bool { return a.st.Notice == "#tea: /goto 7 shows it now" })
+	if r := a.st.Current(); !r.AtEnd() || r.Draft.String() != "well" {
+		t.Errorf("scrolled to %d, with %q", r.Scroll, r.Draft.String())
 	}
 }

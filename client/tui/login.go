@@ -142,7 +142,7 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 			a.join(r.Name)
 		}
 	}
-	a.listRooms("")
+	a.effect(func(ctx context.Context) func() { return a.listed(ctx, s, "") })
 }
 
 // openProfile takes what the last visit to a place left into the state, and

@@ -272,22 +272,28 @@ func needsScreen(command string) bool {
 // plainPage is how many messages or rooms a command shows as lines.
 const plainPage = 20
 
-// answer asks the servers, beside the reading of events.
+// answer asks the servers, beside the reading of events. A person waits for so
+// long; what a script says next may depend on it.
 func (p *plainClient) answer(ctx context.Context, command, args, room string) (lines []string) {
 	tell := func(format string, args ...any) { lines = append(lines, fmt.Sprintf("* "+format, args...)) }
+	if !p.Script {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, answerWithin)
+		defer cancel()
+	}
 	switch command {
 	case "create":
 		name, about, _ := strings.Cut(args, " ")
 		name = strings.TrimPrefix(name, "#")
 		if err := p.Session.Create(ctx, name, strings.TrimSpace(about)); err != nil {
-			tell("%v", err)
+			tell("%s", why(err))
 		} else {
 			tell("there is #%s now; /join %s", name, name)
 		}
 	case "list":
 		list, err := p.Session.Rooms(ctx, comms.ListRooms{Prefix: strings.TrimPrefix(args, "#"), Limit: plainPage})
 		if err != nil {
-			tell("%v", err)
+			tell("%s", why(err))
 		}
 		for _, r := range list.Rooms {
 			tell("#%s: %s", r.Name, r.Description)
@@ -299,7 +305,7 @@ func (p *plainClient) answer(ctx context.Context, command, args, room string) (l
 		room := named(args, room)
 		at, err := p.Session.Where(ctx, room)
 		if err != nil {
-			tell("%v", err)
+			tell("%s", why(err))
 		} else {
 			tell("#%s is served by %s at %s, epoch %d", room, at.Shard, at.Addr, at.Epoch)
 		}
@@ -311,7 +317,7 @@ func (p *plainClient) answer(ctx context.Context, command, args, room string) (l
 		}
 		page, err := p.Session.History(ctx, comms.History{Room: room, From: max(seq, 1), Limit: plainPage})
 		if err != nil {
-			tell("%v", err)
+			tell("%s", why(err))
 		}
 		for _, rec := range page.Records {
 			if rec.Kind == comms.KindMessage {

@@ -227,25 +227,30 @@ func (a *app) goTo(where string) {
 	case last == 0:
 		a.say("nothing has been said in #%s yet", name)
 		return
-	case s == nil:
+	case !a.reaches(name):
 		a.say("there is no connection to load it by")
 		return
 	}
-	a.effect(func(ctx context.Context) func() {
+	asked := a.pressed
+	a.ask(func(ctx context.Context) func() {
 		if dayErr == nil {
 			var err error
 			if seq, err = firstOf(ctx, s, name, day.UnixMilli(), last); err != nil {
-				return func() { a.say("%v", err) }
+				return func() { a.sayWhy(err) }
 			}
 		}
 		seq := min(max(seq, 1), last)
 		p, err := s.History(ctx, comms.History{Room: name, From: seq - min(seq-1, page/2), Limit: page})
 		return func() {
 			if err != nil {
-				a.say("%v", err)
+				a.sayWhy(err)
 				return
 			}
 			a.st = a.st.WithHistory(name, p)
+			if a.pressed != asked {
+				a.say("#%s: /goto %s shows it now", name, where)
+				return
+			}
 			a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq + uint64(max(0, a.shown/2))) })
 		}
 	})
@@ -293,35 +298,4 @@ func (a *app) search(text string) {
 		}
 	}
 	a.say("no older message on hand has %q; PgUp loads more", a.st.Search)
-}
-
-// maxListed is how many rooms are listed at once; a prefix finds the others.
-const maxListed = 2000
-
-func (a *app) listRooms(prefix string) {
-	s := a.session
-	if s == nil {
-		return
-	}
-	a.effect(func(ctx context.Context) func() {
-		var rooms []comms.Room
-		q := comms.ListRooms{Prefix: prefix}
-		more := true
-		for more && len(rooms) < maxListed {
-			list, err := s.Rooms(ctx, q)
-			if err != nil {
-				return func() { a.say("%v", err) }
-			}
-			rooms = append(rooms, list.Rooms...)
-			q.After, more = list.Next, list.Next != ""
-		}
-		return func() {
-			a.st = a.st.WithRooms(rooms)
-			if more {
-				a.say("there are more than %d rooms: /list PREFIX finds those of a prefix", len(rooms))
-			} else if prefix != "" {
-				a.say("%d rooms begin with %s", len(rooms), prefix)
-			}
-		}
-	})
 }

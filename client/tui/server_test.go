@@ -19,6 +19,7 @@ import (
 type fakeServer struct {
 	ln    net.Listener
 	conns sync.WaitGroup
+	kill  func() // ends it and its connections
 
 	mu    sync.Mutex
 	rooms []string          // that there are
@@ -55,11 +56,12 @@ func serve(t *testing.T, rooms ...string) *fakeServer {
 			})
 		}
 	})
-	t.Cleanup(func() {
+	f.kill = func() {
 		ln.Close() //nolint:errcheck // it is over
 		cancel()
 		f.conns.Wait()
-	})
+	}
+	t.Cleanup(f.kill)
 	return f
 }
 
@@ -267,7 +269,7 @@ func TestRefusedTopicIsShown(t *testing.T) {
 func TestCommandsThatNeedAConnectionStay(t *testing.T) {
 	a, _ := visiting(t, "go", "nowhere:1")
 	a.typed("/create tea all about it\n")
-	if got := a.st.Current().Draft.String(); got != "/create tea all about it" || a.st.Notice != "/create needs a connection" {
+	if got := a.st.Current().Draft.String(); got != "/create tea all about it" || a.st.Notice != "/create needs a connection, and there is none now" {
 		t.Errorf("the line is %q, the notice %q", got, a.st.Notice)
 	}
 }

@@ -74,6 +74,7 @@ type app struct {
 	height    int             // rows of the screen that they have
 	filling   map[string]bool // rooms whose hole is being asked for
 	quit      bool
+	pressed   int // keys and the like so far: a late answer moves nobody who went on
 	ctx       context.Context
 	effects   sync.WaitGroup
 	results   chan func() // what effects brought, run by the UI goroutine
