@@ -220,21 +220,30 @@ func (s State) WithRooms(rooms []comms.Room) State {
 	return s
 }
 
+// General is the room that everybody can go to.
+const General = "general"
+
 // Forget takes away a room that does not exist, unless something was written
-// for it, and goes back to the room before.
+// for it, and goes back to the room before, else to one that is taken part in,
+// else to the general one: a room that is only known of is not entered. The last
+// one stays, since a screen without a room takes no command.
 func (s State) Forget(name string) State {
 	r := s.Room(name)
 	if r == nil || !r.Draft.Empty() || len(r.Waiting) > 0 {
 		return s
 	}
+	with := s
 	s.Rooms = slices.DeleteFunc(slices.Clone(s.Rooms), func(r *Room) bool { return r.Name == name })
 	if s.Active == name {
-		s.Active = ""
+		back := cmp.Or(s.At(0), General)
 		if s.Room(s.Previous) != nil {
-			s = s.Open(s.Previous)
-		} else if len(s.Rooms) > 0 {
-			s = s.Open(s.Rooms[0].Name)
+			back = s.Previous
 		}
+		if back == name {
+			return with
+		}
+		s.Active = ""
+		s = s.Open(back)
 	}
 	if s.Previous == name || s.Previous == s.Active {
 		s.Previous = ""
