@@ -117,7 +117,7 @@ func (r *Room) diverged(page comms.HistoryPage, s State) {
 	i := r.search(first)
 	r.Lines = slices.Insert(r.Lines, i, Line{Kind: LineCut, After: first - 1, Text: text, Time: s.Now})
 	r.ToEnd()
-	if r.Marker >= first { // read was what is gone, not what stands there now
+	if r.New > 0 && r.Marker >= first { // read was what is gone, not what stands there now
 		r.Marker, r.New = first-1, int(max(r.Last, page.Head)-first+1)
 	}
 }

@@ -104,9 +104,9 @@ type Room struct {
 	Count             int
 	Unread, Mentions  int
 	Level             string // of notifications; empty is NotifyAll
-	New               int    // how many messages stood behind the marker when it was set
 	Read              uint64 // newest sequence that was read
-	Marker            uint64 // the line of new messages stands behind this one; 0: none
+	Marker            uint64 // the line of new messages stands behind this one, if New is not 0
+	New               int    // how many messages stood behind the marker when it was set; 0: there is none
 	Scroll            int    // lines hidden below the screen
 	Under             int    // rows of the lowest line shown that are hidden too; who draws knows the rows
 	Draft             Input
@@ -258,7 +258,7 @@ func (s State) Open(name string) State {
 	}
 	if name != s.Active {
 		if r := s.Current(); r != nil {
-			s = s.Update(s.Active, func(r *Room) { r.Marker = 0 })
+			s = s.Update(s.Active, func(r *Room) { r.New = 0 })
 			s.Previous = s.Active
 		}
 	}

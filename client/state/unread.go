@@ -9,12 +9,28 @@ import (
 // look draws the line of new messages behind what was read, and takes everything
 // as read if the end of the conversation shows.
 func (r *Room) look() {
-	if r.Unread > 0 && r.Read < r.Last && (r.Marker == 0 || r.Marker == r.Read) {
+	if r.Unread > 0 && r.Read < r.Last {
 		r.Marker, r.New = r.Read, r.Unread
 	}
 	if r.AtEnd() {
 		r.Unread, r.Mentions, r.Read = 0, 0, max(r.Read, r.Last)
 	}
+}
+
+// FirstNew is the first sequence of the open room that is new, 0 if none is. What
+// came below the screen has its line then, as it has once the end shows.
+func (s State) FirstNew() (State, uint64) {
+	r := s.Current()
+	switch {
+	case r == nil:
+		return s, 0
+	case r.Unread > 0:
+		s = s.Update(s.Active, func(r *Room) { r.Marker, r.New = r.Read, r.Unread })
+		return s, r.Read + 1
+	case r.New > 0:
+		return s, r.Marker + 1
+	}
+	return s, 0
 }
 
 // looking reports whether the end of a room's conversation is looked at.

@@ -37,7 +37,7 @@ func (a *app) send() {
 		return
 	}
 	a.st = a.st.Remember(line)
-	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = r.Draft.Set(""); r.ToEnd(); r.Marker = 0 })
+	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = r.Draft.Set(""); r.ToEnd(); r.New = 0 })
 	if parsed.Command != "" && !topic {
 		a.command(r.Name, parsed.Command, parsed.Args)
 	}

@@ -146,7 +146,7 @@ func (a *app) line(r *state.Room, i int, c columns) (rows []row) {
 			a.sight = [2]uint64{seq + 1, l.Seq - 1}
 		}
 	}
-	if r.Marker > 0 && l.Seq > r.Marker && (above == nil || place(*above) <= r.Marker) {
+	if r.New > 0 && l.Seq > r.Marker && (above == nil || place(*above) <= r.Marker) {
 		rows = append(rows, row{rule: fmt.Sprintf("%d new", r.New), style: a.look.warn})
 		above = nil // the author's name stands again
 	}

@@ -199,12 +199,12 @@ func (a *app) fill() {
 }
 
 func (a *app) firstUnread() {
-	r := a.st.Current()
-	if r == nil || r.Marker == 0 {
+	var seq uint64
+	if a.st, seq = a.st.FirstNew(); seq == 0 {
 		a.say("nothing here is new")
 		return
 	}
-	a.goTo(strconv.FormatUint(r.Marker+1, 10)) // it may not be loaded yet
+	a.goTo(strconv.FormatUint(seq, 10)) // it may not be loaded yet
 }
 
 // goTo shows a sequence, or the first message of a day.
@@ -215,7 +215,7 @@ func (a *app) goTo(where string) {
 	}
 	name, last, s := r.Name, r.Last, a.session
 	if seq, err := parseSeq(where); err == nil && r.Has(seq) {
-		a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq + uint64(max(0, a.shown/2))) })
+		a.show(name, seq)
 		return
 	}
 	day, dayErr := time.ParseInLocation("2006-01-02", where, time.Local)
@@ -251,9 +251,15 @@ func (a *app) goTo(where string) {
 				a.say("#%s: /goto %s shows it now", name, where)
 				return
 			}
-			a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq + uint64(max(0, a.shown/2))) })
+			a.show(name, seq)
 		}
 	})
+}
+
+// show puts a record that is there into the middle of the screen.
+func (a *app) show(name string, seq uint64) {
+	a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq + uint64(max(0, a.shown/2))) })
+	a.st = a.st.Focus(!a.st.Blurred) // it may be the end
 }
 
 // firstOf bisects for the first record at or behind a time.
