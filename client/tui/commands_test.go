@@ -126,3 +126,17 @@ func TestAnAnswerMovesNobodyAway(t *testing.T) {
 		t.Errorf("scrolled to %d, with %q", r.Scroll, r.Draft.String())
 	}
 }
+
+// TestListShowsTheRooms of a prefix, those known here first.
+func TestListShowsTheRooms(t *testing.T) {
+	f := serve(t, "tea")
+	a, until := inRooms(t, f, "tea")
+	f.mu.Lock()
+	f.rooms = append(f.rooms, "go", "go-nuts")
+	f.mu.Unlock()
+	a.typed("/list go\n")
+	until("both are there", func() bool { return len(a.st.Choices()) == 2 })
+	if c := a.st.Choices(); a.st.Overlay != state.OverlayPalette || c[0].Name != "#go" || c[1].Name != "#go-nuts" || a.st.Notice != "" {
+		t.Errorf("overlay %d, %+v, %q", a.st.Overlay, c, a.st.Notice)
+	}
+}

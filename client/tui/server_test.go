@@ -74,7 +74,15 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 	case comms.Locate:
 		return []comms.Event{comms.Located{Room: c.Room, Shard: "fake", Addr: f.addr(), Epoch: 1}}
 	case comms.ListRooms:
-		return []comms.Event{comms.RoomList{Tag: c.Tag}}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		list := comms.RoomList{Tag: c.Tag}
+		for _, name := range f.rooms {
+			if strings.HasPrefix(name, c.Prefix) {
+				list.Rooms = append(list.Rooms, comms.Room{Name: name})
+			}
+		}
+		return []comms.Event{list}
 	case comms.History:
 		return []comms.Event{comms.HistoryPage{Room: c.Room, Tag: c.Tag}}
 	case comms.SetTopic:
