@@ -95,6 +95,7 @@ type Connect struct {
 type Room struct {
 	Name, Description string
 	Joined, Joining   bool
+	Parted            bool // left by one's own wish: what is written here waits for a join
 	Visited           bool // joined once, in this visit or one before
 	Place             int  // in the list, kept across restarts; 0: not taken part in
 	Loading           bool

@@ -51,6 +51,9 @@ func (a *app) post(room, text string, topic bool) bool {
 	if topic {
 		check, post = comms.CheckDescription, (*client.Session).PostTopic
 	}
+	if a.parted(room) {
+		return false
+	}
 	if err := check(text); err != nil {
 		a.say("%v", err)
 		return false
@@ -116,6 +119,9 @@ func (a *app) command(room, name, args string) {
 	case "bare":
 		a.st.Overlay = state.OverlayBare
 	case "retry", "discard":
+		if name == "retry" && a.parted(room) {
+			return
+		}
 		var failed []state.Line
 		a.st, failed = a.st.Discard(room)
 		for _, l := range failed {

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gdamore/tcell/v2"
+
 	"positivity-exchange/client"
 	"positivity-exchange/client/state"
 )
@@ -138,5 +140,51 @@ func TestListShowsTheRooms(t *testing.T) {
 	until("both are there", func() bool { return len(a.st.Choices()) == 2 })
 	if c := a.st.Choices(); a.st.Overlay != state.OverlayPalette || c[0].Name != "#go" || c[1].Name != "#go-nuts" || a.st.Notice != "" {
 		t.Errorf("overlay %d, %+v, %q", a.st.Overlay, c, a.st.Notice)
+	}
+}
+
+// TestARoomThatWasLeftStaysLeft: what is written in it goes nowhere, and stays,
+// until one joins it again.
+func TestARoomThatWasLeftStaysLeft(t *testing.T) {
+	f := serve(t, "books", "tea")
+	a, until := inRooms(t, f, "books")
+	a.typed("/part\n")
+	until("it is left", func() bool {
+		return a.told("books", "you have left #books; /join books opens it again, Alt-K finds others")
+	})
+	a.st = a.st.Queue("books", "1", "unlucky", false).FailUnposted("books", "refused")
+	for _, c := range []struct{ line, notice string }{
+		{"hello", "you have left #books: /join books first"},
+		{"/topic Prose", "you have left #books: /join books first"},
+		{"/retry", "you have left #books: /join books first"},
+		{"/msg books hi", "you are not in #books: /join it first"},
+		{"/part", "you are not in #books"},
+	} {
+		a.edit(func(in state.Input) state.Input { return in.Set(c.line) })
+		a.typed("\n")
+		until(c.line, func() bool { return a.st.Notice == c.notice })
+		if got := a.st.Current().Draft.String(); (c.line == "hello" || c.line == "/topic Prose") && got != c.line {
+			t.Errorf("of %q the line has %q", c.line, got)
+		}
+	}
+	a.input(tcell.NewEventKey(tcell.KeyCtrlN, 0, tcell.ModCtrl))
+	a.input(tcell.NewEventKey(tcell.KeyRune, '1', tcell.ModAlt))
+	if r := a.st.Current(); r.Joining || r.Joined || r.Name != "books" || len(r.Waiting) != 1 {
+		t.Errorf("then: %+v", r)
+	}
+	a.edit(func(in state.Input) state.Input { return in.Set("/join books") })
+	a.typed("\n")
+	until("it is joined", func() bool { return a.st.Current().Joined })
+	a.typed("/retry\n")
+	until("it is said", func() bool { return len(a.st.Current().Waiting) == 0 })
+}
+
+// TestARoomGivenUpBeforeItWasJoined is left too.
+func TestARoomGivenUpBeforeItWasJoined(t *testing.T) {
+	a, s := showing(t, 80, 24, chat().Open("milk").Take("milk"))
+	defer s.Fini()
+	a.refusedRoom("milk", client.ErrLeft)
+	if r := a.st.Room("milk"); r.Place != 0 || a.st.Active != "general" || a.st.Notice != "you have left #milk" {
+		t.Errorf("in #%s, with %q; %+v", a.st.Active, a.st.Notice, r)
 	}
 }

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,45 @@ func (a *app) lastRoom() {
 	}
 }
 
+// next opens the room by places further. The only one is open: if it was left,
+// that is no wish to be in it again.
+func (a *app) next(by int) {
+	if name := a.st.Next(by); name != a.st.Active {
+		a.open(name)
+	}
+}
+
+// left goes from a room that was left to where one was before, else to the first
+// of the list. The last one stays open, and says how to go on.
+func (a *app) left(name string) {
+	if name != a.st.Active {
+		return
+	}
+	if r := a.st.Room(a.st.Previous); r != nil && r.Place > 0 {
+		a.open(r.Name)
+	} else if first := a.st.At(0); first != "" {
+		a.open(first)
+	} else {
+		others := ""
+		if key := a.keyOf("palette"); key != "" {
+			others = ", " + key + " finds others"
+		}
+		a.st = a.st.Tell(name, fmt.Sprintf("you have left #%s; /join %s opens it again%s", name, name, others))
+		return
+	}
+	a.say("you have left #%s", name)
+}
+
+// parted reports whether a room was left, and says so to who speaks in it all
+// the same: to be in it again takes a wish of its own.
+func (a *app) parted(name string) bool {
+	if !a.st.Room(name).Parted {
+		return false
+	}
+	a.say("you have left #%s: /join %s first", name, name)
+	return true
+}
+
 // join takes part in a room: what the disk has is shown at once, what was said
 // since is fetched behind it, and what waited to be sent goes out.
 func (a *app) join(name string) {
@@ -52,6 +92,7 @@ func (a *app) join(name string) {
 	if r == nil || r.Joined || r.Joining {
 		return
 	}
+	a.st = a.st.Update(name, func(r *state.Room) { r.Parted = false })
 	a.loadCache(name)
 	if a.session == nil {
 		return // logging in joins it
@@ -71,7 +112,7 @@ func (a *app) join(name string) {
 
 // wants reports whether a room is to be joined without being asked for.
 func (a *app) wants(r *state.Room) bool {
-	return r.Place > 0 || r.Name == a.st.Active || len(r.Unposted()) > 0
+	return r.Place > 0 || r.Name == a.st.Active && !r.Parted || len(r.Unposted()) > 0
 }
 
 // entered goes on with a room that was joined.
@@ -85,6 +126,10 @@ func (a *app) entered(name string) {
 // failed, and forgets a room that has gone. Who wants to try again says so.
 func (a *app) refusedRoom(name string, err error) {
 	var refused *client.Refused
+	if errors.Is(err, client.ErrLeft) {
+		a.apply(client.Left{Room: name}) // no event tells it: it was never joined
+		return
+	}
 	if errors.As(err, &refused) && refused.Code == comms.CodeExpired { // their clocks: nothing is wrong with the room
 		a.say("#%s: %v", name, err)
 		a.effect(func(ctx context.Context) func() {

@@ -226,14 +226,7 @@ func (a *app) apply(e client.Event) {
 	case client.Joined:
 		a.entered(e.Room)
 	case client.Left:
-		if e.Room == a.st.Active { // where one was before, else the first of the list
-			if r := a.st.Room(a.st.Previous); r != nil && r.Place > 0 {
-				a.open(r.Name)
-			} else if name := a.st.At(0); name != "" {
-				a.open(name)
-			}
-			a.say("you have left #%s", e.Room)
-		}
+		a.left(e.Room)
 	}
 }
 
