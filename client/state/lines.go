@@ -160,6 +160,12 @@ func (r *Room) Hole() (from, to uint64, ok bool) {
 	return 0, 0, false
 }
 
+// Whole reports whether every record of the room is there.
+func (r *Room) Whole() bool {
+	_, _, hole := r.Hole()
+	return r.Last == 0 || r.Oldest() == 1 && !hole
+}
+
 // AtEnd reports whether the end is shown: the conversation is followed then.
 func (r *Room) AtEnd() bool { return r.Scroll == 0 && r.Under == 0 }
 

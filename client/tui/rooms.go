@@ -272,6 +272,10 @@ func (a *app) goTo(where string) {
 	case last == 0:
 		a.say("nothing has been said in #%s yet", name)
 		return
+	case seqErr == nil && seq > last:
+		a.newest()
+		a.say("the newest message of #%s is #%d", name, last)
+		return
 	case !a.reaches(name):
 		a.say("there is no connection to load it by")
 		return
@@ -325,8 +329,8 @@ func firstOf(ctx context.Context, s *client.Session, room string, at int64, last
 	return low, nil
 }
 
-// search marks a text and shows the newest place that has it; without a text,
-// the place before.
+// search marks a text and shows the newest message or topic that has it; without
+// a text, the one before. Answers to commands only repeat what was said.
 func (a *app) search(text string) {
 	r := a.st.Current()
 	if r == nil {
@@ -343,10 +347,17 @@ func (a *app) search(text string) {
 	}
 	want := strings.ToLower(a.st.Search)
 	for i := from; i >= 0; i-- {
-		if strings.Contains(strings.ToLower(r.Lines[i].Text), want) {
+		if l := r.Lines[i]; l.Seq != 0 && strings.Contains(strings.ToLower(l.Text), want) {
 			a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll, r.Under = len(r.Lines)-1-i, 0 })
 			return
 		}
 	}
-	a.say("no older message on hand has %q; PgUp loads more", a.st.Search)
+	switch {
+	case !r.Whole():
+		a.say("no older message on hand has %q; PgUp loads more", a.st.Search)
+	case text != "":
+		a.say("nothing in #%s has %q", r.Name, text)
+	default:
+		a.say("no older message in #%s has %q", r.Name, a.st.Search)
+	}
 }

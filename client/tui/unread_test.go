@@ -8,6 +8,8 @@ import (
 	"github.com/gdamore/tcell/v2"
 
 	"positivity-exchange/client"
+	"positivity-exchange/client/state"
+	"positivity-exchange/comms"
 )
 
 // TestTheFirstNewMessageIsShown, wherever it is, with the line above it.
@@ -57,4 +59,42 @@ func TestTheFirstNewMessageIsShown(t *testing.T) {
 			t.Error("new once more")
 		}
 	})
+}
+
+// TestSearchFindsWhatWasSaid, messages and topics, and tells whether more can be
+// on hand.
+func TestSearchFindsWhatWasSaid(t *testing.T) {
+	st := chat().Open("go")
+	st = st.Apply(client.Message{Room: "go", Record: comms.Record{Kind: comms.KindTopic, Seq: 2, User: "bob", Content: "Crabs"}})
+	st = st.Tell("go", "Crabs").Tell("go", "1 here: dora")
+	a, s := showing(t, 80, 24, st)
+	defer s.Fini()
+	at := func() uint64 { r := a.st.Current(); return place(r.Lines[len(r.Lines)-1-r.Scroll]) }
+	if a.search("crabs"); at() != 2 || a.st.Current().Scroll != 2 || a.st.Notice != "" {
+		t.Errorf("at %d, scroll %d, %q", at(), a.st.Current().Scroll, a.st.Notice)
+	}
+	for _, c := range []struct{ text, want string }{
+		{"dora", `nothing in #go has "dora"`},
+		{"look", ""},
+		{"", `no older message in #go has "look"`},
+	} {
+		a.st.Notice = ""
+		if a.search(c.text); a.st.Notice != c.want {
+			t.Errorf("%q: %q, want %q", c.text, a.st.Notice, c.want)
+		}
+	}
+	a.st = a.st.Apply(said("go", "bob", "far ahead", 20))
+	if a.search("dora"); a.st.Notice != `no older message on hand has "dora"; PgUp loads more` {
+		t.Errorf("with a hole: %q", a.st.Notice)
+	}
+}
+
+// TestGoingBeyondTheEnd says where it is, and shows it.
+func TestGoingBeyondTheEnd(t *testing.T) {
+	a, s := showing(t, 80, 24, chat().Update("general", func(r *state.Room) { r.Scroll = 2 }))
+	defer s.Fini()
+	a.typed("/goto 999999\n")
+	if r := a.st.Current(); !r.AtEnd() || a.st.Notice != "the newest message of #general is #4" {
+		t.Errorf("scroll %d, %q", r.Scroll, a.st.Notice)
+	}
 }
