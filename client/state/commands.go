@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -54,24 +55,26 @@ func Parse(line string) (Parsed, error) {
 		return Parsed{Text: line}, nil
 	}
 	word, args, _ := strings.Cut(rest, " ")
-	for _, c := range Commands {
-		match := c.Name == word
-		for _, other := range c.Also {
-			match = match || other == word
-		}
-		if !match {
-			continue
-		}
-		args = strings.TrimSpace(args)
-		if c.Name == "me" {
-			if args == "" {
-				return Parsed{}, fmt.Errorf("/me what?")
-			}
-			return Parsed{Text: "/me " + args}, nil
-		}
-		return Parsed{Command: c.Name, Args: args}, nil
+	name, args := canonical(word), strings.TrimSpace(args)
+	switch {
+	case name == "":
+		return Parsed{}, fmt.Errorf("there is no command /%s; ? lists them, // sends a slash", word)
+	case name == "me" && args == "":
+		return Parsed{}, fmt.Errorf("/me what?")
+	case name == "me":
+		return Parsed{Text: "/me " + args}, nil
 	}
-	return Parsed{}, fmt.Errorf("there is no command /%s; ? lists them, // sends a slash", word)
+	return Parsed{Command: name, Args: args}, nil
+}
+
+// canonical is the name of a command that is known by a word, "" if none is.
+func canonical(word string) string {
+	for _, c := range Commands {
+		if c.Name == word || slices.Contains(c.Also, word) {
+			return c.Name
+		}
+	}
+	return ""
 }
 
 // WhoAmI is the answer to /whoami.

@@ -106,11 +106,11 @@ func (a *app) list(args string) {
 		return
 	}
 	s := a.session
-	a.ask(func(ctx context.Context) func() { return a.listed(ctx, s, prefix) })
+	a.ask(func(ctx context.Context) func() { return a.askRooms(ctx, s, prefix) })
 }
 
-// listed asks for all rooms of a prefix, up to maxListed.
-func (a *app) listed(ctx context.Context, s *client.Session, prefix string) func() {
+// askRooms asks for all rooms of a prefix, up to maxListed.
+func (a *app) askRooms(ctx context.Context, s *client.Session, prefix string) func() {
 	var rooms []comms.Room
 	q := comms.ListRooms{Prefix: prefix}
 	more := true

@@ -66,7 +66,8 @@ func TestKeysAsTerminalsSendThem(t *testing.T) {
 		{tcell.KeyRight, 0, shift, "next-unread"},
 		{tcell.KeyLeft, 0, shift, "left"}, // as nothing else is bound to it
 		{tcell.KeyRight, 0, 0, "right"},
-		{tcell.KeyBacktab, 0, 0, ""},
+		{tcell.KeyBacktab, 0, 0, "complete-back"},
+		{tcell.KeyBacktab, 0, shift, "complete-back"},
 		{tcell.KeyRune, 'k', alt, "palette"},
 	} {
 		e := tcell.NewEventKey(c.key, c.r, c.mods)
