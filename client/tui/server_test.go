@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -105,6 +106,9 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 	case comms.CreateRoom:
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		if slices.Contains(f.rooms, c.Room) {
+			return []comms.Event{comms.Error{Code: comms.CodeRoomExists, Message: "there is one", Room: c.Room}}
+		}
 		f.rooms = append(f.rooms, c.Room)
 		return []comms.Event{comms.RoomCreated{Room: c.Room, Description: c.Description, Epoch: 1}}
 	case comms.JoinRoom:

@@ -14,7 +14,7 @@ func TestPlainClient(t *testing.T) {
 	startShard(t, dir, "s1")
 	router := startRouter(t, dir).addr("client")
 	client := exec.Command(binary, "client", "--plain", "--router", router, "--user", "ada", "--room", "go")
-	client.Stdin = strings.NewReader("hello\n/fly\n//slash\n/me waves\n/where\n/list gen\n/goto 1\n/msg #tea hi\n/create our-room All of us\n/join our-room\n/msg #go from afar\n")
+	client.Stdin = strings.NewReader("hello\n/fly\n//slash\n/me waves\n/where\n/list gen\n/goto 1\n/msg #tea hi\n/create our-room All of us\n/msg #go from afar\n")
 	out, err := client.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
