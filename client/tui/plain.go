@@ -186,8 +186,8 @@ func (p *plainClient) event(e client.Event) {
 		case e.Kind == comms.KindTopic:
 			p.say("* #%s: %s set the topic: %s", e.Room, e.User, e.Content)
 		case e.Kind == comms.KindMessage:
-			for _, line := range strings.Split(Clean(e.Content), "\n") {
-				p.say("#%s %s: %s", e.Room, e.User, line)
+			for _, line := range strings.Split(signed("#"+e.Room+" ", e.User, e.Content), "\n") {
+				p.say("%s", line)
 			}
 		}
 	case client.Presence:
@@ -352,7 +352,7 @@ func (p *plainClient) answer(ctx context.Context, command, args, room string) (g
 		}
 		for _, rec := range page.Records {
 			if rec.Kind == comms.KindMessage {
-				got.lines = append(got.lines, fmt.Sprintf("#%s %d %s: %s", room, rec.Seq, rec.User, strings.ReplaceAll(rec.Content, "\n", " / ")))
+				got.lines = append(got.lines, signed(fmt.Sprintf("#%s %d ", room, rec.Seq), rec.User, strings.ReplaceAll(rec.Content, "\n", " / ")))
 			}
 		}
 	}

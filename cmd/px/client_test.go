@@ -19,7 +19,7 @@ func TestPlainClient(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, want := range []string{"* you are in #go, 1 here", "#go ada: hello\n", "there is no command /fly", "#go ada: /slash\n", "#go ada: /me waves\n", "* #go is served by s1 at ", "* #general: Everything", "#go 1 ada: hello\n", "* /msg #ROOM TEXT", "* you are in #our-room, 1 here: All of us\n", "#go ada: from afar\n"} {
+	for _, want := range []string{"* you are in #go, 1 here", "#go ada: hello\n", "there is no command /fly", "#go ada: /slash\n", "#go * ada waves\n", "* #go is served by s1 at ", "* #general: Everything", "#go 1 ada: hello\n", "* /msg #ROOM TEXT", "* you are in #our-room, 1 here: All of us\n", "#go ada: from afar\n"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
