@@ -105,27 +105,36 @@ func (a *app) list(args string) {
 		a.say("there is no connection: these are the rooms known here")
 		return
 	}
-	s := a.session
-	a.ask(func(ctx context.Context) func() { return a.askRooms(ctx, s, prefix) })
+	a.listRooms(prefix)
 }
 
-// askRooms asks for all rooms of a prefix, up to maxListed.
-func (a *app) askRooms(ctx context.Context, s *client.Session, prefix string) func() {
-	var rooms []comms.Room
+// listRooms takes the rooms of a prefix into the list.
+func (a *app) listRooms(prefix string) {
+	s := a.session
+	a.ask(func(ctx context.Context) func() {
+		rooms, more, err := roomsOf(ctx, s, prefix)
+		return func() {
+			a.st = a.st.WithRooms(rooms)
+			switch {
+			case err != nil:
+				a.sayWhy(err)
+			case more:
+				a.say("there are more than %d rooms: /list PREFIX finds those of a prefix", len(rooms))
+			}
+		}
+	})
+}
+
+// roomsOf lists the rooms whose names begin with prefix, and whether there are more.
+func roomsOf(ctx context.Context, s *client.Session, prefix string) (rooms []comms.Room, more bool, err error) {
 	q := comms.ListRooms{Prefix: prefix}
-	more := true
-	for more && len(rooms) < maxListed {
+	for more = true; more && len(rooms) < maxListed; {
 		list, err := s.Rooms(ctx, q)
 		if err != nil {
-			return func() { a.sayWhy(err) }
+			return rooms, false, err
 		}
 		rooms = append(rooms, list.Rooms...)
 		q.After, more = list.Next, list.Next != ""
 	}
-	return func() {
-		a.st = a.st.WithRooms(rooms)
-		if more {
-			a.say("there are more than %d rooms: /list PREFIX finds those of a prefix", len(rooms))
-		}
-	}
+	return rooms, more, nil
 }

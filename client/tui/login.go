@@ -143,7 +143,7 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 			a.join(r.Name)
 		}
 	}
-	a.effect(func(ctx context.Context) func() { return a.askRooms(ctx, s, "") })
+	a.listRooms("")
 }
 
 // openProfile takes what the last visit to a place left into the state, and
