@@ -19,7 +19,7 @@ func (s State) Apply(e client.Event) State {
 			if e.Head.Seq < r.Last {
 				r.cut(e.Head.Seq, s.Now) // the disk remembers what the store has lost
 			}
-			r.Joined, r.Description, r.Count, r.Last = true, e.Description, e.Count, e.Head.Seq
+			r.Joined, r.Parted, r.Description, r.Count, r.Last = true, false, e.Description, e.Count, e.Head.Seq
 			r.Users = set(e.Users)
 			if !r.Visited && r.Read == 0 {
 				r.Read = r.Last // at a first visit all that was before counts as read
@@ -31,7 +31,9 @@ func (s State) Apply(e client.Event) State {
 			}
 		})
 	case client.Left:
-		return s.Update(e.Room, func(r *Room) { r.Joined, r.Users, r.Count, r.Place, r.Unread, r.Mentions = false, nil, 0, 0, 0, 0 })
+		return s.Update(e.Room, func(r *Room) {
+			r.Joined, r.Parted, r.Users, r.Count, r.Place, r.Unread, r.Mentions = false, true, nil, 0, 0, 0, 0
+		})
 	case client.Message:
 		return s.message(e)
 	case client.Presence:

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,11 +17,11 @@ type Command struct {
 // Commands are all slash commands, in the order of the help.
 var Commands = []Command{
 	{"join", "ROOM", "open a room", []string{"j", "go", "buffer"}},
-	{"part", "", "leave the room", []string{"leave", "close"}},
+	{"part", "[ROOM]", "leave a room", []string{"leave", "close"}},
 	{"create", "ROOM [DESCRIPTION]", "make a room and open it", nil},
 	{"list", "[PREFIX]", "find rooms", nil},
 	{"topic", "[TEXT]", "show or set the description", []string{"t"}},
-	{"names", "", "who is here", []string{"n", "who"}},
+	{"names", "[ROOM]", "who is in a room", []string{"n", "who"}},
 	{"me", "TEXT", "say what you do", nil},
 	{"msg", "#ROOM TEXT", "speak in another room", nil},
 	{"search", "[TEXT]", "mark a text and go to the newest place; again: the one before", nil},
@@ -30,7 +31,7 @@ var Commands = []Command{
 	{"bare", "", "messages alone, to select with the mouse", nil},
 	{"retry", "", "send failed messages again", nil},
 	{"discard", "", "forget failed messages", nil},
-	{"where", "", "which shard serves the room", nil},
+	{"where", "[ROOM]", "which shard serves a room", nil},
 	{"whoami", "", "name, time online, usage", nil},
 	{"help", "", "keys and commands", nil},
 	{"quit", "", "end the client; what is written stays", []string{"q", "exit"}},
@@ -54,22 +55,42 @@ func Parse(line string) (Parsed, error) {
 		return Parsed{Text: line}, nil
 	}
 	word, args, _ := strings.Cut(rest, " ")
-	for _, c := range Commands {
-		match := c.Name == word
-		for _, other := range c.Also {
-			match = match || other == word
-		}
-		if !match {
-			continue
-		}
-		args = strings.TrimSpace(args)
-		if c.Name == "me" {
-			if args == "" {
-				return Parsed{}, fmt.Errorf("/me what?")
-			}
-			return Parsed{Text: "/me " + args}, nil
-		}
-		return Parsed{Command: c.Name, Args: args}, nil
+	name, args := canonical(word), strings.TrimSpace(args)
+	switch {
+	case name == "":
+		return Parsed{}, fmt.Errorf("there is no command /%s; ? lists them, // sends a slash", word)
+	case name == "me" && args == "":
+		return Parsed{}, fmt.Errorf("/me what?")
+	case name == "me":
+		return Parsed{Text: "/me " + args}, nil
 	}
-	return Parsed{}, fmt.Errorf("there is no command /%s; ? lists them, // sends a slash", word)
+	return Parsed{Command: name, Args: args}, nil
+}
+
+// canonical is the name of a command that is known by a word, "" if none is.
+func canonical(word string) string {
+	for _, c := range Commands {
+		if c.Name == word || slices.Contains(c.Also, word) {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// WhoAmI is the answer to /whoami.
+func (s State) WhoAmI(session bool) string {
+	if !session {
+		return fmt.Sprintf("you are %s; not connected yet", s.User)
+	}
+	rooms := 0
+	for _, r := range s.Rooms {
+		if r.Joined {
+			rooms++
+		}
+	}
+	router := "no router answers just now"
+	if s.Router.Up {
+		router = "router " + s.Router.Addr
+	}
+	return fmt.Sprintf("you are %s, online for %s, in %s; %s", s.User, s.Online(), count(rooms, "room"), router)
 }

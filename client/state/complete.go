@@ -13,15 +13,15 @@ import (
 type completion struct {
 	from       int // where the word begins
 	candidates []string
-	next       int
+	at         int // the one that was taken
 }
 
 // Complete finishes the word before the cursor: commands after '/', rooms
 // after '#', emoji after ':', else the names of participants. Again, it takes
-// the next that fits.
-func (s State) Complete(in Input) Input {
-	if n := len(in.done.candidates); n > 0 {
-		return in.take(in.done)
+// the next that fits, or with by -1 the one before; at first that is the last.
+func (s State) Complete(in Input, by int) Input {
+	if len(in.done.candidates) > 0 {
+		return in.take(in.done, by)
 	}
 	before := in.Before()
 	from := strings.LastIndexAny(before, " \n") + 1
@@ -29,42 +29,57 @@ func (s State) Complete(in Input) Input {
 	if word == "" {
 		return in
 	}
-	command, _, _ := strings.Cut(in.text[:from], " ")
-	c := completion{from: from, candidates: s.candidates(word, from == 0, command)}
+	c := completion{from: from, candidates: s.candidates(lowerASCII(word), in.text[:from])}
 	if len(c.candidates) == 0 {
 		return in
 	}
-	return in.take(c)
+	return in.take(c, min(by, 0))
 }
 
-func (in Input) take(c completion) Input {
-	with := c.candidates[c.next]
+func (in Input) take(c completion, by int) Input {
+	n := len(c.candidates)
+	c.at = ((c.at+by)%n + n) % n
+	with := c.candidates[c.at]
 	out := in.change(in.text[:c.from]+with+in.text[in.cursor:], c.from+len(with))
-	c.next = (c.next + 1) % len(c.candidates)
 	out.done = c
 	return out
 }
 
-func (s State) candidates(word string, first bool, command string) (list []string) {
+// candidates are what a word, in small letters as all names are, may become
+// behind the text before it.
+func (s State) candidates(word, before string) (list []string) {
 	add := func(text, end string) {
 		if strings.HasPrefix(text, word) {
 			list = append(list, text+end)
 		}
+	}
+	rooms := func(in bool, end string) {
+		for _, r := range s.Rooms {
+			if r.Place > 0 || !in {
+				add(r.Name, end)
+				add("#"+r.Name, end)
+			}
+		}
+	}
+	first, command := before == "", ""
+	if slash, ok := strings.CutPrefix(strings.TrimSpace(before), "/"); ok {
+		command = canonical(slash) // only what stands right behind it
 	}
 	switch {
 	case first && word[0] == '/':
 		for _, c := range Commands {
 			add("/"+c.Name, " ")
 		}
-	case command == "/notify":
+	case command == "notify":
 		for _, level := range []string{NotifyAll, NotifyMentions, NotifyNone} {
 			add(level, "")
 		}
-	case command == "/join" || command == "/j":
-		for _, r := range s.Rooms {
-			add(r.Name, "")
-			add("#"+r.Name, "")
-		}
+	case command == "join" || command == "where":
+		rooms(false, "")
+	case command == "part" || command == "names":
+		rooms(true, "")
+	case command == "msg":
+		rooms(true, " ")
 	case word[0] == '#':
 		for _, r := range s.Rooms {
 			add("#"+r.Name, " ")

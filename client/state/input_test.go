@@ -32,6 +32,7 @@ func TestLinesOfInput(t *testing.T) {
 
 func TestCompletion(t *testing.T) {
 	s := in("general").WithRooms([]comms.Room{{Name: "go"}, {Name: "games"}})
+	s = s.Apply(client.Joined{Room: "rust"}).Open("general")
 	s = s.Apply(client.Presence{Room: "general", Joined: []string{"bea"}}).Apply(said("general", "bob", "hi", 1))
 	for text, want := range map[string][]string{
 		"b":         {"bob: ", "bea: ", "bob: "},
@@ -43,14 +44,42 @@ func TestCompletion(t *testing.T) {
 		"zzz":       {"zzz"},
 		"/join g":   {"/join general", "/join games", "/join go"},
 		"/notify m": {"/notify mentions"},
+		"/msg ru":   {"/msg rust "},
+		"/msg #ru":  {"/msg #rust "},
+		"/msg go":   {"/msg go"}, // which one is not in
+		"/leave r":  {"/leave rust"},
+		"/n g":      {"/n general"},
+		"/where ga": {"/where games"},
+		"/msg go b": {"/msg go bob ", "/msg go bea "},
+		"B":         {"bob: ", "bea: "},
+		"hi @B":     {"hi @bob ", "hi @bea "},
+		"/JO":       {"/join "},
+		"see #GA":   {"see #games "},
 		"":          {""},
 	} {
 		in := NewInput(text)
 		for i, w := range want {
-			if in = s.Complete(in); in.String() != w {
+			if in = s.Complete(in, 1); in.String() != w {
 				t.Errorf("%q, Tab %d: %q, want %q", text, i+1, in.String(), w)
 			}
 		}
+	}
+}
+
+// TestCompletionGoesBack through the same candidates; at first, to the last one.
+func TestCompletionGoesBack(t *testing.T) {
+	s := in("general").Apply(client.Presence{Room: "general", Joined: []string{"bea", "bill"}})
+	in := NewInput("hi b")
+	for i, step := range []struct {
+		by   int
+		want string
+	}{{1, "bea"}, {1, "bill"}, {1, "bob"}, {-1, "bill"}, {-1, "bea"}, {-1, "bob"}, {1, "bea"}} {
+		if in = s.Complete(in, step.by); in.String() != "hi "+step.want+" " {
+			t.Errorf("%d: %q, want %s", i, in.String(), step.want)
+		}
+	}
+	if in = s.Complete(NewInput("hi b"), -1); in.String() != "hi bob " {
+		t.Errorf("back at first: %q", in.String())
 	}
 }
 

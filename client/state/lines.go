@@ -117,7 +117,7 @@ func (r *Room) diverged(page comms.HistoryPage, s State) {
 	i := r.search(first)
 	r.Lines = slices.Insert(r.Lines, i, Line{Kind: LineCut, After: first - 1, Text: text, Time: s.Now})
 	r.ToEnd()
-	if r.Marker >= first { // read was what is gone, not what stands there now
+	if r.New > 0 && r.Marker >= first { // read was what is gone, not what stands there now
 		r.Marker, r.New = first-1, int(max(r.Last, page.Head)-first+1)
 	}
 }
@@ -158,6 +158,12 @@ func (r *Room) Hole() (from, to uint64, ok bool) {
 		above = seq
 	}
 	return 0, 0, false
+}
+
+// Whole reports whether every record of the room is there.
+func (r *Room) Whole() bool {
+	_, _, hole := r.Hole()
+	return r.Last == 0 || r.Oldest() == 1 && !hole
 }
 
 // AtEnd reports whether the end is shown: the conversation is followed then.

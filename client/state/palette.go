@@ -26,7 +26,8 @@ type Choice struct {
 const maxChoices = 50
 
 // Choices are what fits the palette's query, the best first. Without a query
-// these are rooms, those with mentions and unread messages first.
+// these are rooms, those with mentions and unread messages first; # alone asks
+// for the rooms in the order of the list, / for the commands in that of the help.
 func (s State) Choices() []Choice {
 	var all []Choice
 	var keys []string
@@ -49,12 +50,15 @@ func (s State) Choices() []Choice {
 			add(c)
 		}
 	}
-	if query == "" {
+	if query == "" || query == "#" {
 		return all[:min(len(all), maxChoices)]
 	}
 	if !strings.HasPrefix(query, "#") {
 		for _, c := range Commands {
 			add(Choice{Kind: "command", Name: "/" + c.Name, About: c.Does})
+		}
+		if query == "/" {
+			return all
 		}
 		rooms := map[string][]string{}
 		var names []string

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"positivity-exchange/client"
 	"positivity-exchange/comms"
@@ -97,6 +95,7 @@ type Connect struct {
 type Room struct {
 	Name, Description string
 	Joined, Joining   bool
+	Parted            bool // left by one's own wish: what is written here waits for a join
 	Visited           bool // joined once, in this visit or one before
 	Place             int  // in the list, kept across restarts; 0: not taken part in
 	Loading           bool
@@ -106,9 +105,9 @@ type Room struct {
 	Count             int
 	Unread, Mentions  int
 	Level             string // of notifications; empty is NotifyAll
-	New               int    // how many messages stood behind the marker when it was set
 	Read              uint64 // newest sequence that was read
-	Marker            uint64 // the line of new messages stands behind this one; 0: none
+	Marker            uint64 // the line of new messages stands behind this one, if New is not 0
+	New               int    // how many messages stood behind the marker when it was set; 0: there is none
 	Scroll            int    // lines hidden below the screen
 	Under             int    // rows of the lowest line shown that are hidden too; who draws knows the rows
 	Draft             Input
@@ -221,21 +220,30 @@ func (s State) WithRooms(rooms []comms.Room) State {
 	return s
 }
 
+// General is the room that everybody can go to.
+const General = "general"
+
 // Forget takes away a room that does not exist, unless something was written
-// for it, and goes back to the room before.
+// for it, and goes back to the room before, else to one that is taken part in,
+// else to the general one: a room that is only known of is not entered. The last
+// one stays, since a screen without a room takes no command.
 func (s State) Forget(name string) State {
 	r := s.Room(name)
 	if r == nil || !r.Draft.Empty() || len(r.Waiting) > 0 {
 		return s
 	}
+	with := s
 	s.Rooms = slices.DeleteFunc(slices.Clone(s.Rooms), func(r *Room) bool { return r.Name == name })
 	if s.Active == name {
-		s.Active = ""
+		back := cmp.Or(s.At(0), General)
 		if s.Room(s.Previous) != nil {
-			s = s.Open(s.Previous)
-		} else if len(s.Rooms) > 0 {
-			s = s.Open(s.Rooms[0].Name)
+			back = s.Previous
 		}
+		if back == name {
+			return with
+		}
+		s.Active = ""
+		s = s.Open(back)
 	}
 	if s.Previous == name || s.Previous == s.Active {
 		s.Previous = ""
@@ -252,7 +260,7 @@ func (s State) Open(name string) State {
 	}
 	if name != s.Active {
 		if r := s.Current(); r != nil {
-			s = s.Update(s.Active, func(r *Room) { r.Marker = 0 })
+			s = s.Update(s.Active, func(r *Room) { r.New = 0 })
 			s.Previous = s.Active
 		}
 	}
@@ -265,29 +273,6 @@ func (s State) Open(name string) State {
 		}
 		r.look()
 	})
-}
-
-// look draws the line of new messages behind what was read, and takes everything
-// as read if the end of the conversation shows.
-func (r *Room) look() {
-	if r.Unread > 0 && r.Read < r.Last && (r.Marker == 0 || r.Marker == r.Read) {
-		r.Marker, r.New = r.Read, r.Unread
-	}
-	if r.AtEnd() {
-		r.Unread, r.Mentions, r.Read = 0, 0, max(r.Read, r.Last)
-	}
-}
-
-// looking reports whether the end of a room's conversation is looked at.
-func (s State) looking(r *Room) bool { return r.Name == s.Active && !s.Blurred && r.AtEnd() }
-
-// Focus notes whether the terminal is looked at.
-func (s State) Focus(focused bool) State {
-	s.Blurred = !focused
-	if r := s.Current(); focused && r != nil {
-		s = s.Update(s.Active, (*Room).look)
-	}
-	return s
 }
 
 // Next is the name of the room by places further among those taken part in:
@@ -334,66 +319,5 @@ func (s State) Tell(room, text string) State {
 	})
 }
 
-// NextUnread is the first room with a mention, else with unread messages that
-// are not muted, else "".
-func (s State) NextUnread() string {
-	for _, r := range s.Rooms {
-		if r.Mentions > 0 {
-			return r.Name
-		}
-	}
-	for _, r := range s.Rooms {
-		if r.Unread > 0 && r.Level != NotifyNone {
-			return r.Name
-		}
-	}
-	return ""
-}
-
-// Totals counts unread messages and mentions in rooms that are not muted.
-func (s State) Totals() (unread, mentions, rooms int) {
-	for _, r := range s.Rooms {
-		mentions += r.Mentions
-		if r.Unread > 0 && r.Level != NotifyNone {
-			unread, rooms = unread+r.Unread, rooms+1
-		}
-	}
-	return unread, mentions, rooms
-}
-
 // People lists the participants by name.
 func (r *Room) People() []string { return slices.Sorted(maps.Keys(r.Users)) }
-
-// Mentions reports whether text speaks of user: its name as a word, with or
-// without an @; a capital letter at a sentence's start makes no other name.
-func Mentions(text, user string) bool {
-	if user == "" {
-		return false
-	}
-	text = lowerASCII(text)
-	isWord := func(r rune) bool { return r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r) }
-	for from := 0; ; {
-		i := strings.Index(text[from:], user)
-		if i < 0 {
-			return false
-		}
-		i += from
-		before, _ := utf8.DecodeLastRuneInString(text[:i])
-		after, _ := utf8.DecodeRuneInString(text[i+len(user):])
-		if (i == 0 || !isWord(before)) && (i+len(user) == len(text) || !isWord(after)) {
-			return true
-		}
-		from = i + len(user)
-	}
-}
-
-// lowerASCII changes only the letters that names are made of, so that no place
-// in the text moves.
-func lowerASCII(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, text)
-}

@@ -237,6 +237,18 @@ func TestPaletteFinds(t *testing.T) {
 	if c := s.Choices(); len(c) != 1 || c[0].Name != "/topic" {
 		t.Errorf("/top: %+v", c)
 	}
+	// A kind alone asks for all of it, in its own order.
+	s = s.Apply(client.Joined{Room: "zoo-and-more"})
+	for query, want := range map[string][]string{"#": {"#general", "#zoo-and-more", "#go", "#rust"}, "/": {"/join", "/part", "/create", "/list"}} {
+		s.Palette.Query = NewInput(query)
+		var names []string
+		for _, c := range s.Choices() {
+			names = append(names, c.Name)
+		}
+		if len(names) < 4 || !slices.Equal(names[:4], want) {
+			t.Errorf("%s: %v", query, names)
+		}
+	}
 }
 
 // TestPassingByARoomDoesNotEnterIt: the keys for the next room and for a place

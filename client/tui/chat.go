@@ -16,6 +16,14 @@ const previewFrom = 5
 // input handles one event of the terminal.
 func (a *app) input(e tcell.Event) {
 	switch e := e.(type) {
+	case *tcell.EventKey, *tcell.EventPaste:
+		a.pressed++
+	case *tcell.EventMouse:
+		if e.Buttons() != tcell.ButtonNone { // else it only moves
+			a.pressed++
+		}
+	}
+	switch e := e.(type) {
 	case *tcell.EventResize:
 		if w, h := e.Size(); w != a.canvas.width || h != a.canvas.height {
 			a.canvas.forget()

@@ -3,8 +3,8 @@ package tui
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,17 +27,17 @@ func (a *app) send() {
 		return
 	}
 	topic := parsed.Command == "topic" && parsed.Args != ""
-	switch online := []string{"part", "create", "where"}; {
+	switch {
 	case topic && !a.post(r.Name, parsed.Args, true):
 		return
 	case parsed.Command == "" && !a.post(r.Name, state.Emoji(parsed.Text), false):
 		return
-	case a.session == nil && slices.Contains(online, parsed.Command):
-		a.say("/%s needs a connection", parsed.Command)
+	case a.lacks(parsed, r.Name):
+		a.say("/%s needs a connection, and there is none now", parsed.Command)
 		return
 	}
 	a.st = a.st.Remember(line)
-	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = r.Draft.Set(""); r.ToEnd(); r.Marker = 0 })
+	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = r.Draft.Set(""); r.ToEnd(); r.New = 0 })
 	if parsed.Command != "" && !topic {
 		a.command(r.Name, parsed.Command, parsed.Args)
 	}
@@ -50,6 +50,9 @@ func (a *app) post(room, text string, topic bool) bool {
 	check, post := comms.CheckContent, (*client.Session).Post
 	if topic {
 		check, post = comms.CheckDescription, (*client.Session).PostTopic
+	}
+	if a.parted(room) {
+		return false
 	}
 	if err := check(text); err != nil {
 		a.say("%v", err)
@@ -72,32 +75,24 @@ func (a *app) post(room, text string, topic bool) bool {
 
 // command carries out a slash command.
 func (a *app) command(room, name, args string) {
-	s := a.session
 	switch name {
 	case "join":
 		a.open(args)
 	case "part":
-		a.effect(func(ctx context.Context) func() {
-			err := s.Leave(ctx, room)
-			return func() {
-				if err != nil {
-					a.say("%v", err)
-				}
-			}
-		})
+		a.part(named(args, room))
 	case "create":
 		a.create(args)
 	case "list":
-		if args == "" {
-			a.openPalette()
-			a.st.Palette.Query = state.NewInput("#")
-		}
-		a.listRooms(strings.TrimPrefix(args, "#"))
+		a.list(args)
 	case "topic":
 		a.st = a.st.Tell(room, cmp.Or(a.st.Room(room).Description, "no topic is set"))
 	case "names":
-		r := a.st.Room(room)
-		a.st = a.st.Tell(room, fmt.Sprintf("%d here: %s", r.Count, strings.Join(r.People(), " ")))
+		text, ok := whoIsIn(a.st, named(args, room), room)
+		if !ok {
+			a.say("%s", text)
+			return
+		}
+		a.st = a.st.Tell(room, text)
 	case "msg":
 		to, text, _ := strings.Cut(args, " ")
 		to = strings.TrimPrefix(to, "#")
@@ -124,6 +119,9 @@ func (a *app) command(room, name, args string) {
 	case "bare":
 		a.st.Overlay = state.OverlayBare
 	case "retry", "discard":
+		if name == "retry" && a.parted(room) {
+			return
+		}
 		var failed []state.Line
 		a.st, failed = a.st.Discard(room)
 		for _, l := range failed {
@@ -135,9 +133,9 @@ func (a *app) command(room, name, args string) {
 			a.say("no message has failed here")
 		}
 	case "where":
-		a.where(room)
+		a.where(named(args, room), room)
 	case "whoami":
-		a.st = a.st.Tell(room, fmt.Sprintf("you are %s, online for %s; in %d rooms, router %s", a.st.User, a.st.Online(), joinedRooms(a.st), a.st.Router.Addr))
+		a.st = a.st.Tell(room, a.st.WhoAmI(a.session != nil))
 	case "help":
 		a.st.Overlay = state.OverlayHelp
 	case "quit":
@@ -145,44 +143,42 @@ func (a *app) command(room, name, args string) {
 	}
 }
 
-func joinedRooms(st state.State) (n int) {
-	for _, r := range st.Rooms {
-		if r.Joined {
-			n++
-		}
+// named is the room that a command's argument names, else the open one.
+func named(args, room string) string { return cmp.Or(strings.TrimPrefix(args, "#"), room) }
+
+// whoIsIn names who is in a room, in words for those in the open one; not if
+// one is not in it oneself.
+func whoIsIn(st state.State, name, open string) (text string, ok bool) {
+	r := st.Room(name)
+	switch {
+	case r != nil && !r.Joined && r.Place > 0:
+		return "who is in #" + name + " is not known before it is joined", false
+	case r == nil || !r.Joined:
+		return notIn(name), false
 	}
-	return n
+	where := "here"
+	if name != open {
+		where = "in #" + name
+	}
+	if r.Link.State == client.LinkReconnecting {
+		where += " when the connection was lost"
+	}
+	return fmt.Sprintf("%d %s: %s", r.Count, where, strings.Join(r.People(), " ")), true
 }
 
-func (a *app) create(args string) {
-	name, description, _ := strings.Cut(args, " ")
-	name, description = strings.TrimPrefix(name, "#"), strings.TrimSpace(description)
-	s := a.session
-	a.effect(func(ctx context.Context) func() {
-		err := s.Create(ctx, name, description)
-		return func() {
-			if err != nil {
-				a.say("%v", err)
-				return
-			}
-			a.st = a.st.WithRooms([]comms.Room{{Name: name, Description: description}})
-			a.open(name)
-		}
-	})
-}
+func notIn(name string) string { return "you are not in #" + name }
 
-func (a *app) where(room string) {
+func (a *app) part(name string) {
 	s := a.session
 	a.effect(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		at, err := s.Where(ctx, room)
+		err := s.Leave(ctx, name)
 		return func() {
-			if err != nil {
+			switch {
+			case errors.Is(err, client.ErrNotJoined):
+				a.say("%s", notIn(name))
+			case err != nil:
 				a.say("%v", err)
-				return
 			}
-			a.st = a.st.Tell(room, fmt.Sprintf("#%s is served by %s at %s, epoch %d", room, at.Shard, at.Addr, at.Epoch))
 		}
 	})
 }

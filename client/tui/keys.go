@@ -32,10 +32,11 @@ func actions() []action {
 	all := []action{
 		{"send", []string{"Enter"}, "send", (*app).send},
 		{"newline", []string{"Alt-Enter"}, "new line", edits(func(in state.Input) state.Input { return in.Insert("\n") })},
-		{"complete", []string{"Tab"}, "complete a name, #room, /command, :emoji", edits2},
+		{"complete", []string{"Tab"}, "complete a name, #room, /command, :emoji", completes(1)},
+		{"complete-back", []string{"Shift-Tab"}, "the completion before", completes(-1)},
 		{"palette", []string{"Alt-K", "Alt-G"}, "find rooms, people, commands", (*app).openPalette},
-		{"next-room", []string{"Ctrl-N", "Alt-Down"}, "next room", func(a *app) { a.open(a.st.Next(1)) }},
-		{"previous-room", []string{"Ctrl-P", "Alt-Up"}, "previous room", func(a *app) { a.open(a.st.Next(-1)) }},
+		{"next-room", []string{"Ctrl-N", "Alt-Down"}, "next room", func(a *app) { a.next(1) }},
+		{"previous-room", []string{"Ctrl-P", "Alt-Up"}, "previous room", func(a *app) { a.next(-1) }},
 		{"next-unread", []string{"Alt-A"}, "next room with something new, mentions first", (*app).nextUnread},
 		{"last-room", []string{"Alt-/"}, "the room before", (*app).lastRoom},
 		{"scroll-up", []string{"PgUp"}, "older messages", func(a *app) { a.scroll(1) }},
@@ -76,8 +77,13 @@ func actions() []action {
 	return all
 }
 
-// edits2 completes, which needs more of the state than the input.
-func edits2(a *app) { a.edit(a.st.Complete) }
+// completes goes through what the word before the cursor may become, which takes
+// more of the state than the input.
+func completes(by int) func(*app) {
+	return func(a *app) {
+		a.edit(func(in state.Input) state.Input { return a.st.Complete(in, by) })
+	}
+}
 
 // bindings maps keys to actions.
 type bindings map[string]action
@@ -191,7 +197,7 @@ func keyName(e *tcell.EventKey) string {
 		if e.Modifiers()&tcell.ModCtrl != 0 && !strings.HasPrefix(name, "Ctrl-") && key != tcell.KeyBackspace && key != tcell.KeyEnter && key != tcell.KeyTab && key != tcell.KeyEscape {
 			prefix += "Ctrl-"
 		}
-		if e.Modifiers()&tcell.ModShift != 0 {
+		if e.Modifiers()&tcell.ModShift != 0 && key != tcell.KeyBacktab { // whose name has it
 			prefix += "Shift-"
 		}
 		return prefix + name

@@ -66,7 +66,8 @@ func TestKeysAsTerminalsSendThem(t *testing.T) {
 		{tcell.KeyRight, 0, shift, "next-unread"},
 		{tcell.KeyLeft, 0, shift, "left"}, // as nothing else is bound to it
 		{tcell.KeyRight, 0, 0, "right"},
-		{tcell.KeyBacktab, 0, 0, ""},
+		{tcell.KeyBacktab, 0, 0, "complete-back"},
+		{tcell.KeyBacktab, 0, shift, "complete-back"},
 		{tcell.KeyRune, 'k', alt, "palette"},
 	} {
 		e := tcell.NewEventKey(c.key, c.r, c.mods)
@@ -147,10 +148,10 @@ func TestWritingWithoutASession(t *testing.T) {
 }
 
 func TestGoingToAPlace(t *testing.T) {
-	a, s := showing(t, 80, 24, chat())
+	a, s := showing(t, 80, 24, chat().Apply(said("general", "bob", "far ahead", 8)))
 	defer s.Fini()
 	a.draw()
-	for where, want := range map[string]string{"1": "", "#2": "", "9": "no connection", "2026-11-23": "no connection", "yesterday": "a message's number", "": "a message's number"} {
+	for where, want := range map[string]string{"6": "no connection", "1": "", "#2": "", "9": "the newest message of #general is #8", "2026-11-23": "no connection", "yesterday": "a message's number", "": "a message's number"} {
 		a.st.Notice = ""
 		if a.goTo(where); want == "" && a.st.Notice != "" || !strings.Contains(a.st.Notice, want) {
 			t.Errorf("%q: %q", where, a.st.Notice)

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -171,16 +172,21 @@ func (a *app) openProfile(place, name string) bool {
 }
 
 // openFirst opens the room that was asked for, else the last one, else general.
+// From one that cannot be, Forget leads back to the last.
 func (a *app) openFirst() {
-	room, notice := a.opts.Room, a.st.Notice
-	if room == "" {
-		room = a.st.Active
+	notice, last := a.st.Notice, a.st.Active
+	if comms.CheckRoomName(last) != nil { // no visit yet
+		last = state.General
 	}
-	if room == "" {
-		room = "general"
+	room := cmp.Or(strings.TrimPrefix(a.opts.Room, "#"), last)
+	if err := comms.CheckRoomName(room); err != nil {
+		notice, room = cmp.Or(notice, oneLine(err.Error())), last
 	}
 	a.st.Active = ""
 	a.open(room)
+	if room != last && a.st.Room(last) != nil {
+		a.st.Previous = last
+	}
 	if notice != "" {
 		a.st.Notice = notice
 	}

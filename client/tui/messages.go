@@ -149,7 +149,7 @@ func (a *app) line(r *state.Room, i int, c columns) (rows []row) {
 			a.sight = [2]uint64{seq + 1, l.Seq - 1}
 		}
 	}
-	if r.Marker > 0 && l.Seq > r.Marker && (above == nil || place(*above) <= r.Marker) {
+	if r.New > 0 && l.Seq > r.Marker && (above == nil || place(*above) <= r.Marker) {
 		rows = append(rows, row{rule: fmt.Sprintf("%d new", r.New), style: a.look.warn})
 		above = nil // the author's name stands again
 	}
@@ -169,9 +169,13 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 	case state.LineCut:
 		return []row{{rule: Clean(l.Text), style: a.look.warn}}
 	case state.LinePresence:
-		return a.notice(oneLine(l.PresenceText()), a.when(l, above, c), c)
+		return a.notice(oneLine(l.PresenceText()), "", a.when(l, above, c), c)
 	case state.LineNotice:
-		return a.notice(oneLine(l.Text), a.when(l, above, c), c)
+		search := ""
+		if l.Seq != 0 { // a topic, which is looked through
+			search = a.st.Search
+		}
+		return a.notice(oneLine(l.Text), search, a.when(l, above, c), c)
 	}
 	run := above != nil && above.Kind == state.LineMessage && above.User == l.User && sameDay(above.Time, l.Time)
 	text, base := Clean(l.Text), a.look.plain
@@ -227,8 +231,8 @@ func (a *app) when(l state.Line, above *state.Line, c columns) string {
 	return l.Time.Format("15:04")
 }
 
-func (a *app) notice(text, when string, c columns) (rows []row) {
-	for _, cells := range wrapCells(a.look.styled(text, a.look.dim, 0, ""), c.measure) {
+func (a *app) notice(text, search, when string, c columns) (rows []row) {
+	for _, cells := range wrapCells(a.look.styled(text, a.look.dim, 0, search), c.measure) {
 		rows = append(rows, row{time: when, cells: cells})
 		when = ""
 	}

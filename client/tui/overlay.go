@@ -116,8 +116,19 @@ func bare(l state.Line, w int) []string {
 // Signed is a message with its time and author before each line of it: nobody's
 // second line passes for a message of somebody else. It is cleaned.
 func Signed(at time.Time, user, text string) string {
-	who := fmt.Sprintf("%s %s: ", at.Format("15:04"), oneLine(user))
-	return who + strings.ReplaceAll(Clean(text), "\n", "\n"+who)
+	return signed(at.Format("15:04 "), user, text)
+}
+
+// signed has something else in the time's place. What somebody does, with /me,
+// reads as it does on the screen.
+func signed(before, user, text string) string {
+	name, text := oneLine(user), Clean(text)
+	who := before + name + ": "
+	first := who
+	if what, ok := strings.CutPrefix(text, "/me "); ok {
+		first, text = before+"* "+name+" ", what
+	}
+	return first + strings.ReplaceAll(text, "\n", "\n"+who)
 }
 
 func (a *app) drawPalette(w, bottom int) {

@@ -24,22 +24,23 @@ type PlainOptions struct {
 	In      io.Reader
 	Out     io.Writer
 	// Script: what is read was written before anybody saw an answer. A room that
-	// cannot be joined ends it, since what follows was meant for no other.
+	// cannot be joined or made ends it, since what follows was meant for no other.
 	Script bool
 }
 
 // Plain is the client as lines alone, for screen readers and pipes: what is
 // said is written as it comes, what is read is sent to the room that was opened
-// last. It ends with its input, once everything is acknowledged, or with ctx.
+// last. It ends with its input or /quit, once everything is acknowledged, or with
+// ctx.
 func Plain(ctx context.Context, opts PlainOptions) error {
-	p := &plainClient{PlainOptions: opts, st: state.State{User: opts.Session.User()}, joins: make(chan joinEnd, 1), answers: make(chan []string, 1)}
+	p := &plainClient{PlainOptions: opts, st: state.State{User: opts.Session.User()}, joins: make(chan joinEnd, 1), answers: make(chan answer, 1)}
 	ctx, cancel := context.WithCancel(ctx)
 	lines := make(chan string)
-	var bad error     // set once lines is closed
-	var refused error // a join, in a script
+	var unread error       // set once lines is closed
+	var bad, refused error // what ended the input; a room, in a script
 	go func() {
 		defer close(lines)
-		bad = ReadLines(ctx, opts.In, lines)
+		unread = ReadLines(ctx, opts.In, lines)
 	}()
 	// A read of a terminal cannot be ended; its goroutine ends with the process.
 	defer cancel()
@@ -66,20 +67,27 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 			case p.room == "":
 				return fmt.Errorf("#%s: %w", end.room, end.err)
 			case p.Script:
-				ended, refused = true, fmt.Errorf("#%s: %w: nothing from there on was sent", end.room, end.err)
+				ended, refused = true, end.refused()
 			default:
 				p.say("* #%s: %v; you are still in #%s", end.room, end.err, p.room)
 			}
-		case lines := <-p.answers:
+		case got := <-p.answers:
 			p.asked = false
-			for _, line := range lines {
+			for _, line := range got.lines {
 				p.say("%s", line)
+			}
+			switch {
+			case got.made == nil:
+			case got.made.err == nil:
+				p.open(ctx, got.made.room)
+			case p.Script:
+				ended, refused = true, got.made.refused()
 			}
 		case line, ok := <-in:
 			if !ok {
-				ended = true
-			} else if p.line(ctx, line) {
-				return nil
+				ended, bad = true, unread
+			} else {
+				ended = p.line(ctx, line)
 			}
 		}
 		if ended && !p.asked && !p.st.Waits() {
@@ -125,17 +133,38 @@ type plainClient struct {
 	failed  bool // a message was
 	asked   bool // answers is waited for; what is typed meanwhile waits
 	joins   chan joinEnd
-	answers chan []string
+	answers chan answer
 }
 
 func (p *plainClient) say(format string, args ...any) {
 	fmt.Fprintln(p.Out, oneLine(fmt.Sprintf(format, args...))) //nolint:errcheck // nobody reads any more
 }
 
-// joinEnd is what became of joining a room.
+// joinEnd is what became of joining a room, or making it.
 type joinEnd struct {
 	room string
 	err  error
+}
+
+// refused is how a script ends that cannot be in the room.
+func (e joinEnd) refused() error {
+	return fmt.Errorf("#%s: %w: nothing from there on was sent", e.room, e.err)
+}
+
+// answer is what a command has brought: lines to show and, if it was to make a
+// room, what became of that.
+type answer struct {
+	lines []string
+	made  *joinEnd
+}
+
+// open goes to a room, joining it if need be.
+func (p *plainClient) open(ctx context.Context, room string) {
+	if r := p.st.Room(room); r != nil && r.Joined {
+		p.room = room
+	} else {
+		p.join(ctx, room)
+	}
 }
 
 // join goes on beside the reading of events, without which it could not end. Until
@@ -157,8 +186,8 @@ func (p *plainClient) event(e client.Event) {
 		case e.Kind == comms.KindTopic:
 			p.say("* #%s: %s set the topic: %s", e.Room, e.User, e.Content)
 		case e.Kind == comms.KindMessage:
-			for _, line := range strings.Split(Clean(e.Content), "\n") {
-				p.say("#%s %s: %s", e.Room, e.User, line)
+			for _, line := range strings.Split(signed("#"+e.Room+" ", e.User, e.Content), "\n") {
+				p.say("%s", line)
 			}
 		}
 	case client.Presence:
@@ -180,7 +209,7 @@ func (p *plainClient) event(e client.Event) {
 	}
 }
 
-// line sends a line or carries out its command; true ends the client.
+// line sends a line or carries out its command; true ends the input.
 func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 	if strings.TrimSpace(line) == "" {
 		return false
@@ -194,14 +223,12 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 	case "":
 		p.post(p.room, state.Emoji(parsed.Text), false)
 	case "join":
-		room := strings.TrimPrefix(parsed.Args, "#")
-		if r := p.st.Room(room); r != nil && r.Joined {
-			p.room = room
-		} else {
-			p.join(ctx, room)
-		}
+		p.open(ctx, strings.TrimPrefix(parsed.Args, "#"))
 	case "part":
-		err = p.Session.Leave(ctx, p.room)
+		room := named(parsed.Args, p.room)
+		if err = p.Session.Leave(ctx, room); errors.Is(err, client.ErrNotJoined) {
+			err = errors.New(notIn(room))
+		}
 	case "topic":
 		if parsed.Args != "" {
 			p.post(p.room, parsed.Args, true)
@@ -222,10 +249,12 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 	case "whoami":
 		p.say("* you are %s", p.st.User)
 	case "names":
-		if r := p.st.Room(p.room); r != nil {
-			p.say("* %d here: %s", r.Count, strings.Join(r.People(), " "))
-		}
+		text, _ := whoIsIn(p.st, named(parsed.Args, p.room), p.room)
+		p.say("* %s", text)
 	case "quit":
+		if !p.Script && p.st.Waits() {
+			p.say("* waiting until all that you said is stored; Ctrl-C ends at once")
+		}
 		return true
 	case "help":
 		for _, c := range state.Commands {
@@ -270,22 +299,32 @@ func needsScreen(command string) bool {
 // plainPage is how many messages or rooms a command shows as lines.
 const plainPage = 20
 
-// answer asks the servers, beside the reading of events.
-func (p *plainClient) answer(ctx context.Context, command, args, room string) (lines []string) {
-	tell := func(format string, args ...any) { lines = append(lines, fmt.Sprintf("* "+format, args...)) }
+// answer asks the servers, beside the reading of events. A person waits for so
+// long; what a script says next may depend on it.
+func (p *plainClient) answer(ctx context.Context, command, args, room string) (got answer) {
+	tell := func(format string, args ...any) { got.lines = append(got.lines, fmt.Sprintf("* "+format, args...)) }
+	if !p.Script {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, answerWithin)
+		defer cancel()
+	}
 	switch command {
 	case "create":
 		name, about, _ := strings.Cut(args, " ")
 		name = strings.TrimPrefix(name, "#")
-		if err := p.Session.Create(ctx, name, strings.TrimSpace(about)); err != nil {
-			tell("%v", err)
-		} else {
-			tell("there is #%s now; /join %s", name, name)
+		err := p.Session.Create(ctx, name, strings.TrimSpace(about))
+		var refused *client.Refused
+		if err != nil {
+			tell("%s", why(err))
 		}
+		if errors.As(err, &refused) && refused.Code == comms.CodeRoomExists {
+			err = nil // opened is what it is to be
+		}
+		got.made = &joinEnd{name, err}
 	case "list":
 		list, err := p.Session.Rooms(ctx, comms.ListRooms{Prefix: strings.TrimPrefix(args, "#"), Limit: plainPage})
 		if err != nil {
-			tell("%v", err)
+			tell("%s", why(err))
 		}
 		for _, r := range list.Rooms {
 			tell("#%s: %s", r.Name, r.Description)
@@ -294,9 +333,10 @@ func (p *plainClient) answer(ctx context.Context, command, args, room string) (l
 			tell("and more: /list PREFIX")
 		}
 	case "where":
+		room := named(args, room)
 		at, err := p.Session.Where(ctx, room)
 		if err != nil {
-			tell("%v", err)
+			tell("%s", why(err))
 		} else {
 			tell("#%s is served by %s at %s, epoch %d", room, at.Shard, at.Addr, at.Epoch)
 		}
@@ -304,17 +344,17 @@ func (p *plainClient) answer(ctx context.Context, command, args, room string) (l
 		seq, err := parseSeq(args)
 		if err != nil {
 			tell("/goto NUMBER shows the %d messages from there on", plainPage)
-			return lines
+			return got
 		}
 		page, err := p.Session.History(ctx, comms.History{Room: room, From: max(seq, 1), Limit: plainPage})
 		if err != nil {
-			tell("%v", err)
+			tell("%s", why(err))
 		}
 		for _, rec := range page.Records {
 			if rec.Kind == comms.KindMessage {
-				lines = append(lines, fmt.Sprintf("#%s %d %s: %s", room, rec.Seq, rec.User, strings.ReplaceAll(rec.Content, "\n", " / ")))
+				got.lines = append(got.lines, signed(fmt.Sprintf("#%s %d ", room, rec.Seq), rec.User, strings.ReplaceAll(rec.Content, "\n", " / ")))
 			}
 		}
 	}
-	return lines
+	return got
 }

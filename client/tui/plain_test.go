@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -39,5 +40,62 @@ func TestRefusedJoinKeepsTheRoom(t *testing.T) {
 	}
 	if want := "* #typo: no such room; you are still in #go\n"; !strings.Contains(out.String(), want) {
 		t.Errorf("got\n%swant %s", out.String(), want)
+	}
+}
+
+// TestPlainCommandsActOnTheRoomTheyName, else on the one that was opened last.
+func TestPlainCommandsActOnTheRoomTheyName(t *testing.T) {
+	f := serve(t, "go", "tea")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // never fails
+	var out strings.Builder
+	in := strings.NewReader("/join tea\n/where #go\n/names go\n/names nowhere\n/part nowhere\n/part #go\n/where\n")
+	if err := Plain(ctx, PlainOptions{Session: s, Room: "go", In: in, Out: &out}); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	for _, want := range []string{"* #go is served by fake", "* 1 in #go: ada\n", "* you are not in #nowhere\n* you are not in #nowhere\n", "* you have left #go\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, out.String())
+		}
+	}
+	if err := s.Leave(ctx, "tea"); err != nil {
+		t.Errorf("#tea was left: %v", err)
+	}
+}
+
+// TestPlainTellsByItsEndWhatWasNotSent, whichever way it ends, and /create opens
+// the room that it makes, as the help says.
+func TestPlainTellsByItsEndWhatWasNotSent(t *testing.T) {
+	for in, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"/part\n/where go\nhello\n":        {ErrNotSent, "* not sent: not in the room"},
+		"/part\n/where go\nhello\n/quit\n": {ErrNotSent, "* not sent: not in the room"},
+		"hello\n/quit\n":                   {nil, "#go ada: hello\n"},
+		"/create tea\nhello\n":             {nil, "#tea ada: hello\n"},
+		"/create tea\n/quit\n":             {nil, "* you are in #tea, 1 here: "},
+		"/create go\nhello\n":              {nil, "* there is one\n#go ada: hello\n"},
+		"/part\n/create tea\n/names\n":     {nil, "* 1 here: ada"},
+	} {
+		t.Run(strings.ReplaceAll(strings.TrimSpace(in), "\n", ","), func(t *testing.T) {
+			f := serve(t, "go")
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close() //nolint:errcheck // never fails
+			var out strings.Builder
+			if err := Plain(ctx, PlainOptions{Session: s, Room: "go", In: strings.NewReader(in), Out: &out, Script: true}); !errors.Is(err, c.err) || !strings.Contains(out.String(), c.want) {
+				t.Errorf("ended with %v, want %v; got\n%swant %s", err, c.err, out.String(), c.want)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,45 @@ func (a *app) lastRoom() {
 	}
 }
 
+// next opens the room by places further. The only one is open: if it was left,
+// that is no wish to be in it again.
+func (a *app) next(by int) {
+	if name := a.st.Next(by); name != a.st.Active {
+		a.open(name)
+	}
+}
+
+// left goes from a room that was left to where one was before, else to the first
+// of the list. The last one stays open, and says how to go on.
+func (a *app) left(name string) {
+	if name != a.st.Active {
+		return
+	}
+	if r := a.st.Room(a.st.Previous); r != nil && r.Place > 0 {
+		a.open(r.Name)
+	} else if first := a.st.At(0); first != "" {
+		a.open(first)
+	} else {
+		others := ""
+		if key := a.keyOf("palette"); key != "" {
+			others = ", " + key + " finds others"
+		}
+		a.st = a.st.Tell(name, fmt.Sprintf("you have left #%s; /join %s opens it again%s", name, name, others))
+		return
+	}
+	a.say("you have left #%s", name)
+}
+
+// parted reports whether a room was left, and says so to who speaks in it all
+// the same: to be in it again takes a wish of its own.
+func (a *app) parted(name string) bool {
+	if !a.st.Room(name).Parted {
+		return false
+	}
+	a.say("you have left #%s: /join %s first", name, name)
+	return true
+}
+
 // join takes part in a room: what the disk has is shown at once, what was said
 // since is fetched behind it, and what waited to be sent goes out.
 func (a *app) join(name string) {
@@ -52,6 +92,7 @@ func (a *app) join(name string) {
 	if r == nil || r.Joined || r.Joining {
 		return
 	}
+	a.st = a.st.Update(name, func(r *state.Room) { r.Parted = false })
 	a.loadCache(name)
 	if a.session == nil {
 		return // logging in joins it
@@ -71,7 +112,7 @@ func (a *app) join(name string) {
 
 // wants reports whether a room is to be joined without being asked for.
 func (a *app) wants(r *state.Room) bool {
-	return r.Place > 0 || r.Name == a.st.Active || len(r.Unposted()) > 0
+	return r.Place > 0 || r.Name == a.st.Active && !r.Parted || len(r.Unposted()) > 0
 }
 
 // entered goes on with a room that was joined.
@@ -85,6 +126,10 @@ func (a *app) entered(name string) {
 // failed, and forgets a room that has gone. Who wants to try again says so.
 func (a *app) refusedRoom(name string, err error) {
 	var refused *client.Refused
+	if errors.Is(err, client.ErrLeft) {
+		a.apply(client.Left{Room: name}) // no event tells it: it was never joined
+		return
+	}
 	if errors.As(err, &refused) && refused.Code == comms.CodeExpired { // their clocks: nothing is wrong with the room
 		a.say("#%s: %v", name, err)
 		a.effect(func(ctx context.Context) func() {
@@ -199,12 +244,12 @@ func (a *app) fill() {
 }
 
 func (a *app) firstUnread() {
-	r := a.st.Current()
-	if r == nil || r.Marker == 0 {
+	var seq uint64
+	if a.st, seq = a.st.FirstNew(); seq == 0 {
 		a.say("nothing here is new")
 		return
 	}
-	a.goTo(strconv.FormatUint(r.Marker+1, 10)) // it may not be loaded yet
+	a.goTo(strconv.FormatUint(seq, 10)) // it may not be loaded yet
 }
 
 // goTo shows a sequence, or the first message of a day.
@@ -215,7 +260,7 @@ func (a *app) goTo(where string) {
 	}
 	name, last, s := r.Name, r.Last, a.session
 	if seq, err := parseSeq(where); err == nil && r.Has(seq) {
-		a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq + uint64(max(0, a.shown/2))) })
+		a.show(name, seq)
 		return
 	}
 	day, dayErr := time.ParseInLocation("2006-01-02", where, time.Local)
@@ -227,28 +272,43 @@ func (a *app) goTo(where string) {
 	case last == 0:
 		a.say("nothing has been said in #%s yet", name)
 		return
-	case s == nil:
+	case seqErr == nil && seq > last:
+		a.newest()
+		a.say("the newest message of #%s is #%d", name, last)
+		return
+	case !a.reaches(name):
 		a.say("there is no connection to load it by")
 		return
 	}
-	a.effect(func(ctx context.Context) func() {
+	asked := a.pressed
+	a.ask(func(ctx context.Context) func() {
 		if dayErr == nil {
 			var err error
 			if seq, err = firstOf(ctx, s, name, day.UnixMilli(), last); err != nil {
-				return func() { a.say("%v", err) }
+				return func() { a.sayWhy(err) }
 			}
 		}
 		seq := min(max(seq, 1), last)
 		p, err := s.History(ctx, comms.History{Room: name, From: seq - min(seq-1, page/2), Limit: page})
 		return func() {
 			if err != nil {
-				a.say("%v", err)
+				a.sayWhy(err)
 				return
 			}
 			a.st = a.st.WithHistory(name, p)
-			a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq + uint64(max(0, a.shown/2))) })
+			if a.pressed != asked {
+				a.say("#%s: /goto %s shows it now", name, where)
+				return
+			}
+			a.show(name, seq)
 		}
 	})
+}
+
+// show puts a record that is there into the middle of the screen.
+func (a *app) show(name string, seq uint64) {
+	a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq + uint64(max(0, a.shown/2))) })
+	a.st = a.st.Focus(!a.st.Blurred) // it may be the end
 }
 
 // firstOf bisects for the first record at or behind a time.
@@ -269,8 +329,8 @@ func firstOf(ctx context.Context, s *client.Session, room string, at int64, last
 	return low, nil
 }
 
-// search marks a text and shows the newest place that has it; without a text,
-// the place before.
+// search marks a text and shows the newest message or topic that has it; without
+// a text, the one before. Answers to commands only repeat what was said.
 func (a *app) search(text string) {
 	r := a.st.Current()
 	if r == nil {
@@ -287,13 +347,20 @@ func (a *app) search(text string) {
 	}
 	want := strings.ToLower(a.st.Search)
 	for i := from; i >= 0; i-- {
-		if strings.Contains(strings.ToLower(r.Lines[i].Text), want) {
-			a.found = r.Lines[i]
+		if l := r.Lines[i]; l.Seq != 0 && strings.Contains(strings.ToLower(l.Text), want) {
+			a.found = l
 			a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll, r.Under = len(r.Lines)-1-i, 0 })
 			return
 		}
 	}
-	a.say("no older message on hand has %q; PgUp loads more", a.st.Search)
+	switch {
+	case !r.Whole():
+		a.say("no older message on hand has %q; PgUp loads more", a.st.Search)
+	case text != "":
+		a.say("nothing in #%s has %q", r.Name, text)
+	default:
+		a.say("no older message in #%s has %q", r.Name, a.st.Search)
+	}
 }
 
 // foundAt is where the line stands that a search has found last, if it is on the
@@ -306,35 +373,4 @@ func (a *app) foundAt(r *state.Room) int {
 		}
 	}
 	return lowest
-}
-
-// maxListed is how many rooms are listed at once; a prefix finds the others.
-const maxListed = 2000
-
-func (a *app) listRooms(prefix string) {
-	s := a.session
-	if s == nil {
-		return
-	}
-	a.effect(func(ctx context.Context) func() {
-		var rooms []comms.Room
-		q := comms.ListRooms{Prefix: prefix}
-		more := true
-		for more && len(rooms) < maxListed {
-			list, err := s.Rooms(ctx, q)
-			if err != nil {
-				return func() { a.say("%v", err) }
-			}
-			rooms = append(rooms, list.Rooms...)
-			q.After, more = list.Next, list.Next != ""
-		}
-		return func() {
-			a.st = a.st.WithRooms(rooms)
-			if more {
-				a.say("there are more than %d rooms: /list PREFIX finds those of a prefix", len(rooms))
-			} else if prefix != "" {
-				a.say("%d rooms begin with %s", len(rooms), prefix)
-			}
-		}
-	})
 }

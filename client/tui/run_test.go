@@ -180,3 +180,29 @@ func TestNextVisitShowsTheTopic(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestARoomToOpenFirst that cannot be leads to the last one, else to general,
+// and why is said.
+func TestARoomToOpenFirst(t *testing.T) {
+	for name, c := range map[string]struct{ ask, last, want, notice string }{
+		"no such name":           {"Bad Room", "tea", "tea", `"Bad Room" is no room name; use 1 to 64 of a-z, 0-9 and '-'`},
+		"no such name, no visit": {"Bad Room", "", "general", `"Bad Room" is no room name; use 1 to 64 of a-z, 0-9 and '-'`},
+		"no such room":           {"nowhere", "tea", "tea", "there is no room #nowhere; /create nowhere makes it"},
+		"no such room, no visit": {"nowhere", "", "general", "there is no room #nowhere; /create nowhere makes it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := serve(t, "books", "general", "tea")
+			a, until := visiting(t, "tea", f.addr())
+			a.st = a.st.WithRooms([]comms.Room{{Name: "books"}})
+			if a.opts.Room, a.st.Active = c.ask, c.last; c.last == "" {
+				a.st = a.st.Apply(client.Left{Room: "tea"})
+			}
+			a.openFirst()
+			a.login(f.addr(), "ada", true)
+			until("in a room", func() bool { r := a.st.Current(); return r != nil && r.Joined && a.st.Notice != "" })
+			if a.st.Active != c.want || a.st.Notice != c.notice || a.st.Room("books").Joined {
+				t.Errorf("in #%s, with %q", a.st.Active, a.st.Notice)
+			}
+		})
+	}
+}

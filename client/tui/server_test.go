@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,9 +20,10 @@ import (
 type fakeServer struct {
 	ln    net.Listener
 	conns sync.WaitGroup
-	rooms []string // that there are
+	kill  func() // ends it and its connections
 
 	mu    sync.Mutex
+	rooms []string          // that there are
 	heads map[string]uint64 // of rooms
 	heard []comms.SetTopic
 	said  []comms.SendMessage
@@ -55,11 +57,12 @@ func serve(t *testing.T, rooms ...string) *fakeServer {
 			})
 		}
 	})
-	t.Cleanup(func() {
+	f.kill = func() {
 		ln.Close() //nolint:errcheck // it is over
 		cancel()
 		f.conns.Wait()
-	})
+	}
+	t.Cleanup(f.kill)
 	return f
 }
 
@@ -70,9 +73,17 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 	case comms.Hello:
 		return []comms.Event{comms.Welcome{Version: comms.Version, Session: "s", User: c.User, Name: "fake", Boot: "b", Ticket: "t"}}
 	case comms.Locate:
-		return []comms.Event{comms.Located{Room: c.Room, Shard: "fake", Addr: f.addr()}}
+		return []comms.Event{comms.Located{Room: c.Room, Shard: "fake", Addr: f.addr(), Epoch: 1}}
 	case comms.ListRooms:
-		return []comms.Event{comms.RoomList{Tag: c.Tag}}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		list := comms.RoomList{Tag: c.Tag}
+		for _, name := range f.rooms {
+			if strings.HasPrefix(name, c.Prefix) {
+				list.Rooms = append(list.Rooms, comms.Room{Name: name})
+			}
+		}
+		return []comms.Event{list}
 	case comms.History:
 		return []comms.Event{comms.HistoryPage{Room: c.Room, Tag: c.Tag}}
 	case comms.SetTopic:
@@ -90,10 +101,22 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 		f.said = append(f.said, c)
 		f.heads[c.Room]++
 		return []comms.Event{comms.UserMessage{Room: c.Room, Content: c.Content, ID: c.ID, User: "ada", Seq: f.heads[c.Room], Epoch: 1}}
+	case comms.LeaveRoom:
+		return []comms.Event{comms.RoomLeft(c)}
+	case comms.CreateRoom:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if slices.Contains(f.rooms, c.Room) {
+			return []comms.Event{comms.Error{Code: comms.CodeRoomExists, Message: "there is one", Room: c.Room}}
+		}
+		f.rooms = append(f.rooms, c.Room)
+		return []comms.Event{comms.RoomCreated{Room: c.Room, Description: c.Description, Epoch: 1}}
 	case comms.JoinRoom:
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		for _, name := range f.rooms {
 			if name == c.Room {
-				return []comms.Event{comms.UserJoinedRoom{Room: name, Count: 1, Epoch: 1}}
+				return []comms.Event{comms.UserJoinedRoom{Room: name, Users: []string{"ada"}, Count: 1, Epoch: 1}}
 			}
 		}
 		return []comms.Event{comms.Error{Code: comms.CodeNoRoom, Message: "no such room", Room: c.Room}}
@@ -258,7 +281,7 @@ func TestRefusedTopicIsShown(t *testing.T) {
 func TestCommandsThatNeedAConnectionStay(t *testing.T) {
 	a, _ := visiting(t, "go", "nowhere:1")
 	a.typed("/create tea all about it\n")
-	if got := a.st.Current().Draft.String(); got != "/create tea all about it" || a.st.Notice != "/create needs a connection" {
+	if got := a.st.Current().Draft.String(); got != "/create tea all about it" || a.st.Notice != "/create needs a connection, and there is none now" {
 		t.Errorf("the line is %q, the notice %q", got, a.st.Notice)
 	}
 }

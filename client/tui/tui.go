@@ -76,6 +76,7 @@ type app struct {
 	filling   map[string]bool // rooms whose hole is being asked for
 	noticed   time.Time       // when the notice was on the screen first; zero: it is new
 	quit      bool
+	pressed   int // keys and the like so far: a late answer moves nobody who went on
 	ctx       context.Context
 	effects   sync.WaitGroup
 	results   chan func() // what effects brought, run by the UI goroutine
@@ -228,14 +229,7 @@ func (a *app) apply(e client.Event) {
 	case client.Joined:
 		a.entered(e.Room)
 	case client.Left:
-		if e.Room == a.st.Active { // where one was before, else the first of the list
-			if r := a.st.Room(a.st.Previous); r != nil && r.Place > 0 {
-				a.open(r.Name)
-			} else if name := a.st.At(0); name != "" {
-				a.open(name)
-			}
-			a.say("you have left #%s", e.Room)
-		}
+		a.left(e.Room)
 	}
 }
 

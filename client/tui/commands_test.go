@@ -1,0 +1,190 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"positivity-exchange/client"
+	"positivity-exchange/client/state"
+)
+
+// inRooms is an app that is in some rooms of a server, the last one open.
+func inRooms(t *testing.T, f *fakeServer, rooms ...string) (a *app, until func(what string, holds func() bool)) {
+	t.Helper()
+	a, until = visiting(t, rooms[0], f.addr())
+	a.login(f.addr(), "ada", true)
+	until("logged in", func() bool { return a.session != nil && a.st.Router.Up })
+	for _, name := range rooms {
+		a.open(name)
+		until("in #"+name, func() bool { return a.st.Room(name).Joined && !a.st.Room(name).Joining })
+	}
+	return a, until
+}
+
+// told reports whether some line of a room that only its reader sees has text.
+func (a *app) told(room, text string) bool {
+	for _, l := range a.st.Room(room).Lines {
+		if l.Seq == 0 && strings.Contains(l.Text, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestCommandsActOnTheRoomTheyName, else on the open one.
+func TestCommandsActOnTheRoomTheyName(t *testing.T) {
+	a, until := inRooms(t, serve(t, "go", "tea"), "go", "tea")
+	a.typed("/where #go\n")
+	until("told where #go is", func() bool { return a.told("tea", "#go is served by ") })
+	a.typed("/where\n")
+	until("told where #tea is", func() bool { return a.told("tea", "#tea is served by ") })
+	a.typed("/names go\n/names\n")
+	if !a.told("tea", "1 in #go: ada") || !a.told("tea", "1 here: ada") {
+		t.Errorf("names: %+v", a.st.Current().Lines)
+	}
+	for _, line := range []string{"/part nowhere\n", "/names #nowhere\n"} {
+		a.typed(line)
+		until(line, func() bool { return a.st.Notice == "you are not in #nowhere" })
+	}
+	a.typed("/part #go\n")
+	until("#go is left", func() bool { return a.st.Room("go").Place == 0 })
+	if a.st.Active != "tea" || !a.st.Room("tea").Joined {
+		t.Errorf("then in #%s, #tea joined: %v", a.st.Active, a.st.Room("tea").Joined)
+	}
+}
+
+// TestCommandsWithoutAServer say so at once: nothing of them is carried out
+// behind one's back when there is one again.
+func TestCommandsWithoutAServer(t *testing.T) {
+	f := serve(t, "go")
+	a, until := inRooms(t, f, "go")
+	f.kill()
+	until("the servers are missed", func() bool {
+		return !a.st.Router.Up && a.st.Current().Link.State == client.LinkReconnecting
+	})
+	a.st = a.st.Apply(said("go", "bob", "far ahead", 50))
+	for _, c := range []struct{ line, notice string }{
+		{"/create tea", "/create needs a connection, and there is none now"},
+		{"/where", "/where needs a connection, and there is none now"},
+		{"/where tea", "/where needs a connection, and there is none now"},
+		{"/goto 2026-11-20", "there is no connection to load it by"},
+		{"/goto 7", "there is no connection to load it by"},
+		{"/list g", "there is no connection: these are the rooms known here"},
+	} {
+		a.edit(func(in state.Input) state.Input { return in.Set(c.line) })
+		a.typed("\n")
+		stays := strings.HasPrefix(c.notice, "/")
+		if got := a.st.Current().Draft.String(); a.st.Notice != c.notice || stays != (got == c.line) {
+			t.Errorf("%s: the notice is %q, the line %q", c.line, a.st.Notice, got)
+		}
+		a.st.Overlay = state.OverlayNone
+	}
+	a.edit(func(in state.Input) state.Input { return in.Set("") })
+	a.typed("/whoami\n/names\n")
+	if !a.told("go", "in 1 room; no router answers") || !a.told("go", "1 here when the connection was lost: ada") {
+		t.Errorf("%+v", a.st.Current().Lines)
+	}
+}
+
+// TestQuestionsEnd: who asks waits for no answer that does not come.
+func TestQuestionsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, s := showing(t, 80, 24, chat())
+		defer s.Fini()
+		a.ctx, a.results = t.Context(), make(chan func(), 1)
+		began := time.Now()
+		a.ask(func(ctx context.Context) func() {
+			<-ctx.Done()
+			return func() { a.sayWhy(fmt.Errorf("ask the owner: %w", ctx.Err())) }
+		})
+		(<-a.results)()
+		if took := time.Since(began); a.st.Notice != "no answer from the cluster" || took > 6*time.Second {
+			t.Errorf("after %s: %q", took, a.st.Notice)
+		}
+	})
+}
+
+// TestAnAnswerMovesNobodyAway who has typed or moved since he asked.
+func TestAnAnswerMovesNobodyAway(t *testing.T) {
+	a, until := inRooms(t, serve(t, "go"), "go")
+	a.typed("/create tea\n")
+	until("#tea is open", func() bool { return a.st.Active == "tea" })
+	a.typed("/create milk\nso")
+	until("#milk is there", func() bool { return a.st.Notice == "there is #milk now; /join milk opens it" })
+	if r := a.st.Current(); r.Name != "tea" || r.Draft.String() != "so" {
+		t.Errorf("in #%s, with %q", r.Name, r.Draft.String())
+	}
+	a.st = a.st.Apply(said("tea", "bob", "far ahead", 50))
+	a.edit(func(in state.Input) state.Input { return in.Set("/goto 7") })
+	a.typed("\nwell")
+	until("it is loaded", func() bool { return a.st.Notice == "#tea: /goto 7 shows it now" })
+	if r := a.st.Current(); !r.AtEnd() || r.Draft.String() != "well" {
+		t.Errorf("scrolled to %d, with %q", r.Scroll, r.Draft.String())
+	}
+}
+
+// TestListShowsTheRooms of a prefix, those known here first.
+func TestListShowsTheRooms(t *testing.T) {
+	f := serve(t, "tea")
+	a, until := inRooms(t, f, "tea")
+	f.mu.Lock()
+	f.rooms = append(f.rooms, "go", "go-nuts")
+	f.mu.Unlock()
+	a.typed("/list go\n")
+	until("both are there", func() bool { return len(a.st.Choices()) == 2 })
+	if c := a.st.Choices(); a.st.Overlay != state.OverlayPalette || c[0].Name != "#go" || c[1].Name != "#go-nuts" || a.st.Notice != "" {
+		t.Errorf("overlay %d, %+v, %q", a.st.Overlay, c, a.st.Notice)
+	}
+}
+
+// TestARoomThatWasLeftStaysLeft: what is written in it goes nowhere, and stays,
+// until one joins it again.
+func TestARoomThatWasLeftStaysLeft(t *testing.T) {
+	f := serve(t, "books", "tea")
+	a, until := inRooms(t, f, "books")
+	a.typed("/part\n")
+	until("it is left", func() bool {
+		return a.told("books", "you have left #books; /join books opens it again, Alt-K finds others")
+	})
+	a.st = a.st.Queue("books", "1", "unlucky", false).FailUnposted("books", "refused")
+	for _, c := range []struct{ line, notice string }{
+		{"hello", "you have left #books: /join books first"},
+		{"/topic Prose", "you have left #books: /join books first"},
+		{"/retry", "you have left #books: /join books first"},
+		{"/msg books hi", "you are not in #books: /join it first"},
+		{"/part", "you are not in #books"},
+	} {
+		a.edit(func(in state.Input) state.Input { return in.Set(c.line) })
+		a.typed("\n")
+		until(c.line, func() bool { return a.st.Notice == c.notice })
+		if got := a.st.Current().Draft.String(); (c.line == "hello" || c.line == "/topic Prose") && got != c.line {
+			t.Errorf("of %q the line has %q", c.line, got)
+		}
+	}
+	a.input(tcell.NewEventKey(tcell.KeyCtrlN, 0, tcell.ModCtrl))
+	a.input(tcell.NewEventKey(tcell.KeyRune, '1', tcell.ModAlt))
+	if r := a.st.Current(); r.Joining || r.Joined || r.Name != "books" || len(r.Waiting) != 1 {
+		t.Errorf("then: %+v", r)
+	}
+	a.edit(func(in state.Input) state.Input { return in.Set("/join books") })
+	a.typed("\n")
+	until("it is joined", func() bool { return a.st.Current().Joined })
+	a.typed("/retry\n")
+	until("it is said", func() bool { return len(a.st.Current().Waiting) == 0 })
+}
+
+// TestARoomGivenUpBeforeItWasJoined is left too.
+func TestARoomGivenUpBeforeItWasJoined(t *testing.T) {
+	a, s := showing(t, 80, 24, chat().Open("milk").Take("milk"))
+	defer s.Fini()
+	a.refusedRoom("milk", client.ErrLeft)
+	if r := a.st.Room("milk"); r.Place != 0 || a.st.Active != "general" || a.st.Notice != "you have left #milk" {
+		t.Errorf("in #%s, with %q; %+v", a.st.Active, a.st.Notice, r)
+	}
+}
