@@ -193,7 +193,7 @@ func write(path string, v any) error {
 
 func lastUserPath() string { return filepath.Join(Home("XDG_STATE_HOME", ".local/state"), "user") }
 
-// LastUser is the name that was used last on this machine, "" if none was.
+// LastUser is the name that SetLastUser kept on this machine, "" if none was.
 func LastUser() string {
 	b, err := os.ReadFile(lastUserPath())
 	name := strings.TrimSpace(string(b))

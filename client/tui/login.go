@@ -120,9 +120,7 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 	a.st.Connect.Busy, a.st.Offline = false, ""
 	a.st.User, a.st.Since = s.User(), a.opts.Now()
 	if name != "" {
-		if err := profile.SetLastUser(name); err != nil {
-			a.opts.Logger.Warn("keep the name", "err", err)
-		}
+		a.keepName(name)
 		// A guest has none: his name is another the next time.
 		routers, cluster := client.SplitRouters(router), s.Cluster()
 		place := profile.Place(name, routers, cluster)
@@ -143,6 +141,17 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 		}
 	}
 	a.listRooms("")
+}
+
+// keepName is for the next start. A name that was given for this once, by a flag
+// or the configuration, replaces none: a machine may have a second person.
+func (a *app) keepName(name string) {
+	if name == a.opts.User && profile.LastUser() != "" {
+		return
+	}
+	if err := profile.SetLastUser(name); err != nil {
+		a.opts.Logger.Warn("keep the name", "err", err)
+	}
 }
 
 // openProfile takes what the last visit to a place left into the state, and
