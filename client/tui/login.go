@@ -120,7 +120,9 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 	a.st.Connect.Busy, a.st.Offline = false, ""
 	a.st.User, a.st.Since = s.User(), a.opts.Now()
 	if name != "" {
-		a.keepName(name)
+		if err := profile.KeepUser(name, name == a.opts.User); err != nil {
+			a.opts.Logger.Warn("keep the name", "err", err)
+		}
 		// A guest has none: his name is another the next time.
 		routers, cluster := client.SplitRouters(router), s.Cluster()
 		place := profile.Place(name, routers, cluster)
@@ -141,17 +143,6 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 		}
 	}
 	a.listRooms("")
-}
-
-// keepName is for the next start. A name that was given for this once, by a flag
-// or the configuration, replaces none: a machine may have a second person.
-func (a *app) keepName(name string) {
-	if name == a.opts.User && profile.LastUser() != "" {
-		return
-	}
-	if err := profile.SetLastUser(name); err != nil {
-		a.opts.Logger.Warn("keep the name", "err", err)
-	}
 }
 
 // openProfile takes what the last visit to a place left into the state, and

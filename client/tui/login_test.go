@@ -20,7 +20,7 @@ func TestNameGivenForOnceIsNotKept(t *testing.T) {
 			f := serve(t, "go")
 			a, until := visiting(t, "go", f.addr())
 			if c.kept != "" {
-				if err := profile.SetLastUser(c.kept); err != nil {
+				if err := profile.KeepUser(c.kept, false); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,7 +20,7 @@ func clientCommand() *cli.Command {
 	return &cli.Command{
 		Name: "client", Usage: "chat", UsageText: "px client --user ada --room general",
 		Flags: []cli.Flag{
-			routerFlag(), flag("user", "", "`NAME` to use (default: the configuration's, else asked)"), flag("room", "", "`ROOM` to open (default: the last one, else general)"),
+			routerFlag(), flag("user", "", "`NAME` to use this once (default: the configuration's, else what the first start asked for; a guest's where input is no terminal)"), flag("room", "", "`ROOM` to open (default: the last one, else general)"),
 			&cli.BoolFlag{Name: "connect", Usage: "ask for router and name first", EnvVars: []string{env("connect")}},
 			&cli.BoolFlag{Name: "plain", Usage: "lines alone, for screen readers and pipes", EnvVars: []string{env("plain")}},
 			flag("config", "", "configuration `FILE` (default: "+profile.ConfigPath()+")"),
@@ -128,17 +127,4 @@ func clientOptions(c *cli.Context, router string) tui.Options {
 		opts.Warning = err.Error()
 	}
 	return opts
-}
-
-func runPlain(c *cli.Context, config profile.Config) (err error) {
-	s, err := dial(c.Context, c, client.SplitRouters(config.Router), config.User)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	err = tui.Plain(c.Context, tui.PlainOptions{Session: s, Room: config.Room, In: os.Stdin, Out: os.Stdout, Script: !term.IsTerminal(int(os.Stdin.Fd()))})
-	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
-		return errInterrupted
-	}
-	return err
 }
