@@ -40,6 +40,13 @@ func runClient(c *cli.Context) error {
 		fmt.Print(tui.Sample())
 		return nil
 	}
+	room := "" // the one of the last visit
+	if c.String("room") != "" {
+		var err error
+		if room, err = roomName(c.String("room")); err != nil {
+			return err
+		}
+	}
 	config, err := profile.LoadConfig(c.String("config"))
 	wrong := err // what only a person can be asked about
 	if err == nil {
@@ -69,8 +76,8 @@ func runClient(c *cli.Context) error {
 	if c.IsSet("user") {
 		config.User = c.String("user")
 	}
-	if c.IsSet("room") {
-		config.Room = c.String("room")
+	if room != "" {
+		config.Room = room
 	}
 	if config.Log != "" {
 		log, err := os.OpenFile(config.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -99,7 +106,7 @@ func runClient(c *cli.Context) error {
 		return err
 	}
 	opts.Config, opts.Routers, opts.User = config, client.SplitRouters(config.Router), config.User
-	if c.IsSet("room") || config.Room != "general" {
+	if room != "" || config.Room != "general" {
 		opts.Room = config.Room
 	}
 	return ended(c.Context, tui.Run(c.Context, opts))

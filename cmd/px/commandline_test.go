@@ -30,6 +30,11 @@ func TestBadCommandLines(t *testing.T) {
 		"extra argument":  {[]string{"status", "x"}, exitUsage, `"x"`},
 		"send nowhere":    {[]string{"send", "hi"}, exitUsage, "px send needs --room"},
 		"room behind it":  {[]string{"send", "hi", "--room", "go"}, exitUsage, "stands in the text"},
+		"send to no room": {[]string{"send", "--room", "Bad Room", "hi"}, exitUsage, `"Bad Room" is no room name`},
+		"tail of no room": {[]string{"tail", "--room", "##go"}, exitUsage, `"#go" is no room name`},
+		"where no room":   {[]string{"where", "Go"}, exitUsage, `"Go" is no room name`},
+		"create no room":  {[]string{"create", "#"}, exitUsage, `"" is no room name`},
+		"open no room":    {[]string{"client", "--room", "Bad Room"}, exitUsage, `"Bad Room" is no room name`},
 		"tail nowhere":    {[]string{"tail"}, exitUsage, "px tail needs --room"},
 		"no shard's name": {[]string{"shard", "--data", dir}, exitUsage, "px shard needs --name"},
 		"bad log level":   {[]string{"shard", "--name", "s1", "--log-level", "loud"}, exitUsage, "loud"},
@@ -75,6 +80,29 @@ func TestHelpIsARoomAndAWord(t *testing.T) {
 	}
 	if out, _, code := px("tail", "--router", router, "--room", "help", "--since", "0", "--count", "1"); code != 0 || !strings.Contains(out, "help me") {
 		t.Errorf("tail: %d, %s", code, out)
+	}
+}
+
+// TestRoomsAreNamedAsTheyArePrinted, with a '#', or without.
+func TestRoomsAreNamedAsTheyArePrinted(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	for _, c := range []struct {
+		input, args, want string
+	}{
+		{"", "create #our-room", ""},
+		{"", "send --room #our-room hello", ""},
+		{"", "tail --room #our-room --since 0 --count 1", ": hello\n"},
+		{"", "where #our-room", "#our-room is served by s1"},
+		{"", "rooms --prefix #our", "#our-room"},
+		{"/where\n", "client --plain --room #our-room", "* you are in #our-room"},
+	} {
+		command, rest, _ := strings.Cut(c.args, " ")
+		out, code := pxReading(c.input, append([]string{command, "--router", router}, strings.Fields(rest)...)...)
+		if code != 0 || !strings.Contains(out, c.want) {
+			t.Errorf("px %s: %d, %s; want %q", c.args, code, out, c.want)
+		}
 	}
 }
 
