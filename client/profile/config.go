@@ -13,6 +13,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"positivity-exchange/client"
 	"positivity-exchange/comms"
 )
 
@@ -120,9 +121,12 @@ func (c *Config) check() error {
 		}
 		return fmt.Errorf("%s: %s = %q: use %s", c.Where(name), name, value, strings.Join(allowed, ", "))
 	}
-	names := func(user, room string, table ...string) error {
+	names := func(user, router, room string, table ...string) error {
 		if err := comms.CheckUserName(user); err != nil && user != "" {
 			return fmt.Errorf("%s: %w", c.Where(append(table, "user")...), err)
+		}
+		if _, err := client.ParseRouters(router); err != nil && router != "" {
+			return fmt.Errorf("%s: %w", c.Where(append(table, "router")...), err)
 		}
 		if err := comms.CheckRoomName(room); err != nil && room != "" {
 			return fmt.Errorf("%s: %w", c.Where(append(table, "room")...), err)
@@ -133,12 +137,12 @@ func (c *Config) check() error {
 	for name, p := range c.Profiles {
 		p.Room = strings.TrimPrefix(p.Room, "#")
 		c.Profiles[name] = p
-		if err := names(p.User, p.Room, "profiles", name); err != nil {
+		if err := names(p.User, p.Router, p.Room, "profiles", name); err != nil {
 			return err
 		}
 	}
 	if err := errors.Join(
-		names(c.User, c.Room),
+		names(c.User, c.Router, c.Room),
 		oneOf("theme", c.Theme, "auto", "light", "rich", "mono"),
 		oneOf("desktop", c.Desktop, "none", "osc9", "osc99", "osc777"),
 	); err != nil {

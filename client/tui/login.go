@@ -25,7 +25,7 @@ type cachedRoom struct {
 // start shows what the last visit left, at once, and logs in behind it. Who was
 // never here sees the connect page until a server has answered.
 func (a *app) start(router, name string) {
-	if !a.openProfile(profile.Place(name, client.SplitRouters(router), ""), name) {
+	if !a.openProfile(profile.Place(name, a.opts.Routers, ""), name) {
 		a.connect()
 		return
 	}
@@ -63,7 +63,11 @@ func (a *app) connect() {
 // refused: by one session, which asks every router in turn however many are
 // silent. Without, it gives up in time for the connect page to say why.
 func (a *app) login(router, name string, forever bool) {
-	routers := client.SplitRouters(router)
+	routers, err := client.ParseRouters(router)
+	if err != nil {
+		a.st.Connect.Busy, a.st.Connect.Error, a.st.Connect.Field = false, err.Error(), 0
+		return
+	}
 	a.effects.Go(func() {
 		ctx, cancel := a.ctx, context.CancelFunc(func() {})
 		if !forever {
@@ -74,7 +78,7 @@ func (a *app) login(router, name string, forever bool) {
 			s, err := client.Connect(ctx, client.Options{Routers: routers, User: name, TLS: a.opts.TLS, Logger: a.opts.Logger})
 			if err == nil {
 				select {
-				case a.results <- func() { a.loggedIn(s, router, name) }:
+				case a.results <- func() { a.loggedIn(s, routers, name) }:
 				case <-a.ctx.Done():
 					s.Close() //nolint:errcheck // never fails
 				}
@@ -84,7 +88,7 @@ func (a *app) login(router, name string, forever bool) {
 			if !forever || errors.As(err, &refused) {
 				select {
 				case a.results <- func() {
-					a.st.Page, a.st.Connect.Busy, a.st.Connect.Error = state.PageConnect, false, reason(err)
+					a.st.Page, a.st.Connect.Busy, a.st.Connect.Error = state.PageConnect, false, err.Error()
 				}:
 				case <-a.ctx.Done():
 				}
@@ -99,23 +103,8 @@ func (a *app) login(router, name string, forever bool) {
 	})
 }
 
-// reason says in a few words why no server was reached: what went wrong last,
-// without the deadline that ended the tries.
-func reason(err error) string {
-	var words []string
-	for _, line := range strings.Split(err.Error(), "\n") {
-		if line != context.DeadlineExceeded.Error() {
-			words = append(words, line)
-		}
-	}
-	if len(words) == 0 {
-		return "no server answers"
-	}
-	return strings.Join(words, ", ")
-}
-
 // loggedIn goes on with a session.
-func (a *app) loggedIn(s *client.Session, router, name string) {
+func (a *app) loggedIn(s *client.Session, routers []string, name string) {
 	a.session, a.events = s, s.Events()
 	a.st.Connect.Busy, a.st.Offline = false, ""
 	a.st.User, a.st.Since = s.User(), a.opts.Now()
@@ -124,7 +113,7 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 			a.opts.Logger.Warn("keep the name", "err", err)
 		}
 		// A guest has none: his name is another the next time.
-		routers, cluster := client.SplitRouters(router), s.Cluster()
+		cluster := s.Cluster()
 		place := profile.Place(name, routers, cluster)
 		if a.profileOf != name+"@"+place {
 			a.openProfile(place, name)

@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"positivity-exchange/client"
 	"positivity-exchange/client/profile"
 	"positivity-exchange/client/tui"
 )
@@ -105,7 +104,10 @@ func runClient(c *cli.Context) error {
 	if opts.TLS, err = clientTLS(c); err != nil {
 		return err
 	}
-	opts.Config, opts.Routers, opts.User = config, client.SplitRouters(config.Router), config.User
+	if opts.Routers, err = routersOf(config.Router); err != nil {
+		return err
+	}
+	opts.Config, opts.User = config, config.User
 	if room != "" || config.Room != "general" {
 		opts.Room = config.Room
 	}

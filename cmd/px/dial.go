@@ -14,19 +14,23 @@ import (
 )
 
 func routerFlag() cli.Flag {
-	return flag("router", "localhost:8080", "`ADDR` of a router, or several with commas between")
+	return flag("router", "localhost:8080", "`ADDR` of a router, or several with commas between; without a port 8080 is meant")
 }
 
 // dialTimeout bounds how long a command of a script looks for a router.
 const dialTimeout = 10 * time.Second
 
 func connect(ctx context.Context, c *cli.Context, user string) (*client.Session, error) {
-	return dial(ctx, c, client.SplitRouters(c.String("router")), user)
+	return dial(ctx, c, c.String("router"), user)
 }
 
 // dial logs in at the first router that answers within dialTimeout, or ctx if
 // that is sooner.
-func dial(ctx context.Context, c *cli.Context, routers []string, user string) (*client.Session, error) {
+func dial(ctx context.Context, c *cli.Context, router, user string) (*client.Session, error) {
+	routers, err := routersOf(router)
+	if err != nil {
+		return nil, err
+	}
 	secure, err := clientTLS(c)
 	if err != nil {
 		return nil, err
@@ -45,9 +49,18 @@ func dial(ctx context.Context, c *cli.Context, routers []string, user string) (*
 		return nil, fmt.Errorf("router %s: %w", strings.Join(routers, ","), err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("no router answers at %s: %w (px up starts a cluster on this machine)", strings.Join(routers, ","), err)
+		return nil, fmt.Errorf("%w (px up starts a cluster on this machine)", err)
 	}
 	return s, nil
+}
+
+// routersOf reads a list of routers.
+func routersOf(list string) ([]string, error) {
+	routers, err := client.ParseRouters(list)
+	if err != nil {
+		return nil, usagef("%s", err)
+	}
+	return routers, nil
 }
 
 // discard reads a session's events for commands that do not need them.

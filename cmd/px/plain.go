@@ -12,7 +12,6 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"positivity-exchange/client"
 	"positivity-exchange/client/profile"
 	"positivity-exchange/client/tui"
 	"positivity-exchange/comms"
@@ -30,7 +29,7 @@ func runPlain(c *cli.Context, config profile.Config) (err error) {
 			return err
 		}
 	}
-	s, err := dial(c.Context, c, client.SplitRouters(config.Router), user)
+	s, err := dial(c.Context, c, config.Router, user)
 	if err != nil {
 		return err
 	}
