@@ -47,7 +47,7 @@ func (a *app) start(router, name string) {
 
 // connect logs in with what the connect page says.
 func (a *app) connect() {
-	router, name := strings.TrimSpace(a.st.Connect.Router), strings.TrimSpace(a.st.Connect.Name)
+	router, name := strings.TrimSpace(a.st.Connect.Router.String()), strings.TrimSpace(a.st.Connect.Name.String())
 	a.st.Connect.Error = ""
 	if name != "" {
 		if err := comms.CheckUserName(name); err != nil {
@@ -68,17 +68,28 @@ func (a *app) login(router, name string, forever bool) {
 		a.st.Connect.Busy, a.st.Connect.Error, a.st.Connect.Field = false, err.Error(), 0
 		return
 	}
+	a.giveUp()
+	mine := a.try
+	ctx, stop := context.WithCancel(a.ctx)
+	a.stopTry = stop
 	a.effects.Go(func() {
-		ctx, cancel := a.ctx, context.CancelFunc(func() {})
+		defer stop()
 		if !forever {
+			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, connectFor*time.Duration(len(routers)))
+			defer cancel()
 		}
-		defer cancel()
 		for {
 			s, err := client.Connect(ctx, client.Options{Routers: routers, User: name, TLS: a.opts.TLS, Logger: a.opts.Logger})
 			if err == nil {
 				select {
-				case a.results <- func() { a.loggedIn(s, routers, name) }:
+				case a.results <- func() {
+					if a.try == mine {
+						a.loggedIn(s, routers, name)
+					} else {
+						a.effects.Go(func() { s.Close() }) //nolint:errcheck // never fails
+					}
+				}:
 				case <-a.ctx.Done():
 					s.Close() //nolint:errcheck // never fails
 				}
@@ -88,7 +99,9 @@ func (a *app) login(router, name string, forever bool) {
 			if !forever || errors.As(err, &refused) {
 				select {
 				case a.results <- func() {
-					a.st.Page, a.st.Connect.Busy, a.st.Connect.Error = state.PageConnect, false, err.Error()
+					if a.try == mine {
+						a.st.Page, a.st.Connect.Busy, a.st.Connect.Error = state.PageConnect, false, err.Error()
+					}
 				}:
 				case <-a.ctx.Done():
 				}
@@ -96,11 +109,19 @@ func (a *app) login(router, name string, forever bool) {
 			}
 			select { // no agreement on TLS: somebody may see to it
 			case <-time.After(connectFor / 4):
-			case <-a.ctx.Done():
+			case <-ctx.Done():
 				return
 			}
 		}
 	})
+}
+
+// giveUp ends a login that is under way: another one is wanted.
+func (a *app) giveUp() {
+	a.try++
+	if a.stopTry != nil {
+		a.stopTry()
+	}
 }
 
 // loggedIn goes on with a session.

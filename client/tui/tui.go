@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -51,6 +52,8 @@ type app struct {
 	keys      bindings
 	session   *client.Session
 	events    <-chan client.Event // of the session
+	try       int                 // of the login: what an earlier one brings is not wanted
+	stopTry   context.CancelFunc  // nil: there was none
 	profile   *profile.Profile
 	profileOf string // name@place, see profile.Place
 	st        state.State
@@ -114,14 +117,12 @@ func Run(ctx context.Context, opts Options) (err error) {
 		}
 		err = errors.Join(err, unsaved)
 	}()
-	a.st = state.State{Page: state.PageConnect, Connect: state.Connect{Router: strings.Join(opts.Routers, ","), Name: opts.User}, Since: opts.Now(), Now: opts.Now(), Notice: oneLine(opts.Warning)}
-	if opts.User == "" {
-		a.st.Connect.Name = profile.LastUser()
-	}
-	if a.st.Connect.Name == "" {
+	router, name := strings.Join(opts.Routers, ","), cmp.Or(opts.User, profile.LastUser())
+	a.st = state.State{Page: state.PageConnect, Connect: state.Connect{Router: state.NewInput(router), Name: state.NewInput(name)}, Since: opts.Now(), Now: opts.Now(), Notice: oneLine(opts.Warning)}
+	if name == "" {
 		a.st.Connect.Field = 1 // the first run's question: which name?
 	} else if !opts.Ask {
-		a.start(strings.Join(opts.Routers, ","), a.st.Connect.Name)
+		a.start(router, name)
 	}
 	return a.run(ctx)
 }
