@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,6 +73,9 @@ func LoadConfig(path string) (Config, error) {
 	}
 	c := defaults
 	c.path, c.text = path, string(b)
+	if err := c.checkKinds(); err != nil {
+		return defaults, err
+	}
 	meta, err := toml.Decode(string(b), &c)
 	if err != nil {
 		var parse toml.ParseError
@@ -86,6 +91,57 @@ func LoadConfig(path string) (Config, error) {
 		return defaults, err
 	}
 	return c, nil
+}
+
+// checkKinds refuses a setting of the wrong kind with what it takes: the library
+// would name the types of its own language, or pass over it. The sample shows the
+// kinds of all settings.
+func (c Config) checkKinds() error {
+	var file, like map[string]any
+	if _, err := toml.Decode(c.text, &file); err != nil {
+		return nil // of what cannot be read at all, more is said elsewhere
+	}
+	if _, err := toml.Decode(Sample, &like); err != nil {
+		return fmt.Errorf("the built-in configuration: %w", err)
+	}
+	like["keys"] = map[string]any{anyName: ""}
+	like["profiles"] = map[string]any{anyName: map[string]any{"user": "", "router": "", "room": ""}}
+	return c.checkKind(file, like)
+}
+
+// anyName stands for whatever name in a table.
+const anyName = "*"
+
+func (c Config) checkKind(value, like any, setting ...string) error {
+	takes := ""
+	switch like := like.(type) {
+	case bool:
+		if _, ok := value.(bool); !ok {
+			takes = "takes true or false"
+		}
+	case string:
+		if _, ok := value.(string); !ok {
+			takes = "takes a text in quotes"
+		}
+	case map[string]any:
+		table, ok := value.(map[string]any)
+		if !ok {
+			takes = fmt.Sprintf("is a table: write [%s] above what is in it", strings.Join(setting, "."))
+		}
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			inside, ok := like[name]
+			if !ok {
+				inside = like[anyName]
+			}
+			if err := c.checkKind(table[name], inside, append(setting, name)...); err != nil {
+				return err
+			}
+		}
+	}
+	if takes != "" {
+		return fmt.Errorf("%s: %s %s", c.Where(setting...), setting[len(setting)-1], takes)
+	}
+	return nil
 }
 
 // Where names the file and the line of a setting: the tables it is in and its
