@@ -31,6 +31,8 @@ func TestBadCommandLines(t *testing.T) {
 		"send nowhere":     {[]string{"send", "hi"}, exitUsage, "px send needs --room"},
 		"room behind it":   {[]string{"send", "hi", "--room", "go"}, exitUsage, "stands in the text"},
 		"send to no room":  {[]string{"send", "--room", "Bad Room", "hi"}, exitUsage, `"Bad Room" is no room name`},
+		"send nothing":     {[]string{"send", "--room", "go", ""}, exitUsage, "nothing in the text"},
+		"send blanks":      {[]string{"send", "--room", "go", " ", "\t"}, exitUsage, "nothing in the text"},
 		"tail of no room":  {[]string{"tail", "--room", "##go"}, exitUsage, `"#go" is no room name`},
 		"where no room":    {[]string{"where", "Go"}, exitUsage, `"Go" is no room name`},
 		"create no room":   {[]string{"create", "#"}, exitUsage, `"" is no room name`},

@@ -56,7 +56,7 @@ func TestALineThatIsNoMessageIsNoEnd(t *testing.T) {
 	router := startRouter(t, dir).addr("client")
 	for room, wrong := range map[string]string{"go": "\x1b[31mred", "rust": "\xff"} {
 		const before = 100 // all under way at once
-		out, code := pxReading(strings.Repeat("one\n", before)+"\n"+wrong+"\ntwo\n", "send", "--router", router, "--room", room)
+		out, code := pxReading(strings.Repeat("one\n", before)+" \t\n"+wrong+"\ntwo\n", "send", "--router", router, "--room", room)
 		if code != exitFailed || !strings.Contains(out, "line 102 of the input: ") || !strings.Contains(out, ": nothing from there on was sent") {
 			t.Errorf("%q: %d, %s", wrong, code, out)
 		}

@@ -44,6 +44,10 @@ func runSend(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	text := strings.Join(c.Args().Slice(), " ")
+	if c.Args().Present() && strings.TrimSpace(text) == "" {
+		return usagef("there is nothing in the text to send")
+	}
 	ctx := c.Context
 	if d := c.Duration("timeout"); d > 0 {
 		var cancel context.CancelFunc
@@ -80,7 +84,7 @@ func runSend(c *cli.Context) error {
 	lines, ended := make(chan string), make(chan error, 1)
 	go func(ended chan<- error) { // it ends with the process if a line is refused
 		if c.Args().Present() {
-			lines <- strings.Join(c.Args().Slice(), " ")
+			lines <- text
 			ended <- nil
 			return
 		}
@@ -98,8 +102,8 @@ func runSend(c *cli.Context) error {
 		case bad = <-ended:
 			ended = nil
 		case line := <-next:
-			if n++; line == "" {
-				continue
+			if n++; strings.TrimSpace(line) == "" {
+				continue // as in the client
 			}
 			var id string
 			if id, bad = s.Post(room, line); bad == nil {
