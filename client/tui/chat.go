@@ -152,6 +152,7 @@ func (a *app) recall(by int) {
 
 func (a *app) openPalette() {
 	a.st.Overlay, a.st.Palette = state.OverlayPalette, state.Palette{}
+	a.relist()
 }
 
 func (a *app) paletteKey(e *tcell.EventKey) {

@@ -152,6 +152,7 @@ func (a *app) loggedIn(s *client.Session, routers []string, name string) {
 			a.join(r.Name)
 		}
 	}
+	a.listedAt = a.opts.Now()
 	a.listRooms("")
 }
 

@@ -304,24 +304,53 @@ func (a *app) listRooms(prefix string) {
 		return
 	}
 	a.effect(func(ctx context.Context) func() {
-		var rooms []comms.Room
-		q := comms.ListRooms{Prefix: prefix}
-		more := true
-		for more && len(rooms) < maxListed {
-			list, err := s.Rooms(ctx, q)
-			if err != nil {
-				return func() { a.say("%v", err) }
-			}
-			rooms = append(rooms, list.Rooms...)
-			q.After, more = list.Next, list.Next != ""
-		}
+		rooms, more, err := roomsOf(ctx, s, prefix)
 		return func() {
 			a.st = a.st.WithRooms(rooms)
-			if more {
+			switch {
+			case err != nil:
+				a.say("%v", err)
+			case more:
 				a.say("there are more than %d rooms: /list PREFIX finds those of a prefix", len(rooms))
-			} else if prefix != "" {
+			case prefix != "":
 				a.say("%d rooms begin with %s", len(rooms), prefix)
 			}
 		}
 	})
+}
+
+// listAgain is how old a list is that is asked for anew.
+const listAgain = 10 * time.Second
+
+// relist looks for rooms that others have made: no server tells of them. It says
+// nothing, since nobody asked.
+func (a *app) relist() {
+	s := a.session
+	if now := a.opts.Now(); s == nil || a.listing || now.Sub(a.listedAt) < listAgain {
+		return
+	}
+	a.listing = true
+	a.effect(func(ctx context.Context) func() {
+		rooms, _, err := roomsOf(ctx, s, "")
+		return func() {
+			a.listing, a.listedAt = false, a.opts.Now()
+			if a.st = a.st.WithRooms(rooms); err != nil {
+				a.opts.Logger.Warn("list the rooms", "err", err)
+			}
+		}
+	})
+}
+
+// roomsOf lists the rooms whose names begin with prefix, and whether there are more.
+func roomsOf(ctx context.Context, s *client.Session, prefix string) (rooms []comms.Room, more bool, err error) {
+	q := comms.ListRooms{Prefix: prefix}
+	for more = true; more && len(rooms) < maxListed; {
+		list, err := s.Rooms(ctx, q)
+		if err != nil {
+			return rooms, false, err
+		}
+		rooms = append(rooms, list.Rooms...)
+		q.After, more = list.Next, list.Next != ""
+	}
+	return rooms, more, nil
 }

@@ -21,10 +21,11 @@ type fakeServer struct {
 	conns sync.WaitGroup
 	rooms []string // that there are
 
-	mu    sync.Mutex
-	heads map[string]uint64 // of rooms
-	heard []comms.SetTopic
-	said  []comms.SendMessage
+	mu     sync.Mutex
+	heads  map[string]uint64 // of rooms
+	listed []comms.Room      // what ListRooms is answered
+	heard  []comms.SetTopic
+	said   []comms.SendMessage
 }
 
 func serve(t *testing.T, rooms ...string) *fakeServer {
@@ -72,7 +73,9 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 	case comms.Locate:
 		return []comms.Event{comms.Located{Room: c.Room, Shard: "fake", Addr: f.addr()}}
 	case comms.ListRooms:
-		return []comms.Event{comms.RoomList{Tag: c.Tag}}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return []comms.Event{comms.RoomList{Tag: c.Tag, Rooms: f.listed}}
 	case comms.History:
 		return []comms.Event{comms.HistoryPage{Room: c.Room, Tag: c.Tag}}
 	case comms.SetTopic:

@@ -75,6 +75,8 @@ type app struct {
 	shown     int             // lines of the conversation that were drawn last
 	columns   columns         // that they were laid out in
 	height    int             // rows of the screen that they have
+	listing   bool            // the rooms are being listed anew
+	listedAt  time.Time       // when they were
 	filling   map[string]bool // rooms whose hole is being asked for
 	quit      bool
 	ctx       context.Context
@@ -223,6 +225,10 @@ func (a *app) apply(e client.Event) {
 	switch e := e.(type) {
 	case client.Message:
 		a.notify(before, e)
+	case client.RouterLink:
+		if e.Up { // it may have been away for long
+			a.relist()
+		}
 	case client.Joined:
 		a.entered(e.Room)
 	case client.Left:

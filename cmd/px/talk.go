@@ -22,7 +22,8 @@ import (
 func sendCommand() *cli.Command {
 	return &cli.Command{
 		Name: "send", Usage: "send a message, or each line of standard input", UsageText: "px send --room general Hello there",
-		Description: "Flags stand before the text. One that begins with -, or has a flag in it, follows a --.",
+		Description: "Flags stand before the text. One that begins with -, or has a flag in it, follows a --.\n" +
+			"Lines of standard input that are empty, or blank, are skipped.",
 		Flags: []cli.Flag{
 			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to speak in", EnvVars: []string{env("room")}},
 			flag("user", "", "`NAME` to use (default: a guest's)"),
