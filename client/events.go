@@ -5,19 +5,9 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
-	"strings"
 
 	"positivity-exchange/comms"
 )
-
-// SplitRouters takes the addresses out of a list with commas, as people type it.
-func SplitRouters(list string) []string {
-	addrs := strings.Split(list, ",")
-	for i, addr := range addrs {
-		addrs[i] = strings.TrimSpace(addr)
-	}
-	return addrs
-}
 
 // Options configures a Session.
 type Options struct {

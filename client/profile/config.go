@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/BurntSushi/toml"
 
+	"positivity-exchange/client"
 	"positivity-exchange/comms"
 )
 
@@ -70,6 +73,9 @@ func LoadConfig(path string) (Config, error) {
 	}
 	c := defaults
 	c.path, c.text = path, string(b)
+	if err := c.checkKinds(); err != nil {
+		return defaults, err
+	}
 	meta, err := toml.Decode(string(b), &c)
 	if err != nil {
 		var parse toml.ParseError
@@ -85,6 +91,57 @@ func LoadConfig(path string) (Config, error) {
 		return defaults, err
 	}
 	return c, nil
+}
+
+// checkKinds refuses a setting of the wrong kind with what it takes: the library
+// would name the types of its own language, or pass over it. The sample shows the
+// kinds of all settings.
+func (c Config) checkKinds() error {
+	var file, like map[string]any
+	if _, err := toml.Decode(c.text, &file); err != nil {
+		return nil // of what cannot be read at all, more is said elsewhere
+	}
+	if _, err := toml.Decode(Sample, &like); err != nil {
+		return fmt.Errorf("the built-in configuration: %w", err)
+	}
+	like["keys"] = map[string]any{anyName: ""}
+	like["profiles"] = map[string]any{anyName: map[string]any{"user": "", "router": "", "room": ""}}
+	return c.checkKind(file, like)
+}
+
+// anyName stands for whatever name in a table.
+const anyName = "*"
+
+func (c Config) checkKind(value, like any, setting ...string) error {
+	takes := ""
+	switch like := like.(type) {
+	case bool:
+		if _, ok := value.(bool); !ok {
+			takes = "takes true or false"
+		}
+	case string:
+		if _, ok := value.(string); !ok {
+			takes = "takes a text in quotes"
+		}
+	case map[string]any:
+		table, ok := value.(map[string]any)
+		if !ok {
+			takes = fmt.Sprintf("is a table: write [%s] above what is in it", strings.Join(setting, "."))
+		}
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			inside, ok := like[name]
+			if !ok {
+				inside = like[anyName]
+			}
+			if err := c.checkKind(table[name], inside, append(setting, name)...); err != nil {
+				return err
+			}
+		}
+	}
+	if takes != "" {
+		return fmt.Errorf("%s: %s %s", c.Where(setting...), setting[len(setting)-1], takes)
+	}
+	return nil
 }
 
 // Where names the file and the line of a setting: the tables it is in and its
@@ -120,9 +177,12 @@ func (c *Config) check() error {
 		}
 		return fmt.Errorf("%s: %s = %q: use %s", c.Where(name), name, value, strings.Join(allowed, ", "))
 	}
-	names := func(user, room string, table ...string) error {
+	names := func(user, router, room string, table ...string) error {
 		if err := comms.CheckUserName(user); err != nil && user != "" {
 			return fmt.Errorf("%s: %w", c.Where(append(table, "user")...), err)
+		}
+		if _, err := client.ParseRouters(router); err != nil && router != "" {
+			return fmt.Errorf("%s: %w", c.Where(append(table, "router")...), err)
 		}
 		if err := comms.CheckRoomName(room); err != nil && room != "" {
 			return fmt.Errorf("%s: %w", c.Where(append(table, "room")...), err)
@@ -133,12 +193,12 @@ func (c *Config) check() error {
 	for name, p := range c.Profiles {
 		p.Room = strings.TrimPrefix(p.Room, "#")
 		c.Profiles[name] = p
-		if err := names(p.User, p.Room, "profiles", name); err != nil {
+		if err := names(p.User, p.Router, p.Room, "profiles", name); err != nil {
 			return err
 		}
 	}
 	if err := errors.Join(
-		names(c.User, c.Room),
+		names(c.User, c.Router, c.Room),
 		oneOf("theme", c.Theme, "auto", "light", "rich", "mono"),
 		oneOf("desktop", c.Desktop, "none", "osc9", "osc99", "osc777"),
 	); err != nil {

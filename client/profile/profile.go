@@ -193,7 +193,7 @@ func write(path string, v any) error {
 
 func lastUserPath() string { return filepath.Join(Home("XDG_STATE_HOME", ".local/state"), "user") }
 
-// LastUser is the name that was used last on this machine, "" if none was.
+// LastUser is the name that KeepUser kept on this machine, "" if none was.
 func LastUser() string {
 	b, err := os.ReadFile(lastUserPath())
 	name := strings.TrimSpace(string(b))
@@ -203,8 +203,12 @@ func LastUser() string {
 	return name
 }
 
-// SetLastUser keeps the name for the next time.
-func SetLastUser(name string) error {
+// KeepUser keeps a name for the next start. One that was given for this once, by
+// a flag or the configuration, replaces none: a machine may have a second person.
+func KeepUser(name string, given bool) error {
+	if given && LastUser() != "" {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(lastUserPath()), 0o700); err != nil {
 		return err
 	}

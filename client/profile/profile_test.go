@@ -147,7 +147,14 @@ func TestConfiguration(t *testing.T) {
 		"bad room":        {"room = \"General\"\n", "line 1: "},
 		"profile's user":  {"user = \"ada\"\n[profiles.work]\nuser = \"A b\"\n", "line 3: \"A b\""},
 		"bad hours":       {"\n\nquiet = \"late\"\n", "line 3: quiet"},
-		"wrong type":      {"\nmouse = 3\n", "line 2"},
+		"no yes":          {"\nmouse = \"yes\"\n", "line 2: mouse takes true or false"},
+		"no number":       {"bell = true\nquiet = 22\n", "line 2: quiet takes a text in quotes"},
+		"no list of keys": {"keys = 3\n", "line 1: keys is a table: write [keys] above"},
+		"key of a number": {"[keys]\n\"Alt-J\" = 3\n", "line 2: Alt-J takes a text"},
+		"flat profile":    {"[profiles]\nwork = \"ada\"\n", "line 2: work is a table: write [profiles.work] above"},
+		"profile's room":  {"[profiles.work]\nroom = 1\n", "line 2: room takes a text"},
+		"profile's own":   {"[profiles.work]\ncolour = 3\n", `line 2: there is no setting "profiles.work.colour"`},
+		"no address":      {"\nrouter = \"a:b:c\"\n", "line 2: \"a:b:c\" is no router's address"},
 		"not UTF-8":       {"\nuser = \"\xff\"\n", "line 2"},
 	} {
 		if err := os.WriteFile(path, []byte(bad.text), 0o600); err != nil {

@@ -86,9 +86,10 @@ type State struct {
 
 // Connect is the connect page.
 type Connect struct {
-	Router, Name, Error string
-	Field               int
-	Busy                bool
+	Router, Name Input
+	Error        string
+	Field        int // that is written in: 0 is Router, 1 Name
+	Busy         bool
 }
 
 // Room is one room.

@@ -67,11 +67,11 @@ func (s State) Status(r *Room, narrow bool) string {
 		add("%d failed: /retry or /discard", failed)
 	}
 	if !s.Router.Up && s.Router.Addr != "" { // behind what waits: rooms go on without one, and the line may be cut
-		several := len(client.SplitRouters(s.Connect.Router)) > 1
+		routers, _ := client.ParseRouters(s.Connect.Router.String()) // none, if they cannot be read
 		switch {
 		case narrow:
 			add("no router")
-		case several:
+		case len(routers) > 1:
 			add("no router answers at %s, trying the next", s.Router.Addr)
 		default:
 			add("no router answers at %s", s.Router.Addr)

@@ -80,7 +80,7 @@ func TestWhatWaitsStandsBeforeTheRouter(t *testing.T) {
 		"localhost:8080":                 "2 waiting to be sent · no router answers at localhost:8080",
 		"localhost:8080, localhost:8081": "2 waiting to be sent · no router answers at localhost:8080, trying the next",
 	} {
-		s.Connect.Router = routers
+		s.Connect.Router = NewInput(routers)
 		if got := s.Status(s.Room("go"), false); got != want {
 			t.Errorf("%s: %q, want %q", routers, got, want)
 		}

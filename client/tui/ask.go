@@ -125,6 +125,28 @@ func (a *app) listRooms(prefix string) {
 	})
 }
 
+// listAgain is how old a list is that is asked for anew.
+const listAgain = 10 * time.Second
+
+// relist looks for rooms that others have made: no server tells of them. It says
+// nothing, since nobody asked.
+func (a *app) relist() {
+	s := a.session
+	if now := a.opts.Now(); s == nil || a.listing || now.Sub(a.listedAt) < listAgain {
+		return
+	}
+	a.listing = true
+	a.effect(func(ctx context.Context) func() {
+		rooms, _, err := roomsOf(ctx, s, "")
+		return func() {
+			a.listing, a.listedAt = false, a.opts.Now()
+			if a.st = a.st.WithRooms(rooms); err != nil {
+				a.opts.Logger.Warn("list the rooms", "err", err)
+			}
+		}
+	})
+}
+
 // roomsOf lists the rooms whose names begin with prefix, and whether there are more.
 func roomsOf(ctx context.Context, s *client.Session, prefix string) (rooms []comms.Room, more bool, err error) {
 	q := comms.ListRooms{Prefix: prefix}

@@ -95,7 +95,7 @@ func (a *app) paste(e *tcell.EventPaste) {
 	a.st.Pasting = false
 	switch {
 	case a.st.Page == state.PageConnect:
-		*a.connectField() += strings.Join(strings.Fields(text), "")
+		a.edit(func(in state.Input) state.Input { return in.Insert(strings.Join(strings.Fields(text), "")) })
 	case a.st.Current() == nil || text == "":
 	case a.st.Overlay == state.OverlayPalette:
 		a.st.Palette.Query = a.st.Palette.Query.Insert(oneLine(text))
@@ -120,35 +120,6 @@ func (a *app) previewKey(e *tcell.EventKey) {
 	a.st.Paste, a.st.Overlay = "", state.OverlayNone
 }
 
-func (a *app) connectField() *string {
-	if a.st.Connect.Field == 1 {
-		return &a.st.Connect.Name
-	}
-	return &a.st.Connect.Router
-}
-
-func (a *app) connectKey(e *tcell.EventKey) {
-	c, field := &a.st.Connect, a.connectField()
-	switch e.Key() {
-	case tcell.KeyEscape, tcell.KeyCtrlC:
-		a.quit = true
-	case tcell.KeyTab, tcell.KeyDown, tcell.KeyUp, tcell.KeyBacktab:
-		c.Field = 1 - c.Field
-	case tcell.KeyEnter:
-		if !c.Busy {
-			a.connect()
-		}
-	case tcell.KeyBackspace, tcell.KeyBackspace2:
-		if r := []rune(*field); len(r) > 0 {
-			*field = string(r[:len(r)-1])
-		}
-	case tcell.KeyCtrlU:
-		*field = ""
-	case tcell.KeyRune:
-		*field += string(e.Rune())
-	}
-}
-
 func (a *app) chatKey(e *tcell.EventKey) {
 	a.st.Notice, a.noticed = "", time.Time{}
 	r := a.st.Current()
@@ -166,8 +137,13 @@ func (a *app) chatKey(e *tcell.EventKey) {
 	}
 }
 
-// edit changes the draft of the active room.
+// edit changes what is written: the draft of the active room, or a field of the
+// connect page.
 func (a *app) edit(f func(state.Input) state.Input) {
+	if a.st.Page == state.PageConnect {
+		a.editField(f)
+		return
+	}
 	a.st = a.st.Edit(f)
 }
 
@@ -185,6 +161,7 @@ func (a *app) recall(by int) {
 
 func (a *app) openPalette() {
 	a.st.Overlay, a.st.Palette = state.OverlayPalette, state.Palette{}
+	a.relist()
 }
 
 func (a *app) paletteKey(e *tcell.EventKey) {

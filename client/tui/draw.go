@@ -71,7 +71,7 @@ func (a *app) draw() {
 	switch {
 	case w < 1 || h < 1:
 	case a.st.Page == state.PageConnect:
-		a.drawConnect(w)
+		a.drawConnect(w, h)
 	case a.st.Overlay == state.OverlayHelp:
 		a.drawHelp(w, h)
 	case a.st.Overlay == state.OverlayBare:
@@ -82,37 +82,6 @@ func (a *app) draw() {
 		a.drawChat(w, h)
 	}
 	a.canvas.end(a.screen)
-}
-
-func (a *app) drawConnect(w int) {
-	c := a.st.Connect
-	a.put(3, 1, w-3, a.look.bold, "Positivity Exchange")
-	for i, line := range []struct{ label, value string }{{"router", c.Router}, {"name", c.Name}} {
-		a.put(3, 3+i, w-3, a.look.dim, line.label)
-		x := a.put(12, 3+i, w-12, a.look.plain, oneLine(line.value))
-		if c.Field == i {
-			a.canvas.show(min(x, w-1), 3+i)
-		}
-	}
-	y := 6
-	say := func(style tcell.Style, text string) {
-		for _, line := range wrap(text, max(1, w-4)) {
-			a.put(3, y, w-3, style, line)
-			y++
-		}
-	}
-	switch {
-	case c.Busy:
-		say(a.look.plain, "connecting")
-	case c.Error != "":
-		say(a.look.bad, oneLine(c.Error))
-	case a.st.Notice != "":
-		say(a.look.warn, a.st.Notice)
-	case c.Name == "" && c.Field == 1:
-		say(a.look.plain, "Which name will you use? Empty: a guest's, for this once.")
-	}
-	y++
-	say(a.look.dim, "Enter connects · Esc quits · px up starts a cluster on this machine")
 }
 
 func (a *app) drawChat(w, h int) {
@@ -164,8 +133,9 @@ func (a *app) drawChat(w, h int) {
 	}
 	if a.st.Overlay == state.OverlayPalette {
 		x := a.put(1, bottom+1, w-1, a.look.bold, "▸ ")
-		x = a.put(x, bottom+1, w-x, a.look.plain, oneLine(a.st.Palette.Query.String()))
-		a.canvas.show(min(x, w-1), bottom+1)
+		query, at := window(a.st.Palette.Query, w-x)
+		a.put(x, bottom+1, w-x, a.look.plain, query)
+		a.canvas.show(min(x+at, w-1), bottom+1)
 	} else {
 		a.put(1, bottom+1, w-1, a.look.name(a.st.User), prompt)
 		for i, line := range input {

@@ -26,7 +26,7 @@ type cachedRoom struct {
 // start shows what the last visit left, at once, and logs in behind it. Who was
 // never here sees the connect page until a server has answered.
 func (a *app) start(router, name string) {
-	if !a.openProfile(profile.Place(name, client.SplitRouters(router), ""), name) {
+	if !a.openProfile(profile.Place(name, a.opts.Routers, ""), name) {
 		a.connect()
 		return
 	}
@@ -48,7 +48,7 @@ func (a *app) start(router, name string) {
 
 // connect logs in with what the connect page says.
 func (a *app) connect() {
-	router, name := strings.TrimSpace(a.st.Connect.Router), strings.TrimSpace(a.st.Connect.Name)
+	router, name := strings.TrimSpace(a.st.Connect.Router.String()), strings.TrimSpace(a.st.Connect.Name.String())
 	a.st.Connect.Error = ""
 	if name != "" {
 		if err := comms.CheckUserName(name); err != nil {
@@ -64,18 +64,33 @@ func (a *app) connect() {
 // refused: by one session, which asks every router in turn however many are
 // silent. Without, it gives up in time for the connect page to say why.
 func (a *app) login(router, name string, forever bool) {
-	routers := client.SplitRouters(router)
+	routers, err := client.ParseRouters(router)
+	if err != nil {
+		a.st.Connect.Busy, a.st.Connect.Error, a.st.Connect.Field = false, err.Error(), 0
+		return
+	}
+	a.giveUp()
+	mine := a.try
+	ctx, stop := context.WithCancel(a.ctx)
+	a.stopTry = stop
 	a.effects.Go(func() {
-		ctx, cancel := a.ctx, context.CancelFunc(func() {})
+		defer stop()
 		if !forever {
+			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, connectFor*time.Duration(len(routers)))
+			defer cancel()
 		}
-		defer cancel()
 		for {
 			s, err := client.Connect(ctx, client.Options{Routers: routers, User: name, TLS: a.opts.TLS, Logger: a.opts.Logger})
 			if err == nil {
 				select {
-				case a.results <- func() { a.loggedIn(s, router, name) }:
+				case a.results <- func() {
+					if a.try == mine {
+						a.loggedIn(s, routers, name)
+					} else {
+						a.effects.Go(func() { s.Close() }) //nolint:errcheck // never fails
+					}
+				}:
 				case <-a.ctx.Done():
 					s.Close() //nolint:errcheck // never fails
 				}
@@ -85,7 +100,9 @@ func (a *app) login(router, name string, forever bool) {
 			if !forever || errors.As(err, &refused) {
 				select {
 				case a.results <- func() {
-					a.st.Page, a.st.Connect.Busy, a.st.Connect.Error = state.PageConnect, false, reason(err)
+					if a.try == mine {
+						a.st.Page, a.st.Connect.Busy, a.st.Connect.Error = state.PageConnect, false, err.Error()
+					}
 				}:
 				case <-a.ctx.Done():
 				}
@@ -93,39 +110,32 @@ func (a *app) login(router, name string, forever bool) {
 			}
 			select { // no agreement on TLS: somebody may see to it
 			case <-time.After(connectFor / 4):
-			case <-a.ctx.Done():
+			case <-ctx.Done():
 				return
 			}
 		}
 	})
 }
 
-// reason says in a few words why no server was reached: what went wrong last,
-// without the deadline that ended the tries.
-func reason(err error) string {
-	var words []string
-	for _, line := range strings.Split(err.Error(), "\n") {
-		if line != context.DeadlineExceeded.Error() {
-			words = append(words, line)
-		}
+// giveUp ends a login that is under way: another one is wanted.
+func (a *app) giveUp() {
+	a.try++
+	if a.stopTry != nil {
+		a.stopTry()
 	}
-	if len(words) == 0 {
-		return "no server answers"
-	}
-	return strings.Join(words, ", ")
 }
 
 // loggedIn goes on with a session.
-func (a *app) loggedIn(s *client.Session, router, name string) {
+func (a *app) loggedIn(s *client.Session, routers []string, name string) {
 	a.session, a.events = s, s.Events()
 	a.st.Connect.Busy, a.st.Offline = false, ""
 	a.st.User, a.st.Since = s.User(), a.opts.Now()
 	if name != "" {
-		if err := profile.SetLastUser(name); err != nil {
+		if err := profile.KeepUser(name, name == a.opts.User); err != nil {
 			a.opts.Logger.Warn("keep the name", "err", err)
 		}
 		// A guest has none: his name is another the next time.
-		routers, cluster := client.SplitRouters(router), s.Cluster()
+		cluster := s.Cluster()
 		place := profile.Place(name, routers, cluster)
 		if a.profileOf != name+"@"+place {
 			a.openProfile(place, name)
@@ -143,6 +153,7 @@ func (a *app) loggedIn(s *client.Session, router, name string) {
 			a.join(r.Name)
 		}
 	}
+	a.listedAt = a.opts.Now()
 	a.listRooms("")
 }
 

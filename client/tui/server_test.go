@@ -22,11 +22,12 @@ type fakeServer struct {
 	conns sync.WaitGroup
 	kill  func() // ends it and its connections
 
-	mu    sync.Mutex
-	rooms []string          // that there are
-	heads map[string]uint64 // of rooms
-	heard []comms.SetTopic
-	said  []comms.SendMessage
+	mu     sync.Mutex
+	rooms  []string          // that there are
+	heads  map[string]uint64 // of rooms
+	listed []comms.Room      // what ListRooms is answered, too
+	heard  []comms.SetTopic
+	said   []comms.SendMessage
 }
 
 func serve(t *testing.T, rooms ...string) *fakeServer {
@@ -77,7 +78,7 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 	case comms.ListRooms:
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		list := comms.RoomList{Tag: c.Tag}
+		list := comms.RoomList{Tag: c.Tag, Rooms: slices.Clone(f.listed)}
 		for _, name := range f.rooms {
 			if strings.HasPrefix(name, c.Prefix) {
 				list.Rooms = append(list.Rooms, comms.Room{Name: name})

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -51,6 +52,8 @@ type app struct {
 	keys      bindings
 	session   *client.Session
 	events    <-chan client.Event // of the session
+	try       int                 // of the login: what an earlier one brings is not wanted
+	stopTry   context.CancelFunc  // nil: there was none
 	profile   *profile.Profile
 	profileOf string // name@place, see profile.Place
 	st        state.State
@@ -73,6 +76,8 @@ type app struct {
 	shown     int             // lines of the conversation that were drawn last
 	columns   columns         // that they were laid out in
 	height    int             // rows of the screen that they have
+	listing   bool            // the rooms are being listed anew
+	listedAt  time.Time       // when they were
 	filling   map[string]bool // rooms whose hole is being asked for
 	noticed   time.Time       // when the notice was on the screen first; zero: it is new
 	quit      bool
@@ -117,14 +122,12 @@ func Run(ctx context.Context, opts Options) (err error) {
 		}
 		err = errors.Join(err, unsaved)
 	}()
-	a.st = state.State{Page: state.PageConnect, Connect: state.Connect{Router: strings.Join(opts.Routers, ","), Name: opts.User}, Since: opts.Now(), Now: opts.Now(), Notice: oneLine(opts.Warning)}
-	if opts.User == "" {
-		a.st.Connect.Name = profile.LastUser()
-	}
-	if a.st.Connect.Name == "" {
+	router, name := strings.Join(opts.Routers, ","), cmp.Or(opts.User, profile.LastUser())
+	a.st = state.State{Page: state.PageConnect, Connect: state.Connect{Router: state.NewInput(router), Name: state.NewInput(name)}, Since: opts.Now(), Now: opts.Now(), Notice: oneLine(opts.Warning)}
+	if name == "" {
 		a.st.Connect.Field = 1 // the first run's question: which name?
 	} else if !opts.Ask {
-		a.start(strings.Join(opts.Routers, ","), a.st.Connect.Name)
+		a.start(router, name)
 	}
 	return a.run(ctx)
 }
@@ -226,6 +229,10 @@ func (a *app) apply(e client.Event) {
 	switch e := e.(type) {
 	case client.Message:
 		a.notify(before, e)
+	case client.RouterLink:
+		if e.Up { // it may have been away for long
+			a.relist()
+		}
 	case client.Joined:
 		a.entered(e.Room)
 	case client.Left:

@@ -141,12 +141,12 @@ func states() map[string]state.State {
 	return map[string]state.State{
 		"names": names, "long-notice": longNotice, "offline": offline, "limit": limit, "empty": empty, "many-rooms": manyRooms, "people": people,
 		"format": format, "jump": jump, "year": year, "palette-rooms": rooms, "palette-nothing": nothing, "joining": joining, "folded": folded,
-		"busy": {Connect: state.Connect{Router: "localhost:8080", Name: "ada", Busy: true}},
+		"busy": {Connect: state.Connect{Router: state.NewInput("localhost:8080"), Name: state.NewInput("ada"), Busy: true}},
 		"chat": chat(), "reconnecting": reconnecting, "failed": failed, "cut": chat().Apply(client.Cut{Room: "general", At: 2}), "draft": draft,
 		"unread": unread, "marker": marker, "hole": hole, "muted": quiet, "scrolled": scrolled, "palette": palette, "help": help, "preview": preview,
 		"bare": bare, "notice": notice, "search": search, "no-router": chat().Apply(client.RouterLink{Up: false, Addr: "localhost:8080"}),
-		"connect": {Connect: state.Connect{Router: "localhost:8080", Name: "ada", Error: "could not reach localhost:8080: connection refused"}},
-		"first":   {Connect: state.Connect{Router: "localhost:8080", Field: 1}},
+		"connect": {Connect: state.Connect{Router: state.NewInput("localhost:8080"), Name: state.NewInput("ada"), Error: "could not reach localhost:8080: connection refused"}},
+		"first":   {Connect: state.Connect{Router: state.NewInput("localhost:8080"), Field: 1}},
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"positivity-exchange/comms"
 )
 
 // flagsFirst moves the flags that a command knows in front of its arguments:
@@ -68,4 +70,13 @@ func knownFlag(command *cli.Command, arg string) (known, takesValue bool) {
 func isHelp(arg string) bool {
 	name, ok := strings.CutPrefix(arg, "-")
 	return ok && slices.Contains(cli.HelpFlag.Names(), strings.TrimPrefix(name, "-"))
+}
+
+// roomName is a room as people name it: with or without the '#' that px prints.
+func roomName(typed string) (string, error) {
+	name := strings.TrimPrefix(typed, "#")
+	if err := comms.CheckRoomName(name); err != nil {
+		return "", usagef("%s", err)
+	}
+	return name, nil
 }

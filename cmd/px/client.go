@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"positivity-exchange/client"
 	"positivity-exchange/client/profile"
 	"positivity-exchange/client/tui"
 )
@@ -21,7 +19,7 @@ func clientCommand() *cli.Command {
 	return &cli.Command{
 		Name: "client", Usage: "chat", UsageText: "px client --user ada --room general",
 		Flags: []cli.Flag{
-			routerFlag(), flag("user", "", "`NAME` to use (default: the configuration's, else asked)"), flag("room", "", "`ROOM` to open (default: the last one, else general)"),
+			routerFlag(), flag("user", "", "`NAME` to use this once (default: the configuration's, else what the first start asked for; a guest's where input is no terminal)"), flag("room", "", "`ROOM` to open (default: the last one, else general)"),
 			&cli.BoolFlag{Name: "connect", Usage: "ask for router and name first", EnvVars: []string{env("connect")}},
 			&cli.BoolFlag{Name: "plain", Usage: "lines alone, for screen readers and pipes", EnvVars: []string{env("plain")}},
 			flag("config", "", "configuration `FILE` (default: "+profile.ConfigPath()+")"),
@@ -40,6 +38,13 @@ func runClient(c *cli.Context) error {
 	if c.Bool("print-config") {
 		fmt.Print(tui.Sample())
 		return nil
+	}
+	room := "" // the one of the last visit
+	if c.String("room") != "" {
+		var err error
+		if room, err = roomName(c.String("room")); err != nil {
+			return err
+		}
 	}
 	config, err := profile.LoadConfig(c.String("config"))
 	wrong := err // what only a person can be asked about
@@ -70,8 +75,8 @@ func runClient(c *cli.Context) error {
 	if c.IsSet("user") {
 		config.User = c.String("user")
 	}
-	if c.IsSet("room") {
-		config.Room = c.String("room")
+	if room != "" {
+		config.Room = room
 	}
 	if config.Log != "" {
 		log, err := os.OpenFile(config.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -99,8 +104,11 @@ func runClient(c *cli.Context) error {
 	if opts.TLS, err = clientTLS(c); err != nil {
 		return err
 	}
-	opts.Config, opts.Routers, opts.User = config, client.SplitRouters(config.Router), config.User
-	if c.IsSet("room") || config.Room != "general" {
+	if opts.Routers, err = routersOf(config.Router); err != nil {
+		return err
+	}
+	opts.Config, opts.User = config, config.User
+	if room != "" || config.Room != "general" {
 		opts.Room = config.Room
 	}
 	return ended(c.Context, tui.Run(c.Context, opts))
@@ -128,17 +136,4 @@ func clientOptions(c *cli.Context, router string) tui.Options {
 		opts.Warning = err.Error()
 	}
 	return opts
-}
-
-func runPlain(c *cli.Context, config profile.Config) (err error) {
-	s, err := dial(c.Context, c, client.SplitRouters(config.Router), config.User)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	err = tui.Plain(c.Context, tui.PlainOptions{Session: s, Room: config.Room, In: os.Stdin, Out: os.Stdout, Script: !term.IsTerminal(int(os.Stdin.Fd()))})
-	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
-		return errInterrupted
-	}
-	return err
 }

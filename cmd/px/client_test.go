@@ -44,6 +44,7 @@ func TestConfigurationCommands(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"router = 7":                    "router",
+		"# there\nrouter = \"a:b:c\"":   "client.toml, line 2: \"a:b:c\" is no router's address; use host:port",
 		"colour = true":                 `"colour"`,
 		"[keys]\n\"Alt-J\" = \"dance\"": "dance",
 	} {

@@ -25,37 +25,46 @@ func TestBadCommandLines(t *testing.T) {
 		code int
 		want string
 	}{
-		"unknown command": {[]string{"fly"}, exitUsage, `"fly"`},
-		"unknown flag":    {[]string{"status", "--fly"}, exitUsage, "-fly"},
-		"extra argument":  {[]string{"status", "x"}, exitUsage, `"x"`},
-		"send nowhere":    {[]string{"send", "hi"}, exitUsage, "px send needs --room"},
-		"room behind it":  {[]string{"send", "hi", "--room", "go"}, exitUsage, "stands in the text"},
-		"tail nowhere":    {[]string{"tail"}, exitUsage, "px tail needs --room"},
-		"no shard's name": {[]string{"shard", "--data", dir}, exitUsage, "px shard needs --name"},
-		"bad log level":   {[]string{"shard", "--name", "s1", "--log-level", "loud"}, exitUsage, "loud"},
-		"bad shard name":  {[]string{"shard", "--name", "S 1", "--data", dir}, exitUsage, `"S 1": use 1 to 32 of a-z`},
-		"port in use":     {[]string{"shard", "--name", "s1", "--data", dir, "--listen", taken.Addr().String()}, exitFailed, "in use"},
-		"rooms file":      {[]string{"shard", "--name", "s1", "--data", dir, "--rooms", rooms}, exitFailed, "twice"},
-		"no rooms file":   {[]string{"shard", "--name", "s1", "--data", dir, "--rooms", rooms + "x"}, exitFailed, "rooms.jsonx"},
-		"data is a file":  {[]string{"shard", "--name", "s1", "--data", rooms}, exitFailed, "data directory"},
-		"bad sync":        {[]string{"shard", "--name", "s1", "--data", dir, "--sync", "maybe"}, exitUsage, `"maybe": use normal or full`},
-		"not an address":  {[]string{"shard", "--name", "s1", "--data", dir, "--listen", "0.0.0.0:0"}, exitFailed, "--advertise"},
-		"other's gossip":  {[]string{"shard", "--name", "s1", "--data", dir, "--gossip", "nowhere"}, exitUsage, `"nowhere": use host:port`},
-		"a log nowhere":   {[]string{"router", "--data", dir, "--log", "foo"}, exitUsage, `"foo": use nats://`},
-		"a log elsewhere": {[]string{"router", "--data", dir, "--log", "http://127.0.0.1"}, exitUsage, "use nats://"},
-		"no shards":       {[]string{"up", "--no-client", "--data", dir, "--shards", "0"}, exitUsage, "--shards 0: use 1 to 271"},
-		"too many shards": {[]string{"up", "--no-client", "--data", dir, "--shards", "272"}, exitUsage, "use 1 to 271"},
-		"bad listen":      {[]string{"router", "--data", dir, "--listen", "nonsense"}, exitUsage, `"nonsense": use host:port`},
-		"no such port":    {[]string{"router", "--data", dir, "--http", "127.0.0.1:99999"}, exitUsage, "use host:port"},
-		"gossip's port":   {[]string{"router", "--data", dir, "--gossip", "127.0.0.1"}, exitUsage, "use host:port"},
-		"bad advertise":   {[]string{"shard", "--name", "s1", "--data", dir, "--advertise", "bad:host:name"}, exitUsage, "bad:host:name"},
-		"bad join":        {[]string{"shard", "--name", "s1", "--data", dir, "--join", "a:1,nonsense:abc:1"}, exitUsage, `--join "nonsense:abc:1"`},
-		"bad user":        {[]string{"send", "--room", "go", "--user", "Bob", "hi"}, exitUsage, `"Bob" is no user name`},
-		"negative time":   {[]string{"send", "--room", "go", "--timeout", "-1s", "hi"}, exitUsage, "--timeout -1s: a time is not negative"},
-		"before it began": {[]string{"stress", "fanout", "--duration", "-1s"}, exitUsage, "--duration -1s"},
-		"no NATS":         {[]string{"shard", "--name", "s1", "--data", dir, "--nats-replicas", "3"}, exitUsage, "--nats-replicas is about NATS"},
-		"no NATS either":  {[]string{"export", "--data", dir, "--nats-creds", rooms, "x"}, exitUsage, "--nats-creds is about NATS"},
-		"no data":         {[]string{"shard", "--name", "s1", "--data", ""}, exitUsage, `--data "": name a directory`},
+		"unknown command":  {[]string{"fly"}, exitUsage, `"fly"`},
+		"unknown flag":     {[]string{"status", "--fly"}, exitUsage, "-fly"},
+		"extra argument":   {[]string{"status", "x"}, exitUsage, `"x"`},
+		"send nowhere":     {[]string{"send", "hi"}, exitUsage, "px send needs --room"},
+		"room behind it":   {[]string{"send", "hi", "--room", "go"}, exitUsage, "stands in the text"},
+		"tail nowhere":     {[]string{"tail"}, exitUsage, "px tail needs --room"},
+		"no shard's name":  {[]string{"shard", "--data", dir}, exitUsage, "px shard needs --name"},
+		"bad log level":    {[]string{"shard", "--name", "s1", "--log-level", "loud"}, exitUsage, "loud"},
+		"bad shard name":   {[]string{"shard", "--name", "S 1", "--data", dir}, exitUsage, `"S 1": use 1 to 32 of a-z`},
+		"port in use":      {[]string{"shard", "--name", "s1", "--data", dir, "--listen", taken.Addr().String()}, exitFailed, "in use"},
+		"rooms file":       {[]string{"shard", "--name", "s1", "--data", dir, "--rooms", rooms}, exitFailed, "twice"},
+		"no rooms file":    {[]string{"shard", "--name", "s1", "--data", dir, "--rooms", rooms + "x"}, exitFailed, "rooms.jsonx"},
+		"data is a file":   {[]string{"shard", "--name", "s1", "--data", rooms}, exitFailed, "data directory"},
+		"bad sync":         {[]string{"shard", "--name", "s1", "--data", dir, "--sync", "maybe"}, exitUsage, `"maybe": use normal or full`},
+		"not an address":   {[]string{"shard", "--name", "s1", "--data", dir, "--listen", "0.0.0.0:0"}, exitFailed, "--advertise"},
+		"other's gossip":   {[]string{"shard", "--name", "s1", "--data", dir, "--gossip", "nowhere"}, exitUsage, `"nowhere": use host:port`},
+		"a log nowhere":    {[]string{"router", "--data", dir, "--log", "foo"}, exitUsage, `"foo": use nats://`},
+		"a log elsewhere":  {[]string{"router", "--data", dir, "--log", "http://127.0.0.1"}, exitUsage, "use nats://"},
+		"no shards":        {[]string{"up", "--no-client", "--data", dir, "--shards", "0"}, exitUsage, "--shards 0: use 1 to 271"},
+		"too many shards":  {[]string{"up", "--no-client", "--data", dir, "--shards", "272"}, exitUsage, "use 1 to 271"},
+		"bad listen":       {[]string{"router", "--data", dir, "--listen", "nonsense"}, exitUsage, `"nonsense": use host:port`},
+		"no such port":     {[]string{"router", "--data", dir, "--http", "127.0.0.1:99999"}, exitUsage, "use host:port"},
+		"gossip's port":    {[]string{"router", "--data", dir, "--gossip", "127.0.0.1"}, exitUsage, "use host:port"},
+		"bad advertise":    {[]string{"shard", "--name", "s1", "--data", dir, "--advertise", "bad:host:name"}, exitUsage, "bad:host:name"},
+		"bad join":         {[]string{"shard", "--name", "s1", "--data", dir, "--join", "a:1,nonsense:abc:1"}, exitUsage, `--join "nonsense:abc:1"`},
+		"bad user":         {[]string{"send", "--room", "go", "--user", "Bob", "hi"}, exitUsage, `"Bob" is no user name`},
+		"negative time":    {[]string{"send", "--room", "go", "--timeout", "-1s", "hi"}, exitUsage, "--timeout -1s: a time is not negative"},
+		"before it began":  {[]string{"stress", "fanout", "--duration", "-1s"}, exitUsage, "--duration -1s"},
+		"no NATS":          {[]string{"shard", "--name", "s1", "--data", dir, "--nats-replicas", "3"}, exitUsage, "--nats-replicas is about NATS"},
+		"no NATS either":   {[]string{"export", "--data", dir, "--nats-creds", rooms, "x"}, exitUsage, "--nats-creds is about NATS"},
+		"no data":          {[]string{"shard", "--name", "s1", "--data", ""}, exitUsage, `--data "": name a directory`},
+		"send to no room":  {[]string{"send", "--room", "Bad Room", "hi"}, exitUsage, `"Bad Room" is no room name`},
+		"send nothing":     {[]string{"send", "--room", "go", ""}, exitUsage, "nothing in the text"},
+		"send blanks":      {[]string{"send", "--room", "go", " ", "\t"}, exitUsage, "nothing in the text"},
+		"tail of no room":  {[]string{"tail", "--room", "##go"}, exitUsage, `"#go" is no room name`},
+		"where no room":    {[]string{"where", "Go"}, exitUsage, `"Go" is no room name`},
+		"create no room":   {[]string{"create", "#"}, exitUsage, `"" is no room name`},
+		"open no room":     {[]string{"client", "--room", "Bad Room"}, exitUsage, `"Bad Room" is no room name`},
+		"no address":       {[]string{"status", "--router", "a:b:c"}, exitUsage, `"a:b:c" is no router's address`},
+		"no plain address": {[]string{"client", "--plain", "--router", "http://x:1"}, exitUsage, `"http://x:1" is no router's address`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, errs, code := px(c.args...)
@@ -90,6 +99,29 @@ func TestHelpIsARoomAndAWord(t *testing.T) {
 	}
 	if out, _, code := px("tail", "--router", router, "--room", "help", "--since", "0", "--count", "1"); code != 0 || !strings.Contains(out, "help me") {
 		t.Errorf("tail: %d, %s", code, out)
+	}
+}
+
+// TestRoomsAreNamedAsTheyArePrinted, with a '#', or without.
+func TestRoomsAreNamedAsTheyArePrinted(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	for _, c := range []struct {
+		input, args, want string
+	}{
+		{"", "create #our-room", ""},
+		{"", "send --room #our-room hello", ""},
+		{"", "tail --room #our-room --since 0 --count 1", ": hello\n"},
+		{"", "where #our-room", "#our-room is served by s1"},
+		{"", "rooms --prefix #our", "#our-room"},
+		{"/where\n", "client --plain --room #our-room", "* you are in #our-room"},
+	} {
+		command, rest, _ := strings.Cut(c.args, " ")
+		out, code := pxReading(c.input, append([]string{command, "--router", router}, strings.Fields(rest)...)...)
+		if code != 0 || !strings.Contains(out, c.want) {
+			t.Errorf("px %s: %d, %s; want %q", c.args, code, out, c.want)
+		}
 	}
 }
 

@@ -56,7 +56,7 @@ func TestALineThatIsNoMessageIsNoEnd(t *testing.T) {
 	router := startRouter(t, dir).addr("client")
 	for room, wrong := range map[string]string{"go": "\x1b[31mred", "rust": "\xff"} {
 		const before = 100 // all under way at once
-		out, code := pxReading(strings.Repeat("one\n", before)+"\n"+wrong+"\ntwo\n", "send", "--router", router, "--room", room)
+		out, code := pxReading(strings.Repeat("one\n", before)+" \t\n"+wrong+"\ntwo\n", "send", "--router", router, "--room", room)
 		if code != exitFailed || !strings.Contains(out, "line 102 of the input: ") || !strings.Contains(out, ": nothing from there on was sent") {
 			t.Errorf("%q: %d, %s", wrong, code, out)
 		}
@@ -78,9 +78,8 @@ func TestSendSaysWhatWasWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no shard":    {[]string{"--router", router, "--timeout", "300ms"}, "px: #go could not be joined within 300ms: nothing was sent\n"},
-		"no router":   {[]string{"--router", "127.0.0.1:1", "--timeout", "300ms"}, "px: no router answers at 127.0.0.1:1: "},
-		"a room name": {[]string{"--router", router, "--room", "Go"}, `px: "Go" is no room name`},
+		"no shard":  {[]string{"--router", router, "--timeout", "300ms"}, "px: #go could not be joined within 300ms: nothing was sent\n"},
+		"no router": {[]string{"--router", "127.0.0.1:1", "--timeout", "300ms"}, "px: could not reach 127.0.0.1:1: connection refused (px up starts a cluster on this machine)\n"},
 	} {
 		out, errs, code := px(append(append([]string{"send", "--room", "go"}, c.args...), "hello")...)
 		if code != exitFailed || out != "" || !strings.HasPrefix(errs, c.want) {

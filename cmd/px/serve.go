@@ -243,7 +243,7 @@ func upCommand() *cli.Command {
 			&cli.IntFlag{Name: "shards", Value: 3, Usage: "how many shards", EnvVars: []string{env("shards")}},
 			flag("listen", "127.0.0.1:8080", "`ADDR` for clients"),
 			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status"),
-			flag("user", "", "`NAME` to use in the client (default: a guest's)"),
+			flag("user", "", "`NAME` to use in the client this once (default: the configuration's, else what the first start asked for)"),
 			&cli.BoolFlag{Name: "no-client", Usage: "serve only, even on a terminal", EnvVars: []string{env("no-client")}},
 		}, memberFlags()...),
 		Before: relaxed,

@@ -12,7 +12,6 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"positivity-exchange/client"
 	"positivity-exchange/cmd/internal/stress"
 )
 
@@ -115,7 +114,11 @@ func runStress(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	px := stress.NewPx(client.SplitRouters(c.String("router")), secure)
+	routers, err := routersOf(c.String("router"))
+	if err != nil {
+		return err
+	}
+	px := stress.NewPx(routers, secure)
 	opts := stress.Options{Pids: c.IntSlice("pid"), Progress: progressLine()}
 	if len(opts.Pids) == 0 {
 		opts.Find = func() []int { return stress.Listeners(px.Addrs()) }

@@ -17,58 +17,13 @@ import (
 	"positivity-exchange/client"
 	"positivity-exchange/client/tui"
 	"positivity-exchange/comms"
-	"positivity-exchange/comms/tlsconn"
 )
-
-func routerFlag() cli.Flag {
-	return flag("router", "localhost:8080", "`ADDR` of a router, or several with commas between")
-}
-
-// dialTimeout bounds how long a command of a script looks for a router.
-const dialTimeout = 10 * time.Second
-
-func connect(ctx context.Context, c *cli.Context, user string) (*client.Session, error) {
-	return dial(ctx, c, client.SplitRouters(c.String("router")), user)
-}
-
-// dial logs in at the first router that answers within dialTimeout, or ctx if
-// that is sooner.
-func dial(ctx context.Context, c *cli.Context, routers []string, user string) (*client.Session, error) {
-	secure, err := clientTLS(c)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	s, err := client.Connect(ctx, client.Options{Routers: routers, User: user, TLS: secure})
-	if err != nil && c.Context.Err() != nil {
-		return nil, errInterrupted
-	}
-	var refused *client.Refused
-	if errors.As(err, &refused) {
-		return nil, refused
-	}
-	if tlsconn.Trouble(err) {
-		return nil, fmt.Errorf("router %s: %w", strings.Join(routers, ","), err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("no router answers at %s: %w (px up starts a cluster on this machine)", strings.Join(routers, ","), err)
-	}
-	return s, nil
-}
-
-// discard reads a session's events for commands that do not need them.
-func discard(s *client.Session) {
-	go func() {
-		for range s.Events() { //nolint:revive // nothing to do with them
-		}
-	}()
-}
 
 func sendCommand() *cli.Command {
 	return &cli.Command{
 		Name: "send", Usage: "send a message, or each line of standard input", UsageText: "px send --room general Hello there",
-		Description: "Flags stand before the text. One that begins with -, or has a flag in it, follows a --.",
+		Description: "Flags stand before the text. One that begins with -, or has a flag in it, follows a --.\n" +
+			"Lines of standard input that are empty, or blank, are skipped.",
 		Flags: []cli.Flag{
 			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to speak in", EnvVars: []string{env("room")}},
 			flag("user", "", "`NAME` to use (default: a guest's)"),
@@ -86,6 +41,14 @@ func runSend(c *cli.Context) error {
 	if err := needs(c, "room"); err != nil {
 		return err
 	}
+	room, err := roomName(c.String("room"))
+	if err != nil {
+		return err
+	}
+	text := strings.Join(c.Args().Slice(), " ")
+	if c.Args().Present() && strings.TrimSpace(text) == "" {
+		return usagef("there is nothing in the text to send")
+	}
 	ctx := c.Context
 	if d := c.Duration("timeout"); d > 0 {
 		var cancel context.CancelFunc
@@ -97,7 +60,6 @@ func runSend(c *cli.Context) error {
 		return err
 	}
 	defer s.Close() //nolint:errcheck // never fails
-	room := c.String("room")
 	acks, failed := make(chan client.Message, inFlight), make(chan client.SendFailed, inFlight)
 	go func() {
 		for e := range s.Events() {
@@ -123,7 +85,7 @@ func runSend(c *cli.Context) error {
 	lines, ended := make(chan string), make(chan error, 1)
 	go func(ended chan<- error) { // it ends with the process if a line is refused
 		if c.Args().Present() {
-			lines <- strings.Join(c.Args().Slice(), " ")
+			lines <- text
 			ended <- nil
 			return
 		}
@@ -141,8 +103,8 @@ func runSend(c *cli.Context) error {
 		case bad = <-ended:
 			ended = nil
 		case line := <-next:
-			if n++; line == "" {
-				continue
+			if n++; strings.TrimSpace(line) == "" {
+				continue // as in the client
 			}
 			var id string
 			if id, bad = s.Post(room, line); bad == nil {
@@ -212,6 +174,10 @@ func tailCommand() *cli.Command {
 			if err := cmp.Or(noArgs(c), needs(c, "room")); err != nil {
 				return err
 			}
+			room, err := roomName(c.String("room"))
+			if err != nil {
+				return err
+			}
 			s, err := connect(c.Context, c, c.String("user"))
 			if err != nil {
 				return err
@@ -222,7 +188,7 @@ func tailCommand() *cli.Command {
 				after = &comms.Position{Seq: uint64(since)}
 			}
 			joined := make(chan error, 1)
-			go func() { joined <- s.Join(c.Context, c.String("room"), after) }()
+			go func() { joined <- s.Join(c.Context, room, after) }()
 			return follow(c, s, joined)
 		},
 	}
@@ -289,7 +255,7 @@ func roomsCommand() *cli.Command {
 				}
 				lines := []line{}
 				for after := ""; ; {
-					page, err := s.Rooms(ctx, comms.ListRooms{Prefix: c.String("prefix"), After: after})
+					page, err := s.Rooms(ctx, comms.ListRooms{Prefix: strings.TrimPrefix(c.String("prefix"), "#"), After: after})
 					if err != nil {
 						return err
 					}
@@ -319,27 +285,8 @@ func table(to io.Writer, rows func(io.Writer)) error {
 	return w.Flush()
 }
 
-// query connects, asks within dialTimeout, and ends.
-func query(c *cli.Context, usage error, ask func(context.Context, *client.Session) error) error {
-	if usage != nil {
-		return usage
-	}
-	s, err := connect(c.Context, c, "")
-	if err != nil {
-		return err
-	}
-	defer s.Close() //nolint:errcheck // never fails
-	discard(s)
-	ctx, cancel := context.WithTimeout(c.Context, dialTimeout)
-	defer cancel()
-	err = ask(ctx, s)
-	if err != nil && c.Context.Err() != nil {
-		return errInterrupted
-	}
-	return unanswered(c, err)
-}
-
-// oneArg takes the room that a command is about. Flags may stand behind it.
+// oneArg refuses a command line without the one thing that the command is about.
+// Flags may stand behind it.
 func oneArg(c *cli.Context) error {
 	if c.Args().Len() != 1 {
 		return usagef("px %s takes one argument; px %s --help shows an example", c.Command.Name, c.Command.Name)
@@ -347,13 +294,22 @@ func oneArg(c *cli.Context) error {
 	return nil
 }
 
+// roomArg is the room that a command is about.
+func roomArg(c *cli.Context) (string, error) {
+	if err := oneArg(c); err != nil {
+		return "", err
+	}
+	return roomName(c.Args().First())
+}
+
 func createCommand() *cli.Command {
 	return &cli.Command{
 		Name: "create", Usage: "create a room", UsageText: "px create --description 'Bread and butter' baking",
 		Flags: []cli.Flag{routerFlag(), flag("description", "", "`D`escription of the room")},
 		Action: func(c *cli.Context) error {
-			return query(c, oneArg(c), func(ctx context.Context, s *client.Session) error {
-				return s.Create(ctx, c.Args().First(), c.String("description"))
+			room, err := roomArg(c)
+			return query(c, err, func(ctx context.Context, s *client.Session) error {
+				return s.Create(ctx, room, c.String("description"))
 			})
 		},
 	}
@@ -364,8 +320,9 @@ func whereCommand() *cli.Command {
 		Name: "where", Usage: "ask a room's owner where it is served", UsageText: "px where general",
 		Flags: []cli.Flag{routerFlag(), &cli.BoolFlag{Name: "json", Usage: "print an object", EnvVars: []string{env("json")}}},
 		Action: func(c *cli.Context) error {
-			return query(c, oneArg(c), func(ctx context.Context, s *client.Session) error {
-				at, err := s.Where(ctx, c.Args().First())
+			room, err := roomArg(c)
+			return query(c, err, func(ctx context.Context, s *client.Session) error {
+				at, err := s.Where(ctx, room)
 				if err != nil {
 					return err
 				}

@@ -356,3 +356,36 @@ func TestTerminalsOfAllKinds(t *testing.T) {
 	bob.seeText("eve from a dumb one")
 	w.seeText("from a dumb one")
 }
+
+// TestLinesAskAndRememberAName as the screen does, where a person reads them; a
+// pipe's lines are a guest's.
+func TestLinesAskAndRememberAName(t *testing.T) {
+	term := newTerminal(t)
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	w := term.client("first", 80, 24, "--plain", "--router", router)
+	w.seeText("Which name will you use?")
+	w.line("Not A Name")
+	w.seeText("is no user name")
+	w.line("ada")
+	w.seeText("* you are in #general")
+	w.line("/whoami")
+	w.seeText("* you are ada")
+	w.line("/quit")
+	w.ended()
+
+	w = term.client("second", 80, 24, "--plain", "--router", router)
+	w.seeText("* you are in #general")
+	w.line("/whoami")
+	w.seeText("* you are ada")
+	w.line("/quit")
+	w.ended()
+
+	pipe := exec.Command(binary, "client", "--plain", "--router", router)
+	pipe.Env = append(os.Environ(), term.env...)
+	pipe.Stdin = strings.NewReader("/whoami\n")
+	if out, err := pipe.CombinedOutput(); err != nil || !strings.Contains(string(out), "* you are ") || strings.Contains(string(out), "* you are ada") {
+		t.Errorf("through a pipe: %v, %s", err, out)
+	}
+}

@@ -1,14 +1,22 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
+	"time"
 
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/roomlog"
+)
+
+const (
+	lookAtRoll  = 2 * time.Second  // at the start, at most
+	usualRouter = "127.0.0.1:8080" // where px client looks without --router
 )
 
 // Up is a router and several shards in one process.
@@ -35,6 +43,9 @@ func NewUp(cfg Config, n int) (up *Up, err error) {
 			up = nil
 		}
 	}()
+	if err := cfg.runsAlready(log, n); err != nil {
+		return up, err
+	}
 	up.Router, err = NewRouter(cfg, log)
 	if err != nil {
 		return up, err
@@ -44,7 +55,7 @@ func NewUp(cfg Config, n int) (up *Up, err error) {
 		return up, err
 	}
 	for i := range n {
-		shard.Name = fmt.Sprintf("s%d", i+1)
+		shard.Name = shardOfUp(i)
 		s, err := NewShard(shard, log)
 		if err != nil {
 			return up, err
@@ -52,6 +63,52 @@ func NewUp(cfg Config, n int) (up *Up, err error) {
 		up.Shards = append(up.Shards, s)
 	}
 	return up, nil
+}
+
+func shardOfUp(i int) string { return fmt.Sprintf("s%d", i+1) }
+
+// runsAlready refuses what could only wait for its names, and then not have
+// them: a process of this machine has one, most likely another px up. One that
+// is stopped may be deposed, as ever.
+func (c Config) runsAlready(log roomlog.Log, n int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), lookAtRoll)
+	defer cancel()
+	roll, err := log.Entries(ctx)
+	if err != nil {
+		return nil // who enrolls next says so
+	}
+	find := func(fits func(roomlog.Entry) bool) *roomlog.Entry {
+		if i := slices.IndexFunc(roll, fits); i >= 0 {
+			return &roll[i]
+		}
+		return nil
+	}
+	me := roomlog.ThisProcess()
+	for i := range n {
+		shard := find(func(e roomlog.Entry) bool { return e.Name == shardOfUp(i) && e.OS != me && runs(e.OS) })
+		if shard == nil {
+			continue
+		}
+		what, join := "shard "+shard.Name, "px client"
+		if router := find(func(e roomlog.Entry) bool { return e.OS == shard.OS && e.Role == string(membership.RoleRouter) }); router != nil {
+			what = "px up"
+			if router.Client != usualRouter {
+				join += " --router " + router.Client
+			}
+		}
+		return fmt.Errorf("a %s runs on %s already (pid %d): %s joins it", what, cmp.Or(c.Log, c.Data), shard.OS.PID, join)
+	}
+	return nil
+}
+
+// runs reports whether a process is known to live, and is not stopped.
+func runs(p roomlog.OSProcess) bool {
+	known, gone := roomlog.ProcessGone(p)
+	if !known || gone {
+		return false
+	}
+	state, _, err := roomlog.ProcessStat(p.PID)
+	return err == nil && state != 'T'
 }
 
 // shardsOfUp is what the shards beside a router are configured with: they are

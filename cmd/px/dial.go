@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"positivity-exchange/client"
+	"positivity-exchange/comms/tlsconn"
+)
+
+func routerFlag() cli.Flag {
+	return flag("router", "localhost:8080", "`ADDR` of a router, or several with commas between; without a port 8080 is meant")
+}
+
+// dialTimeout bounds how long a command of a script looks for a router.
+const dialTimeout = 10 * time.Second
+
+func connect(ctx context.Context, c *cli.Context, user string) (*client.Session, error) {
+	return dial(ctx, c, c.String("router"), user)
+}
+
+// dial logs in at the first router that answers within dialTimeout, or ctx if
+// that is sooner.
+func dial(ctx context.Context, c *cli.Context, router, user string) (*client.Session, error) {
+	routers, err := routersOf(router)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := clientTLS(c)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	s, err := client.Connect(ctx, client.Options{Routers: routers, User: user, TLS: secure})
+	if err != nil && c.Context.Err() != nil {
+		return nil, errInterrupted
+	}
+	var refused *client.Refused
+	if errors.As(err, &refused) {
+		return nil, refused
+	}
+	if tlsconn.Trouble(err) {
+		return nil, fmt.Errorf("router %s: %w", strings.Join(routers, ","), err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w (px up starts a cluster on this machine)", err)
+	}
+	return s, nil
+}
+
+// routersOf reads a list of routers.
+func routersOf(list string) ([]string, error) {
+	routers, err := client.ParseRouters(list)
+	if err != nil {
+		return nil, usagef("%s", err)
+	}
+	return routers, nil
+}
+
+// discard reads a session's events for commands that do not need them.
+func discard(s *client.Session) {
+	go func() {
+		for range s.Events() { //nolint:revive // nothing to do with them
+		}
+	}()
+}
+
+// query connects, asks within dialTimeout, and ends.
+func query(c *cli.Context, usage error, ask func(context.Context, *client.Session) error) error {
+	if usage != nil {
+		return usage
+	}
+	s, err := connect(c.Context, c, "")
+	if err != nil {
+		return err
+	}
+	defer s.Close() //nolint:errcheck // never fails
+	discard(s)
+	ctx, cancel := context.WithTimeout(c.Context, dialTimeout)
+	defer cancel()
+	err = ask(ctx, s)
+	if err != nil && c.Context.Err() != nil {
+		return errInterrupted
+	}
+	return unanswered(c, err)
+}
