@@ -476,33 +476,6 @@ func TestMoveIsFollowedAtOnce(t *testing.T) {
 	})
 }
 
-// named is a listener that has an address and nothing else.
-type named struct {
-	net.Listener
-	name string
-}
-
-func (n named) Addr() net.Addr { return &net.UnixAddr{Name: n.name} }
-
-// piped is a cluster in a bubble, where time passes only if somebody waits for it,
-// and a way to its servers.
-func piped(shards ...string) (*fakeCluster, func(context.Context, string) (net.Conn, error)) {
-	c := &fakeCluster{shards: map[string]*fakeServer{}, owner: map[string]string{}, guess: shards[0], epoch: 1, records: map[string][]comms.Record{}}
-	servers := map[string]*fakeServer{}
-	for _, name := range append([]string{"router"}, shards...) {
-		servers[name] = &fakeServer{cluster: c, name: name, ln: named{name: name}, conns: map[*comms.Conn]map[string]bool{}}
-		if name != "router" {
-			c.shards[name] = servers[name]
-		}
-	}
-	c.router = servers["router"]
-	return c, func(_ context.Context, addr string) (net.Conn, error) {
-		near, far := net.Pipe()
-		c.wg.Go(func() { servers[addr].serve(comms.NewServerConn(far, time.Hour)) })
-		return near, nil
-	}
-}
-
 // TestFirstQuestionToAShardGoesOutAtOnce: with the connection that it needs.
 func TestFirstQuestionToAShardGoesOutAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
