@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -320,10 +321,11 @@ func TestLeaveBeforeTheRoomIsJoined(t *testing.T) {
 	c := newCluster("s1")
 	t.Cleanup(c.close)
 	asked := make(chan struct{})
+	ask := sync.OnceFunc(func() { close(asked) }) // it may be more than once
 	c.set(func() {
 		c.refuse = func(shard string, command comms.Command) comms.Event {
 			if _, joins := command.(comms.JoinRoom); joins {
-				close(asked)
+				ask()
 				return comms.PingEvent{}
 			}
 			return nil

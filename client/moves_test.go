@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -234,6 +235,7 @@ func TestRouterIsToldOfWhoDoesNotAnswer(t *testing.T) {
 	c := newCluster("s1", "s2")
 	t.Cleanup(c.close)
 	told := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(told) }) // it may ask more than once
 	c.set(func() {
 		c.owner["go"] = "s2" // the router's guess is s1
 		c.refuse = func(shard string, command comms.Command) comms.Event {
@@ -245,7 +247,7 @@ func TestRouterIsToldOfWhoDoesNotAnswer(t *testing.T) {
 				}
 			case comms.Locate:
 				if command.At == c.shards["s2"].addr() {
-					close(told)
+					tell()
 					return comms.Error{Code: comms.CodeNoShard, Message: "no shard serves just now", Room: command.Room}
 				}
 			}
@@ -414,33 +416,46 @@ func TestRouterIsToldWhereARoomIs(t *testing.T) {
 	}
 }
 
-// toAndFro has the room change its shard 40 times and holds the client to
-// following within limit, in the mean. change makes one and tells when that was.
-func toAndFro(t *testing.T, limit time.Duration, change func(c *fakeCluster, s *client.Session, from, to string) time.Time) {
+// toAndFro has the room change its shard 40 times, in a bubble, and holds the
+// client to following within limit, in the mean. change makes one and tells when
+// that was.
+func toAndFro(t *testing.T, limit time.Duration, change func(t *testing.T, c *fakeCluster, s *client.Session, from, to string) time.Time) {
 	t.Helper()
-	c, s := connected(t, "s1", "s2")
-	acknowledged(t, s, 1, post(t, s, 1))
-	at, rounds := "s1", 40
-	var waited time.Duration
-	for i := range rounds {
-		to := map[string]string{"s1": "s2", "s2": "s1"}[at]
-		start := change(c, s, at, to)
-		for next[client.RoomLink](t, s).State != client.LinkUp {
+	synctest.Test(t, func(t *testing.T) {
+		c, dial := piped("s1", "s2")
+		defer c.wg.Wait()
+		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
+		if err != nil {
+			t.Fatal(err)
 		}
-		waited += time.Since(start)
-		acknowledged(t, s, uint64(i+2), post(t, s, 1))
-		at = to
-	}
-	t.Logf("%d changes took %s each", rounds, waited/time.Duration(rounds))
-	if waited > time.Duration(rounds)*limit {
-		t.Error("a change waits for the client's next tick")
-	}
+		defer s.Close() //nolint:errcheck // never fails
+		if err := s.Join(t.Context(), "go", nil); err != nil {
+			t.Fatal(err)
+		}
+		next[client.Joined](t, s)
+		acknowledged(t, s, 1, post(t, s, 1))
+		at, rounds := "s1", 40
+		var waited time.Duration
+		for i := range rounds {
+			to := map[string]string{"s1": "s2", "s2": "s1"}[at]
+			start := change(t, c, s, at, to)
+			for next[client.RoomLink](t, s).State != client.LinkUp {
+			}
+			waited += time.Since(start)
+			acknowledged(t, s, uint64(i+2), post(t, s, 1))
+			at = to
+		}
+		t.Logf("%d changes took %s each", rounds, waited/time.Duration(rounds))
+		if waited > time.Duration(rounds)*limit {
+			t.Error("a change waits for the client's next tick")
+		}
+	})
 }
 
 // TestDeathIsFollowedAtOnce: a router says that a shard is gone, and to come back
 // within some milliseconds, which are not rounded up to the client's next tick.
 func TestDeathIsFollowedAtOnce(t *testing.T) {
-	toAndFro(t, 20*time.Millisecond, func(c *fakeCluster, _ *client.Session, _, to string) time.Time {
+	toAndFro(t, 4*time.Millisecond, func(_ *testing.T, c *fakeCluster, _ *client.Session, _, to string) time.Time {
 		c.move("go", to, false)
 		start := time.Now()
 		c.router.tell(comms.RoomMoved{Rooms: []string{"go"}, Shard: to, Addr: c.shards[to].addr(), Spread: 4})
@@ -451,7 +466,7 @@ func TestDeathIsFollowedAtOnce(t *testing.T) {
 // TestMoveIsFollowedAtOnce: the connection to where the room goes was opened
 // when the move was announced, so nothing is left to wait for.
 func TestMoveIsFollowedAtOnce(t *testing.T) {
-	toAndFro(t, 30*time.Millisecond, func(c *fakeCluster, s *client.Session, from, to string) time.Time {
+	toAndFro(t, 0, func(t *testing.T, c *fakeCluster, s *client.Session, from, to string) time.Time {
 		c.shards[from].tell(comms.RoomMoving{Rooms: []string{"go"}, Shard: to, Addr: c.shards[to].addr()})
 		for next[client.RoomLink](t, s).State != client.LinkMoving {
 		}
@@ -459,32 +474,6 @@ func TestMoveIsFollowedAtOnce(t *testing.T) {
 		c.move("go", to, true)
 		return start
 	})
-}
-
-// named is a listener that has an address and nothing else.
-type named struct {
-	net.Listener
-	name string
-}
-
-func (n named) Addr() net.Addr { return &net.UnixAddr{Name: n.name} }
-
-// piped is a cluster in a bubble, where time passes only if somebody waits for it,
-// and a way to its servers.
-func piped(shards ...string) (*fakeCluster, func(context.Context, string) (net.Conn, error)) {
-	c := &fakeCluster{shards: map[string]*fakeServer{}, owner: map[string]string{}, guess: shards[0], epoch: 1, records: map[string][]comms.Record{}}
-	servers := map[string]*fakeServer{}
-	for _, name := range append([]string{"router"}, shards...) {
-		servers[name] = &fakeServer{cluster: c, name: name, ln: named{name: name}, conns: map[*comms.Conn]map[string]bool{}}
-		if name != "router" {
-			c.shards[name] = servers[name]
-		}
-	}
-	return c, func(_ context.Context, addr string) (net.Conn, error) {
-		near, far := net.Pipe()
-		c.wg.Go(func() { servers[addr].serve(comms.NewServerConn(far, time.Hour)) })
-		return near, nil
-	}
 }
 
 // TestFirstQuestionToAShardGoesOutAtOnce: with the connection that it needs.

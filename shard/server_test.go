@@ -160,19 +160,34 @@ func (c *talker) refused(code string) {
 	}
 }
 
-func (c *talker) join(room string, after *comms.Position) comms.UserJoinedRoom {
+// answer is what a command, as a line, gets once its partition is held: taking
+// that over may take longer than a command waits for it.
+func (c *talker) answer(line string) comms.Event {
 	c.t.Helper()
 	for tries := 0; ; tries++ {
-		c.say(comms.JoinRoom{Room: room, After: after})
-		e := c.next()
-		if joined, ok := e.(comms.UserJoinedRoom); ok {
-			return joined
+		if _, err := io.WriteString(c.nc, line); err != nil {
+			c.t.Fatal(err)
 		}
-		// Taking a partition over may take longer than a command waits for it.
+		e := c.next()
 		if refusal, ok := e.(comms.Error); !ok || refusal.Code != comms.CodeNotReady || tries == 10 {
-			c.t.Fatalf("join: %+v", e)
+			return e
 		}
 	}
+}
+
+func (c *talker) ask(command comms.Command) comms.Event {
+	c.t.Helper()
+	return c.answer(string(comms.AppendCommand(nil, command)))
+}
+
+func (c *talker) join(room string, after *comms.Position) comms.UserJoinedRoom {
+	c.t.Helper()
+	e := c.ask(comms.JoinRoom{Room: room, After: after})
+	joined, ok := e.(comms.UserJoinedRoom)
+	if !ok {
+		c.t.Fatalf("join: %+v", e)
+	}
+	return joined
 }
 
 func (c *talker) message() comms.UserMessage {
@@ -280,10 +295,9 @@ func TestBadInputIsRefusedAndNobodyElseNotices(t *testing.T) {
 		`{"_ct":"hello","v":1}`:                                 comms.CodeHelloTwice,
 		`{"_ct":"create_room","r":"go"}`:                        comms.CodeRoomExists,
 	} {
-		if _, err := io.WriteString(bad.nc, line+"\n"); err != nil {
-			t.Fatal(err)
+		if e, ok := bad.answer(line + "\n").(comms.Error); !ok || e.Code != code {
+			t.Fatalf("%s: got %+v, want %s", line, e, code)
 		}
-		bad.refused(code)
 	}
 	bad.join("go", nil)
 	bad.say(comms.JoinRoom{Room: "go"})
@@ -317,18 +331,17 @@ func TestLocateKnowsWhichRoomsThereAre(t *testing.T) {
 	c := login(t, addr, "ada")
 	located := func(room string) {
 		t.Helper()
-		c.say(comms.Locate{Room: room})
-		if e, ok := c.next().(comms.Located); !ok || e.Room != room || e.Shard != "s1" {
+		if e, ok := c.ask(comms.Locate{Room: room}).(comms.Located); !ok || e.Room != room || e.Shard != "s1" {
 			t.Errorf("%s: got %+v", room, e)
 		}
 	}
 	c.join("go", nil)
 	located("go")
 	located("tea") // which nobody has opened
-	c.say(comms.Locate{Room: "typo"})
-	c.refused(comms.CodeNoRoom)
-	c.say(comms.CreateRoom{Room: "typo"})
-	if e, ok := c.next().(comms.RoomCreated); !ok {
+	if e, ok := c.ask(comms.Locate{Room: "typo"}).(comms.Error); !ok || e.Code != comms.CodeNoRoom {
+		t.Fatalf("got %+v, want %s", e, comms.CodeNoRoom)
+	}
+	if e, ok := c.ask(comms.CreateRoom{Room: "typo"}).(comms.RoomCreated); !ok {
 		t.Fatalf("got %+v", e)
 	}
 	located("typo")

@@ -19,7 +19,12 @@ import (
 	"positivity-exchange/comms"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	for _, v := range []string{"TMUX", "NO_COLOR"} { // whoever tests may live in one and want the other
+		os.Unsetenv(v) //nolint:errcheck // fails for no name that is one
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // ownHome gives the test a home of its own and returns where it is.
 func ownHome(t *testing.T) (dir string) {

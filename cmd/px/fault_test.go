@@ -74,6 +74,7 @@ func TestConversationGoesOnThroughFaults(t *testing.T) {
 			senders.Go(func() { talk(talking, t, s, name, n, h) })
 		}
 	}
+	lateness := watch(t)
 	var faults []fault
 	happens := func(name string, most time.Duration) {
 		faults = append(faults, fault{name, time.Now(), most})
@@ -121,6 +122,7 @@ func TestConversationGoesOnThroughFaults(t *testing.T) {
 		h.mu.Unlock()
 	}
 	stopReading()
+	late := lateness()
 	var logs strings.Builder
 	for _, p := range shards {
 		logs.WriteString(p.log())
@@ -140,11 +142,13 @@ func TestConversationGoesOnThroughFaults(t *testing.T) {
 	if moves <= 0 || refused == 0 {
 		t.Errorf("%d moves, %d refused appends: a run without either shows nothing", moves, refused)
 	}
-	checkPauses(t, histories, faults)
+	t.Logf("the machine itself was late by %s at worst", late)
+	checkPauses(t, histories, faults, allowance(late))
 }
 
-// checkPauses holds every fault, and every move that no fault caused, to its maximum.
-func checkPauses(t *testing.T, histories map[string]*history, faults []fault) {
+// checkPauses holds every fault, and every move that no fault caused, to its
+// maximum and what a busy machine is allowed.
+func checkPauses(t *testing.T, histories map[string]*history, faults []fault, busy time.Duration) {
 	const planned, settle = 500 * time.Millisecond, 6 * time.Second
 	var moved, bases []time.Duration
 	worstAt := make([]time.Duration, len(faults))
@@ -169,8 +173,8 @@ func checkPauses(t *testing.T, histories map[string]*history, faults []fault) {
 			}
 			pause := worst(h.samples, at) - base
 			moved = append(moved, pause)
-			if pause > planned {
-				t.Errorf("#%s: a planned move cost a pause of %s, at most %s is allowed", name, pause, planned)
+			if pause > planned+busy {
+				t.Errorf("#%s: a planned move cost a pause of %s, at most %s and %s for a busy machine are allowed", name, pause, planned, busy)
 			}
 		}
 		h.mu.Unlock()
@@ -179,8 +183,8 @@ func checkPauses(t *testing.T, histories map[string]*history, faults []fault) {
 		if f.most > 0 {
 			t.Logf("%s: the worst pause is %s", f.name, worstAt[i])
 		}
-		if f.most > 0 && worstAt[i] > f.most {
-			t.Errorf("%s: a pause of %s, at most %s is allowed", f.name, worstAt[i], f.most)
+		if f.most > 0 && worstAt[i] > f.most+busy {
+			t.Errorf("%s: a pause of %s, at most %s and %s for a busy machine are allowed", f.name, worstAt[i], f.most, busy)
 		}
 	}
 	t.Logf("%d planned moves of rooms: pauses p50 %s, max %s; baseline %s", len(moved), percentile(moved, 0.5), percentile(moved, 1), percentile(bases, 0.5))

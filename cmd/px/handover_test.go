@@ -22,18 +22,34 @@ type conversation struct {
 	end       func() // of the readers
 	senders   sync.WaitGroup
 	readers   sync.WaitGroup
-	late      time.Duration // the machine's own worst delay; of the watch until it has ended
+	lateness  func() time.Duration
+	late      time.Duration // the machine's own worst delay, once the conversation is finished
 }
 
-// watch measures how late the machine wakes a process, until ctx ends.
-func (c *conversation) watch(ctx context.Context) {
+// watch measures how late the machine wakes a process. What it returns ends that
+// and tells the worst delay.
+func watch(t testing.TB) func() time.Duration {
 	const nap = 5 * time.Millisecond
-	for ctx.Err() == nil {
-		due := time.Now().Add(nap)
-		pass(ctx, nap)
-		c.late = max(c.late, time.Since(due))
+	ctx, end := context.WithCancel(t.Context())
+	worst := make(chan time.Duration, 1)
+	go func() {
+		late := time.Duration(0)
+		for ctx.Err() == nil {
+			due := time.Now().Add(nap)
+			pass(ctx, nap)
+			late = max(late, time.Since(due))
+		}
+		worst <- late
+	}()
+	return func() time.Duration {
+		end()
+		return <-worst
 	}
 }
+
+// allowance is what a promised time may be missed by: a machine that is late
+// itself is late at each of a take-over's steps.
+func allowance(late time.Duration) time.Duration { return 10 * late }
 
 // converse lets three people write and one read in each room.
 func converse(t *testing.T, rooms int, addrs ...string) *conversation {
@@ -53,7 +69,7 @@ func converse(t *testing.T, rooms int, addrs ...string) *conversation {
 			c.senders.Go(func() { talk(talking, t, s, name, n, h) })
 		}
 	}
-	c.readers.Go(func() { c.watch(reading) })
+	c.lateness = watch(t)
 	c.progress(10)
 	return c
 }
@@ -107,8 +123,8 @@ func (c *conversation) finish() {
 	if sent == 0 || acked != sent {
 		c.t.Errorf("sent %d, acknowledged %d: all sent must be acknowledged", sent, acked)
 	}
-	// A machine that is late itself is late at each of a take-over's steps.
-	allowance := 10 * c.late
+	c.late = c.lateness()
+	allowed := allowance(c.late)
 	for _, f := range c.faults {
 		took, room := time.Duration(0), ""
 		for name, h := range c.histories {
@@ -117,8 +133,8 @@ func (c *conversation) finish() {
 			}
 		}
 		c.t.Logf("%s: the longest wait is %s, in #%s", f.name, took.Round(time.Millisecond), room)
-		if took > f.most+allowance {
-			c.t.Errorf("%s: #%s waits for %s, at most %s and %s for a busy machine are allowed", f.name, room, took, f.most, allowance)
+		if took > f.most+allowed {
+			c.t.Errorf("%s: #%s waits for %s, at most %s and %s for a busy machine are allowed", f.name, room, took, f.most, allowed)
 		}
 	}
 	c.t.Logf("%d acknowledged; the machine itself was late by %s at worst", acked, c.late)

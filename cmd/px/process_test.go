@@ -36,6 +36,12 @@ var withFailpoints = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	natstest.Main()
+	// What is set for the cluster of whoever tests is not meant for those of the tests.
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "PX_") && !strings.HasPrefix(name, "PX_FAULT_") {
+			os.Unsetenv(name) //nolint:errcheck // it was set, so it has a name
+		}
+	}
 	dir, err := os.MkdirTemp("", "px-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -35,10 +35,23 @@ func newTerminal(t testing.TB) *terminal {
 		term.env = append(term.env, v+"="+filepath.Join(dir, v))
 	}
 	t.Cleanup(func() {
-		exec.Command("tmux", "-S", term.socket, "kill-server").Run() //nolint:errcheck // it may have ended
-		os.RemoveAll(dir)                                            //nolint:errcheck // a temporary folder
+		out, _ := exec.Command("tmux", "-S", term.socket, "list-panes", "-a", "-F", "#{pane_pid}").Output() //nolint:errcheck // it may have ended
+		exec.Command("tmux", "-S", term.socket, "kill-server").Run()                                        //nolint:errcheck // the same
+		awaitEnds(strings.Fields(string(out)))
+		os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	})
 	return term
+}
+
+// awaitEnds waits, for a while, until processes have ended that are not our
+// children: a client that loses its terminal saves first, into its folders.
+func awaitEnds(pids []string) {
+	deadline := time.Now().Add(10 * time.Second)
+	for _, pid := range pids {
+		for n, err := strconv.Atoi(pid); err == nil && time.Now().Before(deadline); <-time.After(5 * time.Millisecond) {
+			err = syscall.Kill(n, 0)
+		}
+	}
 }
 
 // tmux runs one command of tmux.

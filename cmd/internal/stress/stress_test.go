@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"math"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -307,10 +308,10 @@ func TestEveryKindOfLoad(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := base
 			change(&p)
-			s := serve(t, listen(t, nil), honest)
-			r, err := Run(t.Context(), NewPx([]string{s.addr()}, nil), p, Options{Pids: []int{os.Getpid()}})
-			if err != nil {
-				t.Fatal(err)
+			r := runLoad(t, p)
+			for !timeSufficed(r) && p.Duration < 4*time.Second {
+				p.Duration *= 4
+				r = runLoad(t, p)
 			}
 			if silent := p.Senders == 0; silent != (r.Delivered == 0) || !silent && r.Acknowledged != r.Sent {
 				t.Errorf("%+v", r.Tally)
@@ -318,17 +319,36 @@ func TestEveryKindOfLoad(t *testing.T) {
 			if p.Messages > 0 && r.Sent != int64(p.Messages) {
 				t.Errorf("%d sent, want %d", r.Sent, p.Messages)
 			}
-			if p.Rate > 0 && (r.Sent < 100 || r.Sent > 125) {
-				t.Errorf("%d sent in 300 ms at 400 a second", r.Sent)
-			}
-			if p.Talk > 0 && r.Arrivals <= int64(p.Sessions) {
-				t.Errorf("only %d sessions came", r.Arrivals)
+			if !timeSufficed(r) {
+				t.Errorf("%d sent in %.2f s, %d sessions came", r.Sent, r.Seconds, r.Arrivals)
 			}
 			if r.Measured > 0 && (r.CPU <= 0 || r.PerSecond <= 0) {
 				t.Errorf("no cost was measured: %+v", r)
 			}
 		})
 	}
+}
+
+func runLoad(t *testing.T, p Profile) Result {
+	t.Helper()
+	s := serve(t, listen(t, nil), honest)
+	r, err := Run(t.Context(), NewPx([]string{s.addr()}, nil), p, Options{Pids: []int{os.Getpid()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// timeSufficed is whether a load that is a matter of time came as it was ordered.
+// A busy machine holds that up at its ends, which matter less the longer it runs.
+func timeSufficed(r Result) bool {
+	if p := r.Profile; p.Talk > 0 {
+		return r.Arrivals > int64(p.Sessions)
+	} else if p.Rate > 0 {
+		due := p.Rate * r.Seconds
+		return math.Abs(float64(r.Sent)-due) <= due/10
+	}
+	return true
 }
 
 // TestInterruptedRunTellsWhatItSaw: an end from outside keeps the figures.

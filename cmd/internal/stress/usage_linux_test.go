@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestUsageIsWhatProcTells compares the process's clock with the ticks of
@@ -17,14 +19,15 @@ func TestUsageIsWhatProcTells(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for start := time.Now(); time.Since(start) < 100*time.Millisecond; {
+	// By the processor time it was given: on a busy machine that is less than passes.
+	for start := ownCPU(t); ownCPU(t)-start < 100*time.Millisecond; {
 	}
 	after, err := UsageOf([]int{os.Getpid()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	used := after.minus(before)
-	if used.CPU < 10*time.Millisecond || used.CPU > 5*time.Second || after.Memory < 1<<20 {
+	if used.CPU < 50*time.Millisecond || used.CPU > 5*time.Second || after.Memory < 1<<20 {
 		t.Errorf("got %+v for a tenth of a second of work", used)
 	}
 	if all, err := busy(); err != nil || all < after.CPU {
@@ -33,6 +36,16 @@ func TestUsageIsWhatProcTells(t *testing.T) {
 	if _, err := UsageOf([]int{1 << 30}); err == nil {
 		t.Error("a process that does not exist has used something")
 	}
+}
+
+// ownCPU is what this process has used, as the system counts it by itself.
+func ownCPU(t *testing.T) time.Duration {
+	t.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // TestListenerIsFound: this process, by the address at which it listens.

@@ -235,7 +235,8 @@ func TestPowerCut(t *testing.T) {
 				os.RemoveAll(left) //nolint:errcheck // a temporary folder
 			}
 			t.Logf("%d events of the disk, %d appends acknowledged; %d cuts, %d lost nothing, the others %d appends", len(events), len(was.stored), len(at), whole, lost)
-			if mode == "normal" && lost == 0 {
+			// A few cuts may all fall where nothing waits to be synced, or keep it by chance.
+			if mode == "normal" && lost == 0 && len(at) >= 20 {
 				t.Error("nothing was ever lost: a run without a loss shows nothing")
 			}
 		})
