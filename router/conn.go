@@ -127,15 +127,15 @@ func (c *conn) write() {
 	}
 }
 
-// awaitWriter blocks while much of what was asked for, or relayed, is unwritten:
+// awaitWriter blocks, until ctx ends, while much of what was asked for, or relayed, is unwritten:
 // a stranger could have the router keep any number of room lists for it, and an
 // ancestor is to get all of a burst. The reader and the relay wait here.
-func (c *conn) awaitWriter() error {
+func (c *conn) awaitWriter(ctx context.Context) error {
 	for c.unwritten.Load() > askedBytes || len(c.out) > askedQueue {
 		select {
 		case <-c.wrote:
-		case <-c.ctx.Done():
-			return c.ctx.Err()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	c.wake() // the other one may wait for the same write
@@ -153,7 +153,7 @@ func (c *conn) read(mayRelay bool) (reason string) {
 	silences := 0
 	for {
 		// A relay's own session is this process's: it reads when it has said all.
-		if mayRelay && c.awaitWriter() != nil {
+		if mayRelay && c.awaitWriter(c.ctx) != nil {
 			return "quit"
 		}
 		command, err := c.wire.ReadCommand()

@@ -16,6 +16,8 @@ type relay struct {
 	conn    *conn
 	user    string          // who the ancestor is
 	session *client.Session // nil if the login failed
+	ctx     context.Context // ends when nothing waits for the ancestor to read any more
+	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 	present map[string]map[string]bool // of each room: who was shown as joined; the events goroutine's
 }
@@ -37,6 +39,7 @@ func newRelay(c *conn) *relay {
 		},
 	})
 	relay := &relay{conn: c, user: c.user, session: session, present: map[string]map[string]bool{}}
+	relay.ctx, relay.cancel = context.WithCancel(c.ctx)
 	if err != nil {
 		r.logger.Debug("relay", "err", err)
 		c.cancel()
@@ -46,7 +49,10 @@ func newRelay(c *conn) *relay {
 	return relay
 }
 
+// close leaves all rooms. An ancestor that has said quit may not read any more:
+// it gets what there is room for.
 func (r *relay) close() {
+	r.cancel()
 	if r.session != nil {
 		r.session.Close() //nolint:errcheck // never fails
 	}
@@ -147,10 +153,10 @@ func (r *relay) show(room, user string, joined bool) {
 }
 
 // tell queues an event once most of the earlier ones are written: an ancestor
-// that reads loses nothing, however much comes at once. One that does not read
-// ends with the write that it holds up.
+// that reads loses nothing, however much comes at once, until it quits. One that
+// does not read ends with the write that it holds up.
 func (r *relay) tell(e comms.Event) {
-	if r.conn.awaitWriter() == nil {
+	if r.conn.awaitWriter(r.ctx) == nil {
 		r.conn.send(e)
 	}
 }
