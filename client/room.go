@@ -109,10 +109,13 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 			s.abandon(r.shard)
 		}
 	case stateUp:
-		if !r.leaving {
+		switch {
+		case !r.leaving:
 			r.flush(now)
-		} else if !r.leaveAt.IsZero() && !now.Before(r.leaveAt) {
+		case !r.leaveAt.IsZero() && !now.Before(r.leaveAt):
 			r.leave()
+		case r.next != nil && r.leaveAt.IsZero() && now.Sub(r.since) > answerIn:
+			s.abandon(r.shard) // a join waits for its answer
 		}
 		if r.named == "" && !now.Before(r.tellAt) {
 			s.tellRouter(r)
@@ -208,7 +211,7 @@ func (r *room) ask(now time.Time) {
 
 // leave asks the shard to let go of the room.
 func (r *room) leave() {
-	r.leaving, r.leaveAt = true, time.Time{}
+	r.leaving, r.leaveAt, r.since = true, time.Time{}, time.Now()
 	r.shard.send(comms.LeaveRoom{Room: r.name})
 }
 

@@ -58,3 +58,27 @@ func TestWhoLeavesIsNotHeldByALogThatDoesNotAnswer(t *testing.T) {
 	log.settle(nil)
 	bob.awaitMessages("b1", "i1")
 }
+
+// TestWhoLeavesIsNotHeldByWhatItCommits: the log does not answer for a message that
+// came in one write with the ends of two rooms.
+func TestWhoLeavesIsNotHeldByWhatItCommits(t *testing.T) {
+	log := newGated()
+	ada := login(t, serveOn(t, log), "ada")
+	rooms := []string{"go", "tea"}
+	for _, room := range rooms {
+		ada.join(room, nil)
+	}
+	log.armed.Store(true)
+	said := []comms.Command{say("a1")}
+	for _, room := range rooms {
+		said = append(said, comms.LeaveRoom{Room: room})
+	}
+	ada.say(said...)
+	<-log.begun
+	for _, room := range rooms {
+		if e, ok := ada.next().(comms.RoomLeft); !ok || e.Room != room {
+			t.Errorf("got %+v, want to have left #%s", e, room)
+		}
+	}
+	log.settle(nil)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"slices"
+	"strings"
 	"time"
 
 	"positivity-exchange/comms"
@@ -53,11 +54,16 @@ const (
 
 var textSeed = maphash.MakeSeed()
 
-// forgo lets go of a long text.
-func (e *seen) forgo() {
-	if text := e.record.Content; len(text) > keptBytes {
-		e.forgone, e.hash, e.record.Content = true, maphash.String(textSeed, text), ""
+// forgo lets go of a long text: of the id, too, which may be a part of the same
+// piece of memory. false: it is not long.
+func (e *seen) forgo() bool {
+	text := e.record.Content
+	if len(text) <= keptBytes {
+		return false
 	}
+	e.forgone, e.hash, e.record.Content = true, maphash.String(textSeed, text), ""
+	e.record.ID = strings.Clone(e.record.ID)
+	return true
 }
 
 // is tells whether a record with the id of this one says the same.
@@ -182,8 +188,13 @@ func (r *room) remember(entry *seen) {
 		r.order[r.oldest] = entry
 		r.oldest = (r.oldest + 1) % windowSize
 	}
-	if len(r.order) > tailRecords {
-		r.latest(tailRecords).forgo()
+	if len(r.order) <= tailRecords {
+		return
+	}
+	if old := r.latest(tailRecords); old.forgo() {
+		key := dedupKey{old.record.User, old.record.ID}
+		delete(r.window, key) // whose id is the old one still
+		r.window[key] = old
 	}
 }
 

@@ -52,6 +52,7 @@ type session struct {
 	parks    bool          // place can be used
 	place    parking.Place // where a silent session has no reader
 	quit     bool          // said so
+	hurried  bool          // its last words before a leave were not all answered in time
 }
 
 func (s *session) heardAt() time.Time { return time.Unix(0, s.heard.Load()) }

@@ -75,9 +75,17 @@ func (s *session) settle() {
 // message takes it for not stored. A log or a peer that stands still does not keep
 // it for long.
 func (s *session) lastWords() {
-	s.commitQueued()
-	ctx, cancel := context.WithTimeout(s.ctx, holdWait)
+	for _, p := range s.duties {
+		p.commitApart() // here it would take as long as the log does
+	}
+	clear(s.duties)
+	s.duties = s.duties[:0]
+	wait := holdWait
+	if s.hurried {
+		wait = 0 // it waited before, in vain: many rooms are not left one a second
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, wait)
 	defer cancel()
 	s.unsettled.wait(ctx, 0) //nolint:errcheck // it goes in any case
-	s.out.Written(ctx)       //nolint:errcheck // likewise
+	s.hurried = s.out.Written(ctx) != nil || s.unsettled.bytes.Load() > 0
 }

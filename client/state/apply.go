@@ -31,8 +31,10 @@ func (s State) Apply(e client.Event) State {
 			}
 		})
 	case client.Left:
-		return s.Update(e.Room, func(r *Room) {
+		// Or what waits would lead into the room again, at the next login if not before.
+		return s.FailUnposted(e.Room, "the room was left before it was sent").Update(e.Room, func(r *Room) {
 			r.Joined, r.Parted, r.Users, r.Count, r.Place, r.Unread, r.Mentions = false, true, nil, 0, 0, 0, 0
+			r.Link, r.LinkSince = client.RoomLink{}, time.Time{} // nobody tells of it any more
 		})
 	case client.Message:
 		return s.message(e)

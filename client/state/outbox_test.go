@@ -72,3 +72,14 @@ func TestMessagesWithoutASession(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 }
+
+// TestLeftRoomWaitsForNothing: what was not sent has failed, and no shard is
+// waited for.
+func TestLeftRoomWaitsForNothing(t *testing.T) {
+	s := in("go").Queue("go", "1", "a", false)
+	s = s.Apply(client.RoomLink{Room: "go", State: client.LinkReconnecting}).Apply(client.Left{Room: "go"})
+	r := s.Room("go")
+	if len(r.Unposted()) != 0 || len(r.Waiting) != 1 || r.Waiting[0].Mark != Failed || r.Link.State != (client.RoomLink{}).State || !r.LinkSince.IsZero() {
+		t.Errorf("%+v", r)
+	}
+}

@@ -280,7 +280,7 @@ func (p *plainClient) post(room, text string, topic bool) {
 	}
 	id, err := post(room, text)
 	if err != nil {
-		p.failed = true
+		p.failed = p.failed || p.Script // a person has read it, and goes on
 		p.say("* not sent: %v", err)
 		return
 	}

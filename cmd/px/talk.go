@@ -136,7 +136,10 @@ func runSend(c *cli.Context) error {
 			}
 			delete(posted, f.ID)
 		case <-ctx.Done():
-			return sendEnd(c, s)
+			if end := sendEnd(c, s); bad == nil || errors.Is(bad, ctx.Err()) || end == errInterrupted {
+				return end
+			}
+			return fmt.Errorf("%w; what stands before it: %w", bad, sendEnd(c, s))
 		}
 	}
 	if bad != nil && errors.Is(bad, ctx.Err()) { // the reader saw it first

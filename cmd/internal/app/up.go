@@ -43,7 +43,7 @@ func NewUp(cfg Config, n int) (up *Up, err error) {
 			up = nil
 		}
 	}()
-	if err := cfg.runsAlready(log, n); err != nil {
+	if err := cfg.awaitNames(log, n); err != nil {
 		return up, err
 	}
 	up.Router, err = NewRouter(cfg, log)
@@ -67,12 +67,26 @@ func NewUp(cfg Config, n int) (up *Up, err error) {
 
 func shardOfUp(i int) string { return fmt.Sprintf("s%d", i+1) }
 
-// runsAlready refuses what could only wait for its names, and then not have
+// awaitNames refuses what could only wait for its names, and then not have
 // them: a process of this machine has one, most likely another px up. One that
-// is stopped may be deposed, as ever.
-func (c Config) runsAlready(log roomlog.Log, n int) error {
+// is leaving is given the time for it; one that is stopped may be deposed, as ever.
+func (c Config) awaitNames(log roomlog.Log, n int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), lookAtRoll)
 	defer cancel()
+	for {
+		err := c.runsAlready(ctx, log, n)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (c Config) runsAlready(ctx context.Context, log roomlog.Log, n int) error {
 	roll, err := log.Entries(ctx)
 	if err != nil {
 		return nil // who enrolls next says so
