@@ -13,20 +13,26 @@ import (
 type question struct {
 	command comms.Command
 	matches func(comms.Event) bool
-	once    bool // what it asks for may be done once: it does not go again over a link that may still answer
+	once    bool // what it asks for may be done once: it does not soon go again over a link that may still answer
 	at      *link
-	waiter  *waiter // at that link; nil before, and once that one has answered
-	lost    bool    // it was sent, and whether it was done is not known
+	sent    time.Time // over that link, last
+	waiter  *waiter   // at that link; nil before, and once that one has answered
+	lost    bool      // it was sent, and whether it was done is not known
 }
 
 // put asks over l, unless it is to be answered there already. The loop's.
 func (q *question) put(l *link) {
 	underWay := q.waiter != nil && q.waiter.unsent == nil
 	if q.once && underWay && q.at == l {
+		if time.Since(q.sent) >= 2*answerIn {
+			// The first answer is ours, to whichever; the other one is nobody's.
+			q.sent, q.lost = time.Now(), true
+			l.ask(&waiter{matches: q.matches, answer: make(chan comms.Event, 1), unsent: q.command})
+		}
 		return
 	}
 	q.lost = q.lost || underWay
-	q.at, q.waiter = l, &waiter{matches: q.matches, answer: make(chan comms.Event, 1), unsent: q.command}
+	q.at, q.sent, q.waiter = l, time.Now(), &waiter{matches: q.matches, answer: make(chan comms.Event, 1), unsent: q.command}
 	l.ask(q.waiter)
 }
 
@@ -80,17 +86,23 @@ func (s *Session) ask(ctx context.Context, q *question, pick func() *link) (comm
 	}
 }
 
+// refuses reports whether e may be the answer of a shard that does not do what it
+// was asked about a room, messages aside.
+func refuses(e comms.Event, room string) bool {
+	switch e := e.(type) {
+	case comms.Redirect:
+		return e.Room == room && e.ID == ""
+	case comms.Error:
+		return e.Room == room && e.ID == ""
+	}
+	return false
+}
+
 // askOwner sends a request about a room to its owner, through redirects.
 func (s *Session) askOwner(ctx context.Context, name string, q *question) (comms.Event, error) {
 	matches, addr := q.matches, ""
 	q.matches = func(e comms.Event) bool {
-		switch e := e.(type) {
-		case comms.Redirect:
-			return e.Room == name && e.ID == ""
-		case comms.Error:
-			return e.Room == name && e.ID == ""
-		}
-		return matches(e)
+		return refuses(e, name) || matches(e)
 	}
 	if err := s.call(ctx, func() {
 		if r := s.rooms[name]; r != nil && r.state == stateUp {

@@ -20,7 +20,11 @@ func TestRoomIsMadeOnce(t *testing.T) {
 		sent    int
 		code    string // of the refusal
 	}{
-		"the log is slow": {nil, func(c *fakeCluster) comms.Event { c.lag = 10 * time.Second; return nil }, 1, ""},
+		"the log is slow": {nil, func(c *fakeCluster) comms.Event { c.lag = 5 * time.Second; return nil }, 1, ""},
+		"the answer goes astray": {nil, func(c *fakeCluster) comms.Event {
+			c.made = append(c.made, "new")
+			return comms.PingEvent{}
+		}, 2, ""},
 		"the connection breaks": {nil, func(c *fakeCluster) comms.Event {
 			c.made = append(c.made, "new")
 			c.shards["s1"].reset()
@@ -67,6 +71,61 @@ func TestRoomIsMadeOnce(t *testing.T) {
 				}
 				if sent := len(commands[comms.CreateRoom](c)); sent != test.sent {
 					t.Errorf("sent %d times, want %d", sent, test.sent)
+				}
+			})
+		})
+	}
+}
+
+// TestRoomIsMadeWhileItIsLeft: a shard answers in order, and nobody takes what is
+// said to another.
+func TestRoomIsMadeWhileItIsLeft(t *testing.T) {
+	later := comms.Error{Code: comms.CodeStorage, Room: "go", Retry: 200}
+	for name, answers := range map[string]struct{ create, leave comms.Event }{
+		"the making is put off":           {later, nil},
+		"both are put off":                {later, later},
+		"the leaving is put off":          {nil, later},
+		"the room was left already":       {later, comms.Error{Code: comms.CodeNotJoined, Room: "go"}},
+		"it is made, and served no more":  {nil, comms.Redirect{Room: "go"}},
+		"it is neither made nor left yet": {comms.Error{Code: comms.CodeUnknownFate, Room: "go"}, comms.Error{Code: comms.CodeNotReady, Room: "go"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, dial := piped("s1")
+				defer c.wg.Wait()
+				s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close() //nolint:errcheck // never fails
+				if err := s.Join(t.Context(), "go", nil); err != nil {
+					t.Fatal(err)
+				}
+				said := map[string]comms.Event{"create_room": answers.create, "leave_room": answers.leave}
+				c.set(func() {
+					c.lag = time.Second
+					c.refuse = func(_ string, command comms.Command) comms.Event {
+						e := said[command.CommandType()]
+						delete(said, command.CommandType())
+						if _, ok := command.(comms.CreateRoom); ok && e != nil {
+							c.mu.Unlock()
+							<-time.After(time.Second) // or it is answered before the leave is said
+							c.mu.Lock()
+						}
+						return e
+					}
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+				defer cancel()
+				made := make(chan error, 1)
+				go func() { made <- s.Create(ctx, "go", "") }()
+				synctest.Wait()
+				if err := s.Leave(ctx, "go"); err != nil {
+					t.Fatal(err)
+				}
+				next[client.Left](t, s)
+				if err := <-made; err != nil {
+					t.Errorf("made: %v", err)
 				}
 			})
 		})

@@ -34,6 +34,7 @@ type flight struct {
 type waiter struct {
 	matches func(comms.Event) bool
 	answer  chan comms.Event // closed if the link breaks
+	leave   *room            // that the request leaves, if it does: it is told instead
 	unsent  comms.Command    // what goes out once the link is up; nil if it has
 }
 
@@ -43,7 +44,9 @@ func (l *link) close() {
 		l.conn.Close() //nolint:errcheck // it is over either way
 	}
 	for _, w := range l.waiting {
-		close(w.answer)
+		if w.leave == nil {
+			close(w.answer)
+		}
 	}
 	l.waiting = nil
 }
@@ -158,12 +161,22 @@ func (l *link) tells(room string) bool {
 	return slices.ContainsFunc(l.locates, func(c comms.Locate) bool { return c.Room == room && c.At != "" })
 }
 
-// answered hands e to the first request that waits for it.
+// leaves reports whether a leave of the room waits for its answer.
+func (l *link) leaves(room string) bool {
+	return slices.ContainsFunc(l.waiting, func(w *waiter) bool { return w.leave != nil && w.leave.name == room })
+}
+
+// answered hands e to the first request that waits for it: a shard answers in
+// order, and many a refusal does not say of what.
 func (l *link) answered(e comms.Event) bool {
 	for i, w := range l.waiting {
 		if w.matches(e) {
 			l.waiting = slices.Delete(l.waiting, i, i+1)
-			w.answer <- e
+			if w.leave != nil {
+				w.leave.left(e)
+			} else {
+				w.answer <- e
+			}
 			return true
 		}
 	}

@@ -196,8 +196,14 @@ func (s *Session) goTo(r *room, addr string, now time.Time) {
 	s.tellRouter(r) // also if it never welcomes us
 }
 
-// mayAsk tells that the shard takes a join, and has none left to undo.
-func (r *room) mayAsk() bool { return r.shard.up && !r.shard.givenUp[r.name] }
+// mayAsk tells that the shard takes a join, and has none left to undo, nor a leave
+// to answer, which would be taken for the join's.
+func (r *room) mayAsk() bool {
+	return r.shard.up && !r.shard.givenUp[r.name] && !r.shard.leaves(r.name)
+}
+
+// joining tells that the shard is to answer a join.
+func (r *room) joining() bool { return r.state == stateJoining && r.asked }
 
 // ask sends the join to the shard that serves the room, as far as we know.
 func (r *room) ask(now time.Time) {
@@ -212,7 +218,27 @@ func (r *room) ask(now time.Time) {
 // leave asks the shard to let go of the room.
 func (r *room) leave() {
 	r.leaving, r.leaveAt, r.since = true, time.Time{}, time.Now()
-	r.shard.send(comms.LeaveRoom{Room: r.name})
+	r.shard.ask(&waiter{leave: r, unsent: comms.LeaveRoom{Room: r.name}, matches: func(e comms.Event) bool {
+		switch e := e.(type) {
+		case comms.RoomLeft:
+			return e.Room == r.name
+		case comms.Error:
+			return e.Tag == "" && refuses(e, r.name)
+		}
+		return refuses(e, r.name)
+	}})
+}
+
+// left takes the answer to the leave. Elsewhere, or not joined, is left as well.
+func (r *room) left(e comms.Event) {
+	if r.session.rooms[r.name] != r {
+		return // it went before, with a move
+	}
+	if refused, ok := e.(comms.Error); ok && comms.Retryable(refused.Code) {
+		r.leaveAt = time.Now().Add(max(time.Duration(refused.Retry)*time.Millisecond, minBackoff))
+		return
+	}
+	r.session.gone(r, nil)
 }
 
 // asksWhere tells that the present shard has not stored our oldest message for

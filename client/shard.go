@@ -74,22 +74,15 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 				s.moveTo(r, e.Addr, time.Time{})
 			}
 		}
-	case comms.RoomLeft:
-		if r := at(e.Room); r != nil && r.leaving {
-			s.gone(r, nil)
-		}
 	case comms.Redirect:
-		if r := at(e.Room); r != nil && (e.ID != "" || r.state == stateJoining) {
+		if r := at(e.Room); r != nil && (e.ID != "" || r.joining()) {
 			s.redirected(r, e)
 			return
-		}
-		if r := at(e.Room); r != nil && r.leaving {
-			s.gone(r, nil) // as when it moves
 		}
 		l.answered(e)
 	case comms.Error:
 		s.refused(l, e)
-	default: // Located, HistoryPage, RoomCreated: answers
+	default: // Located, HistoryPage, RoomCreated, RoomLeft: answers
 		l.answered(e)
 	}
 }
@@ -208,12 +201,7 @@ func (s *Session) refused(l *link, e comms.Error) {
 	refusal := &Refused{e.Code, e.Message}
 	if e.ID == "" {
 		switch {
-		case r.leaving && e.Tag == "" && comms.Retryable(e.Code):
-			r.leaveAt = time.Now().Add(max(time.Duration(e.Retry)*time.Millisecond, minBackoff))
-		case r.leaving && (e.Code == comms.CodeNotJoined || !l.answered(e)):
-			s.gone(r, nil)
-		case r.leaving: // it was the answer to a question
-		case r.state != stateJoining:
+		case !r.joining():
 			l.answered(e)
 		case e.Code == comms.CodeJoined:
 			s.abandon(l) // an earlier place of ours: end it with its connection
