@@ -107,34 +107,3 @@ func TestAncestorLeavesAndComesBackAtOnce(t *testing.T) {
 		c.hear(`"user_joined_room"`)
 	})
 }
-
-// TestAncestorThatQuitsUnread is out of the room at once: what it does not read
-// any more is not waited for.
-func TestAncestorThatQuitsUnread(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, stop := inBubble()
-		defer stop()
-		left := make(chan struct{})
-		r.opts.Dial = func(context.Context, string) (net.Conn, error) {
-			ours, theirs := net.Pipe()
-			r.wg.Go(func() { bursting(r.ctx, theirs, 800, 1000); close(left) })
-			return ours, nil
-		}
-		ours, theirs := net.Pipe()
-		defer ours.Close()
-		r.wg.Go(func() { r.serve(theirs, true) })
-		c := &rawConn{t, ours, bufio.NewReader(ours)}
-		c.hear(`"login_successful"`)
-		c.say(`{"_ct":"join_room","r":"go"}`)
-		synctest.Wait() // more is to be said to it than it is kept
-		begun := time.Now()
-		c.say(`{"_ct":"quit"}`)
-		<-left
-		synctest.Wait()
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if took := time.Since(begun); took > time.Second || len(r.conns) != 0 {
-			t.Errorf("after %s, %d connections are there", took, len(r.conns))
-		}
-	})
-}

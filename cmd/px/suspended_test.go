@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"syscall"
@@ -68,15 +69,19 @@ func TestUpIsSuspendedAndContinued(t *testing.T) {
 	}
 }
 
-// freeAddr is an address that nobody listened at just now.
+// freeAddr is an address that nobody listened at just now. Its port is none that
+// the system gives to whoever asks for any, as every connection does.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(10_000)))
+		if err == nil {
+			defer ln.Close()
+			return ln.Addr().String()
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // TestBothRoutersAreDown takes both routers away for five seconds. Rooms go on
