@@ -311,6 +311,12 @@ func (p *part) commitBatch() bool {
 	return on
 }
 
+// deposed follows the refusal of an append: the partition has another owner.
+func (p *part) deposed(epoch uint64, records int) {
+	p.server.logger.Warn("append refused: the partition has another owner", "partition", p.partition, "epoch", epoch, "records", records)
+	p.server.keeper.Fenced(p.partition, epoch)
+}
+
 // number gives a batch its sequences. Records whose sender must first repeat
 // an earlier one are refused here: a batch before may have failed. The slices
 // are the committer's until it has settled.
@@ -368,9 +374,10 @@ func (p *part) settle(rings []*fanout.Ring, batch []pending, records []roomlog.R
 			rings = append(rings, q.room.ring)
 		}
 	}
-	if errors.Is(err, roomlog.ErrFenced) {
-		p.server.logger.Warn("append refused: the partition has another owner", "partition", p.partition, "epoch", p.epoch, "records", len(batch))
-		p.server.keeper.Fenced(p.partition, p.epoch)
+	// A deposed owner's may also have failed in another way, as when it stood still
+	// and lost the connection to its log: what became of it is the same.
+	if errors.Is(err, roomlog.ErrFenced) || err != nil && stored == nil && p.over {
+		p.deposed(p.epoch, len(batch))
 	}
 	for _, q := range batch {
 		q.session.unsettled.add(-q.size) // who waits for that finds the answer
