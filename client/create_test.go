@@ -41,14 +41,7 @@ func TestRoomIsMadeOnce(t *testing.T) {
 		}, 2, comms.CodeRoomExists},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c, dial := piped("s1")
-				defer c.wg.Wait()
-				s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer s.Close() //nolint:errcheck // never fails
+			inBubble(t, func(t *testing.T, c *fakeCluster, s *client.Session) {
 				c.set(func() {
 					if test.prepare != nil {
 						test.prepare(c)
@@ -64,7 +57,7 @@ func TestRoomIsMadeOnce(t *testing.T) {
 				})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				err = s.Create(ctx, "new", "")
+				err := s.Create(ctx, "new", "")
 				var refused *client.Refused
 				if errors.As(err, &refused); test.code == "" && err != nil || test.code != "" && (refused == nil || refused.Code != test.code) {
 					t.Errorf("got %v, want %q", err, test.code)
@@ -72,7 +65,7 @@ func TestRoomIsMadeOnce(t *testing.T) {
 				if sent := len(commands[comms.CreateRoom](c)); sent != test.sent {
 					t.Errorf("sent %d times, want %d", sent, test.sent)
 				}
-			})
+			}, "s1")
 		})
 	}
 }
@@ -90,17 +83,7 @@ func TestRoomIsMadeWhileItIsLeft(t *testing.T) {
 		"it is neither made nor left yet": {comms.Error{Code: comms.CodeUnknownFate, Room: "go"}, comms.Error{Code: comms.CodeNotReady, Room: "go"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c, dial := piped("s1")
-				defer c.wg.Wait()
-				s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer s.Close() //nolint:errcheck // never fails
-				if err := s.Join(t.Context(), "go", nil); err != nil {
-					t.Fatal(err)
-				}
+			inRoom(t, func(t *testing.T, c *fakeCluster, s *client.Session) {
 				said := map[string]comms.Event{"create_room": answers.create, "leave_room": answers.leave}
 				c.set(func() {
 					c.lag = time.Second
@@ -127,7 +110,7 @@ func TestRoomIsMadeWhileItIsLeft(t *testing.T) {
 				if err := <-made; err != nil {
 					t.Errorf("made: %v", err)
 				}
-			})
+			}, "s1")
 		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"positivity-exchange/client"
@@ -160,17 +159,7 @@ func TestJoinBehindALeaveIsGivenUp(t *testing.T) {
 // TestJoinBehindALeaveWithoutAnswer takes no longer than one without a leave: the
 // shard may stand still, and the router name another.
 func TestJoinBehindALeaveWithoutAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, dial := piped("s1", "s2")
-		defer c.wg.Wait()
-		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close() //nolint:errcheck // never fails
-		if err := s.Join(t.Context(), "go", nil); err != nil {
-			t.Fatal(err)
-		}
+	inRoom(t, func(t *testing.T, c *fakeCluster, s *client.Session) {
 		c.set(func() { c.silent, c.guess, c.owner["go"] = "s1", "s2", "s2" })
 		if err := s.Leave(t.Context(), "go"); err != nil {
 			t.Fatal(err)
@@ -182,5 +171,5 @@ func TestJoinBehindALeaveWithoutAnswer(t *testing.T) {
 		if took := time.Since(start); took > 5*time.Second {
 			t.Errorf("joined after %s", took)
 		}
-	})
+	}, "s1", "s2")
 }

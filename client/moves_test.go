@@ -421,17 +421,7 @@ func TestRouterIsToldWhereARoomIs(t *testing.T) {
 // that was.
 func toAndFro(t *testing.T, limit time.Duration, change func(t *testing.T, c *fakeCluster, s *client.Session, from, to string) time.Time) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		c, dial := piped("s1", "s2")
-		defer c.wg.Wait()
-		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close() //nolint:errcheck // never fails
-		if err := s.Join(t.Context(), "go", nil); err != nil {
-			t.Fatal(err)
-		}
+	inRoom(t, func(t *testing.T, c *fakeCluster, s *client.Session) {
 		next[client.Joined](t, s)
 		acknowledged(t, s, 1, post(t, s, 1))
 		at, rounds := "s1", 40
@@ -449,7 +439,7 @@ func toAndFro(t *testing.T, limit time.Duration, change func(t *testing.T, c *fa
 		if waited > time.Duration(rounds)*limit {
 			t.Error("a change waits for the client's next tick")
 		}
-	})
+	}, "s1", "s2")
 }
 
 // TestDeathIsFollowedAtOnce: a router says that a shard is gone, and to come back
@@ -478,14 +468,7 @@ func TestMoveIsFollowedAtOnce(t *testing.T) {
 
 // TestFirstQuestionToAShardGoesOutAtOnce: with the connection that it needs.
 func TestFirstQuestionToAShardGoesOutAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, dial := piped("s1", "s2")
-		defer c.wg.Wait()
-		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close() //nolint:errcheck // never fails
+	inBubble(t, func(t *testing.T, c *fakeCluster, s *client.Session) {
 		c.owner["go"] = "s2"
 		start := time.Now()
 		if _, err := s.History(t.Context(), comms.History{Room: "go", From: 1, Limit: 1}); err != nil {
@@ -494,7 +477,7 @@ func TestFirstQuestionToAShardGoesOutAtOnce(t *testing.T) {
 		if took := time.Since(start); took > 0 {
 			t.Errorf("an answer after %s, through two shards that answer at once", took)
 		}
-	})
+	}, "s1", "s2")
 }
 
 // TestQuestionGivenUpIsNotAskedLater: a room that nobody waits for any more is not made.
@@ -527,17 +510,7 @@ func TestQuestionGivenUpIsNotAskedLater(t *testing.T) {
 // TestRoomMovesToWhereThereAreTooMany: it is asked for again, in case another is
 // left there, but not all the time, by as many rooms as there may be.
 func TestRoomMovesToWhereThereAreTooMany(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, dial := piped("s1", "s2")
-		defer c.wg.Wait()
-		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close() //nolint:errcheck // never fails
-		if err := s.Join(t.Context(), "go", nil); err != nil {
-			t.Fatal(err)
-		}
+	inRoom(t, func(t *testing.T, c *fakeCluster, s *client.Session) {
 		refused := 0
 		c.set(func() {
 			c.refuse = func(server string, command comms.Command) comms.Event {
@@ -559,5 +532,5 @@ func TestRoomMovesToWhereThereAreTooMany(t *testing.T) {
 			c.refuse = nil
 		})
 		acknowledged(t, s, 1, ids)
-	})
+	}, "s1", "s2")
 }

@@ -5,8 +5,11 @@ import (
 	"context"
 	"net"
 	"sync"
+	"testing"
+	"testing/synctest"
 	"time"
 
+	"positivity-exchange/client"
 	"positivity-exchange/comms"
 )
 
@@ -78,4 +81,31 @@ func piped(shards ...string) (*fakeCluster, func(context.Context, string) (net.C
 		c.wg.Go(func() { servers[addr].serve(comms.NewServerConn(far, time.Hour)) })
 		return near, nil
 	}
+}
+
+// inBubble runs f in a bubble, with ada's session at a piped cluster.
+func inBubble(t *testing.T, f func(t *testing.T, c *fakeCluster, s *client.Session), shards ...string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c, dial := piped(shards...)
+		defer c.wg.Wait()
+		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close() //nolint:errcheck // never fails
+		f(t, c, s)
+	})
+}
+
+// inRoom is inBubble with ada in #go.
+func inRoom(t *testing.T, f func(t *testing.T, c *fakeCluster, s *client.Session), shards ...string) {
+	t.Helper()
+	inBubble(t, func(t *testing.T, c *fakeCluster, s *client.Session) {
+		t.Helper()
+		if err := s.Join(t.Context(), "go", nil); err != nil {
+			t.Fatal(err)
+		}
+		f(t, c, s)
+	}, shards...)
 }

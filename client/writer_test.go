@@ -123,17 +123,7 @@ func TestShardThatReadsNothing(t *testing.T) {
 
 // TestConnectionThatTakesNothingIsGivenUp, before what waits for it fills the memory.
 func TestConnectionThatTakesNothingIsGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, dial := piped("s1")
-		defer c.wg.Wait()
-		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", Dial: dial})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close() //nolint:errcheck // never fails
-		if err := s.Join(t.Context(), "go", nil); err != nil {
-			t.Fatal(err)
-		}
+	inRoom(t, func(t *testing.T, c *fakeCluster, s *client.Session) {
 		next[client.RoomLink](t, s)
 		c.set(func() { c.lag = time.Hour }) // of its next answer, and it reads nothing meanwhile
 		post(t, s, 1)
@@ -147,5 +137,5 @@ func TestConnectionThatTakesNothingIsGivenUp(t *testing.T) {
 		if at := next[client.RoomLink](t, s); at.State != client.LinkReconnecting || time.Since(start) > time.Second {
 			t.Errorf("after %s: %+v", time.Since(start), at)
 		}
-	})
+	}, "s1")
 }
