@@ -24,6 +24,7 @@ type Saved struct {
 // SavedRoom is one room's part of it.
 type SavedRoom struct {
 	Joined bool   `json:"joined,omitempty"`
+	Parted bool   `json:"parted,omitempty"`
 	Draft  string `json:"draft,omitempty"`
 	Aside  string `json:"aside,omitempty"` // comes back once the command that is the draft is done
 	Read   uint64 `json:"read,omitempty"`
@@ -52,7 +53,7 @@ func (s State) Save() Saved {
 	saved := Saved{User: s.User, Active: s.Active, Rooms: map[string]SavedRoom{}, Inputs: s.Inputs}
 	for _, r := range s.Rooms {
 		one := SavedRoom{
-			Joined: r.Joined || r.Joining || r.Place > 0, Visited: r.Visited, Draft: r.Draft.String(), Aside: r.Draft.Aside(),
+			Joined: r.Joined || r.Joining || r.Place > 0, Parted: r.Parted, Visited: r.Visited, Draft: r.Draft.String(), Aside: r.Draft.Aside(),
 			Read: r.Read, Level: r.Level, Place: r.Place,
 		}
 		if r.Place > 0 {
@@ -84,7 +85,7 @@ func (s State) Restore(saved Saved) State {
 			if one.Aside != "" {
 				r.Draft = NewInput(one.Aside).Command(one.Draft)
 			}
-			r.Read, r.Level, r.Place, r.Description, r.Visited = one.Read, one.Level, one.Place, one.About, one.Visited
+			r.Read, r.Level, r.Place, r.Description, r.Visited, r.Parted = one.Read, one.Level, one.Place, one.About, one.Visited, one.Parted
 		})
 		if one.Joined {
 			s = s.Take(name) // of a file that has no places yet

@@ -179,6 +179,31 @@ func TestARoomThatWasLeftStaysLeft(t *testing.T) {
 	until("it is said", func() bool { return len(a.st.Current().Waiting) == 0 })
 }
 
+// TestARoomThatWasLeftStaysLeftAtTheNextVisit, though it is the one that was open
+// last; who asks for it by name is in it again.
+func TestARoomThatWasLeftStaysLeftAtTheNextVisit(t *testing.T) {
+	f := serve(t, "books", "tea")
+	a, until := inRooms(t, f, "books")
+	a.typed("/part\n")
+	until("it is left", func() bool { return a.st.Room("books").Parted })
+	saved := a.st.Save()
+	for _, ask := range []string{"", "books"} {
+		a, until := visiting(t, "tea", f.addr())
+		a.opts.Room, a.st.Rooms, a.st.Active = ask, nil, saved.Active
+		a.st = a.st.Restore(saved)
+		a.openFirst()
+		a.login(f.addr(), "ada", true)
+		until("the rooms are listed", func() bool { return a.st.Room("tea") != nil })
+		if ask != "" {
+			until("it is joined", func() bool { return a.st.Current().Joined })
+			continue
+		}
+		if r := a.st.Current(); r.Name != "books" || r.Joining || r.Joined || !a.told("books", "you have left #books; /join books opens it again, Alt-K finds others") {
+			t.Errorf("the next visit: %+v", r)
+		}
+	}
+}
+
 // TestARoomGivenUpBeforeItWasJoined is left too.
 func TestARoomGivenUpBeforeItWasJoined(t *testing.T) {
 	a, s := showing(t, 80, 24, chat().Open("milk").Take("milk"))

@@ -182,7 +182,8 @@ func (a *app) openProfile(place, name string) bool {
 	return saved.Active != ""
 }
 
-// openFirst opens the room that was asked for, else the last one, else general.
+// openFirst opens the room that was asked for, else the last one, which is not
+// joined if it was left, else general.
 // From one that cannot be, Forget leads back to the last.
 func (a *app) openFirst() {
 	notice, last := a.st.Notice, a.st.Active
@@ -194,7 +195,13 @@ func (a *app) openFirst() {
 		notice, room = cmp.Or(notice, oneLine(err.Error())), last
 	}
 	a.st.Active = ""
-	a.open(room)
+	if r := a.st.Room(room); a.opts.Room == "" && r != nil && r.Parted {
+		a.st = a.st.Open(room)
+		a.loadCache(room)
+		a.left(room)
+	} else {
+		a.open(room)
+	}
 	if room != last && a.st.Room(last) != nil {
 		a.st.Previous = last
 	}
