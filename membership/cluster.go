@@ -86,7 +86,7 @@ func New(opts Options) (*Cluster, error) {
 	}
 	advertise, err := opts.advertised(host)
 	if err != nil {
-		return nil, fmt.Errorf("gossip for others at %s: %w", opts.Advertise, err)
+		return nil, err
 	}
 	if c.seeds, err = seedsOf(opts.Join); err != nil {
 		return nil, err

@@ -59,6 +59,10 @@ func TestGossipAtAName(t *testing.T) {
 	if _, err := New(opts); err == nil || !strings.Contains(err.Error(), "chat..example") {
 		t.Errorf("a name that stands for nothing: %v", err)
 	}
+	opts.Bind, opts.Advertise = "[::]:0", ""
+	if _, err := New(opts); err == nil || !strings.Contains(err.Error(), "[::]:0") || !strings.Contains(err.Error(), "--advertise") {
+		t.Errorf("all addresses of IPv6: %v", err)
+	}
 }
 
 // TestRebuildsBesideEachOther: the loop of Run rebuilds what gossip brings while

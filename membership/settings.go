@@ -101,10 +101,20 @@ func addresses(ctx context.Context, host string, like net.IP) ([]string, error) 
 // advertised is where others reach gossip that listens at host.
 func (o Options) advertised(host string) (string, error) {
 	ip := net.ParseIP(host)
-	if o.Advertise == "" || ip.IsLoopback() {
+	if ip.IsLoopback() {
 		return "", nil // nobody comes to a loopback by another way
 	}
-	return address(o.Advertise, ip)
+	if o.Advertise == "" {
+		if ip.IsUnspecified() && ip.To4() == nil {
+			return "", fmt.Errorf("gossip on %s: all addresses, of which others are told none: add --advertise HOST", o.Bind)
+		}
+		return "", nil // the library finds one, of IPv4
+	}
+	found, err := address(o.Advertise, ip)
+	if err != nil {
+		return "", fmt.Errorf("gossip for others at %s: %w", o.Advertise, err)
+	}
+	return found, nil
 }
 
 // config holds the settings measured for a LAN with detection in one to two seconds.
