@@ -116,7 +116,7 @@ func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
 		return err
 	}
 	silent := time.AfterFunc(answerSoon, func() {
-		fmt.Fprintf(os.Stderr, "px: %s does not answer; waiting up to %s\n", name, app.DrainSilent)
+		fmt.Fprintf(os.Stderr, "px: %s has said nothing for %s; waiting up to %s\n", name, answerSoon, app.DrainSilent)
 	})
 	defer silent.Stop()
 	// However long it takes: the shard says how far it is.
