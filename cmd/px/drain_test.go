@@ -41,7 +41,7 @@ func TestDrainSaysThatAShardIsSilent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	awaitLog(t, drain, "px: s2 does not answer; waiting up to 1m15s")
+	awaitLog(t, drain, "px: s2 has said nothing for 3s; waiting up to 1m15s")
 	frozen.signal(syscall.SIGCONT)
 	<-drain.ended
 	if code := drain.cmd.ProcessState.ExitCode(); code != 0 {
