@@ -45,7 +45,7 @@ func (s *Session) Join(ctx context.Context, name string, after *comms.Position) 
 		r := &room{session: s, name: name, after: after, waiter: answer}
 		switch {
 		case s.room(name) != nil:
-			err = &Refused{comms.CodeJoined, "you are in #" + name + " already"}
+			err = &RefusedError{comms.CodeJoined, "you are in #" + name + " already"}
 		case s.rooms[name] != nil:
 			s.rooms[name].next = r
 		default:
@@ -152,7 +152,7 @@ func (s *Session) enqueue(o outgoing) (id string, err error) {
 		case o.ID == "":
 			o.ID = s.ids.Next()
 		case slices.ContainsFunc(r.outbox, func(under *outgoing) bool { return under.ID == o.ID }):
-			err = &Refused{comms.CodePending, "the message is under way already; wait for its answer"}
+			err = &RefusedError{comms.CodePending, "the message is under way already; wait for its answer"}
 			return
 		}
 		id = o.ID

@@ -152,7 +152,7 @@ func TestFinalRefusalFailsOneMessage(t *testing.T) {
 	for want := range 3 {
 		switch e := nextOf(t, s).(type) {
 		case client.SendFailed:
-			var refused *client.Refused
+			var refused *client.RefusedError
 			if e.ID != ids[1] || !errors.As(e.Err, &refused) || refused.Code != comms.CodeConflict {
 				t.Errorf("failed: %+v", e)
 			}
@@ -235,7 +235,7 @@ func TestJoinFailsForGood(t *testing.T) {
 			})
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			var refused *client.Refused
+			var refused *client.RefusedError
 			if err := s.Join(ctx, "nowhere", nil); !errors.As(err, &refused) || refused.Code != code {
 				t.Errorf("got %v", err)
 			}
@@ -265,7 +265,7 @@ func TestTicketThatExpiresAtOnce(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	var refused *client.Refused
+	var refused *client.RefusedError
 	if err := s.Join(ctx, "go", nil); !errors.As(err, &refused) || refused.Code != comms.CodeExpired || refused.Message != "set the clocks" {
 		t.Errorf("got %v", err)
 	}

@@ -81,7 +81,7 @@ type Cut struct {
 // SendFailed tells that a message was refused for good.
 type SendFailed struct {
 	Room, ID string
-	Err      error // *Refused
+	Err      error // *RefusedError
 }
 
 // Link states.
@@ -108,19 +108,19 @@ type RouterLink struct {
 	Err  error
 }
 
-// Refused is a server's final refusal.
-type Refused struct {
+// RefusedError is a server's final refusal.
+type RefusedError struct {
 	Code    string
 	Message string
 }
 
-func (e *Refused) Error() string { return e.Message }
+func (e *RefusedError) Error() string { return e.Message }
 
 // checked makes the first error of comms' checks what the server would say.
 func checked(checks ...error) error {
 	for _, err := range checks {
 		if err != nil {
-			return &Refused{comms.AsError(err).Code, err.Error()}
+			return &RefusedError{comms.AsError(err).Code, err.Error()}
 		}
 	}
 	return nil

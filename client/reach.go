@@ -50,20 +50,20 @@ func parseRouter(typed string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// Unreachable is what Connect returns when no router answered before its context
+// UnreachableError is what Connect returns when no router answered before its context
 // ended.
-type Unreachable struct {
+type UnreachableError struct {
 	Routers []string
 	Err     error // what went wrong last, if anything did, and the context's end
 	last    error
 }
 
 // Error is one line, with the innermost reason alone.
-func (e *Unreachable) Error() string {
+func (e *UnreachableError) Error() string {
 	return fmt.Sprintf("could not reach %s: %s", strings.Join(e.Routers, ","), reason(e.last))
 }
 
-func (e *Unreachable) Unwrap() error { return e.Err }
+func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // reason says in a few words what err, of a dial or a first read, comes from.
 // The address in it is said beside it.

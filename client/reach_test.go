@@ -54,7 +54,7 @@ func TestUnreachableSaysWhyInOneLine(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := client.Connect(ctx, client.Options{Routers: []string{"a:1", "b:2"}, Dial: func(context.Context, string) (net.Conn, error) { return nil, dialled }})
-			var unreachable *client.Unreachable
+			var unreachable *client.UnreachableError
 			if !errors.As(err, &unreachable) || !slices.Equal(unreachable.Routers, []string{"a:1", "b:2"}) || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, dialled) {
 				t.Errorf("%s: %#v", want, err)
 			}

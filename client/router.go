@@ -54,10 +54,10 @@ func (s *Session) askNextRouter(now time.Time) {
 func (s *Session) askRouterAt(addr string, now time.Time) {
 	l := &link{session: s, addr: addr, asked: now}
 	s.asking, s.retryAt = append(s.asking, l), now.Add(besideIn)
-	var refusal *Refused
+	var refusal *RefusedError
 	s.open(l, comms.Hello{Version: comms.Version, User: s.user}, func(e comms.Event) {
 		if refused, ok := e.(comms.Error); ok && !l.up && !comms.Retryable(refused.Code) {
-			refusal = &Refused{refused.Code, refused.Message}
+			refusal = &RefusedError{refused.Code, refused.Message}
 			l.conn.Close() //nolint:errcheck // its reader reports it
 			return
 		}
@@ -186,7 +186,7 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 			}
 			return
 		case r != nil && r.state == stateLocating:
-			r.fail(&Refused{e.Code, e.Message}, time.Duration(e.Retry)*time.Millisecond)
+			r.fail(&RefusedError{e.Code, e.Message}, time.Duration(e.Retry)*time.Millisecond)
 		}
 		l.answered(e)
 	default:

@@ -85,7 +85,7 @@ type loginEnd struct {
 }
 
 // Connect logs in at the first router that answers. It fails when none does
-// before ctx ends (*Unreachable), when the login is refused for good (*Refused), or when there
+// before ctx ends (*UnreachableError), when the login is refused for good (*RefusedError), or when there
 // is no agreement on TLS with any of them (tlsconn.Trouble).
 func Connect(ctx context.Context, opts Options) (*Session, error) {
 	if len(opts.Routers) == 0 {
@@ -119,7 +119,7 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 	for {
 		select {
 		case end := <-s.login:
-			var refused *Refused
+			var refused *RefusedError
 			if end.err == nil {
 				return s, nil
 			}
@@ -128,7 +128,7 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 				return nil, errors.Join(last, s.Close())
 			}
 		case <-ctx.Done():
-			return nil, &Unreachable{opts.Routers, errors.Join(last, ctx.Err(), s.Close()), last}
+			return nil, &UnreachableError{opts.Routers, errors.Join(last, ctx.Err(), s.Close()), last}
 		}
 	}
 }

@@ -184,7 +184,7 @@ func (s *Session) expired(l *link, e comms.Error) {
 	}
 	for _, r := range s.rooms {
 		if r.shard == l && r.waiter != nil {
-			s.gone(r, &Refused{e.Code, e.Message})
+			s.gone(r, &RefusedError{e.Code, e.Message})
 		}
 	}
 }
@@ -198,7 +198,7 @@ func (s *Session) refused(l *link, e comms.Error) {
 		l.answered(e)
 		return
 	}
-	refusal := &Refused{e.Code, e.Message}
+	refusal := &RefusedError{e.Code, e.Message}
 	if e.ID == "" {
 		switch {
 		case !r.joining():
@@ -259,9 +259,9 @@ func (s *Session) gone(r *room, err error) {
 		delete(s.rooms, r.name)
 	}
 	for _, o := range r.outbox {
-		refusal := &Refused{comms.CodeNotJoined, "the room was left before it was stored"}
+		refusal := &RefusedError{comms.CodeNotJoined, "the room was left before it was stored"}
 		if o.tried {
-			refusal = &Refused{comms.CodeUnknownFate, "the room was left before it was known whether it is stored"}
+			refusal = &RefusedError{comms.CodeUnknownFate, "the room was left before it was known whether it is stored"}
 		}
 		o.settle(sendResult{err: refusal})
 		s.emit(SendFailed{r.name, o.ID, refusal})

@@ -96,7 +96,7 @@ func (a *app) login(router, name string, forever bool) {
 				}
 				return
 			}
-			var refused *client.Refused
+			var refused *client.RefusedError
 			if !forever || errors.As(err, &refused) {
 				select {
 				case a.results <- func() {

@@ -313,7 +313,7 @@ func (p *plainClient) answer(ctx context.Context, command, args, room string) (g
 		name, about, _ := strings.Cut(args, " ")
 		name = strings.TrimPrefix(name, "#")
 		err := p.Session.Create(ctx, name, strings.TrimSpace(about))
-		var refused *client.Refused
+		var refused *client.RefusedError
 		if err != nil {
 			tell("%s", why(err))
 		}

@@ -125,7 +125,7 @@ func (a *app) entered(name string) {
 // refusedRoom says why a room cannot be entered, keeps what waited for it as
 // failed, and forgets a room that has gone. Who wants to try again says so.
 func (a *app) refusedRoom(name string, err error) {
-	var refused *client.Refused
+	var refused *client.RefusedError
 	if errors.Is(err, client.ErrLeft) {
 		a.apply(client.Left{Room: name}) // no event tells it: it was never joined
 		return

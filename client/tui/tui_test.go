@@ -89,7 +89,7 @@ func showing(t interface{ Fatal(...any) }, w, h int, st state.State) (*app, tcel
 func states() map[string]state.State {
 	reconnecting := chat().Apply(client.RoomLink{Room: "general", State: client.LinkReconnecting, Shard: "s2"})
 	reconnecting.Now = reconnecting.Now.Add(3 * time.Second)
-	failed := chat().Apply(client.SendFailed{Room: "general", ID: "5", Err: &client.Refused{Message: "too long"}})
+	failed := chat().Apply(client.SendFailed{Room: "general", ID: "5", Err: &client.RefusedError{Message: "too long"}})
 	draft := chat().Update("general", func(r *state.Room) { r.Draft = r.Draft.Insert("and if it dies in betwe\na second line") })
 	unread := chat().Open("go").Apply(said("general", "mia", "@ada look at s4, it took https://example.org/ring/with/a/rather/long/path/that/does/not/fit and `go`", 5)).Apply(said("general", "bob", "it *really* did", 6))
 	marker := unread.Open("general")

@@ -41,7 +41,7 @@ func dial(ctx context.Context, c *cli.Context, router, user string) (*client.Ses
 	if err != nil && c.Context.Err() != nil {
 		return nil, errInterrupted
 	}
-	var refused *client.Refused
+	var refused *client.RefusedError
 	if errors.As(err, &refused) {
 		return nil, refused
 	}
