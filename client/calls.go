@@ -164,6 +164,12 @@ func (s *Session) enqueue(o outgoing) (id string, err error) {
 	return id, err
 }
 
+// Pending is a message whose fate is not known yet.
+type Pending struct {
+	Room, ID, Content string
+	Seen              uint64
+}
+
 // Unacknowledged lists what was posted and not yet acknowledged, oldest first per
 // room. After Close, that is what Repost is for.
 func (s *Session) Unacknowledged() (list []Pending) {

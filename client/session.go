@@ -34,15 +34,6 @@ const (
 	maxKnown    = 32               // shards remembered
 )
 
-// ErrClosed is returned by calls on a closed Session.
-var ErrClosed = errors.New("the session is closed")
-
-// ErrNotJoined is returned by Post in a room that was not joined.
-var ErrNotJoined = errors.New("not in the room: join it first")
-
-// ErrLeft is returned by Join if Leave came before the room was joined.
-var ErrLeft = errors.New("the room was left before it was joined")
-
 // Session is one logical session. Make it with Connect.
 type Session struct {
 	opts   Options
