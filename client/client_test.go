@@ -514,6 +514,20 @@ func TestClosedSessionTellsWhatItKnew(t *testing.T) {
 	}
 }
 
+// TestUnacknowledgedTellsTopicsFromMessages: one that is posted again as the
+// other would be a description that is read out to the room.
+func TestUnacknowledgedTellsTopicsFromMessages(t *testing.T) {
+	c, s := connected(t, "s1")
+	c.set(func() { c.silent = "s1" })
+	post(t, s, 1)
+	if _, err := s.PostTopic("go", "gophers"); err != nil {
+		t.Fatal(err)
+	}
+	if left := s.Unacknowledged(); len(left) != 2 || left[0].Topic || !left[1].Topic {
+		t.Errorf("not acknowledged: %+v", left)
+	}
+}
+
 // TestRepostKeepsItsID carries what an earlier session left to a new one.
 func TestRepostKeepsItsID(t *testing.T) {
 	c, s := connected(t, "s1")
