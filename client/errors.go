@@ -12,21 +12,30 @@ import (
 	"positivity-exchange/comms"
 )
 
-// ErrClosed is returned by calls on a closed Session.
+// ErrClosed is returned by calls on a closed Session, and by those that Close ends.
 var ErrClosed = errors.New("the session is closed")
 
-// ErrNotJoined is returned by Post in a room that was not joined.
+// ErrNotJoined is returned by Leave, Post and their like in a room that was not joined.
 var ErrNotJoined = errors.New("not in the room: join it first")
 
 // ErrLeft is returned by Join if Leave came before the room was joined.
 var ErrLeft = errors.New("the room was left before it was joined")
 
-// RefusedError is a server's final refusal.
+// RefusedError is a refusal in a server's words. From a call, or in SendFailed, it
+// is final: the session does not try again. In RoomLink it says why a room is not
+// served yet.
+//
+//	err := session.Join(ctx, "general", nil)
+//	var refused *client.RefusedError
+//	if errors.As(err, &refused) && refused.Code == comms.CodeNoRoom {
+//		err = session.Create(ctx, "general", "")
+//	}
 type RefusedError struct {
-	Code    string
-	Message string
+	Code    string // one of comms' constants
+	Message string // for people, one line
 }
 
+// Error is the message alone: where it came from is said by who asked.
 func (e *RefusedError) Error() string { return e.Message }
 
 // checked makes the first error of comms' checks what the server would say.
@@ -39,11 +48,17 @@ func checked(checks ...error) error {
 	return nil
 }
 
-// UnreachableError is what Connect returns when no router answered before its context
-// ended.
+// UnreachableError is what Connect returns when no router answered before its
+// context ended; errors.Is finds the context's error in it, too.
+//
+//	session, err := client.Connect(ctx, opts)
+//	var unreachable *client.UnreachableError
+//	if errors.As(err, &unreachable) {
+//		log.Printf("is the cluster up? Asked was %q", unreachable.Routers)
+//	}
 type UnreachableError struct {
-	Routers []string
-	Err     error // what went wrong last, if anything did, and the context's end
+	Routers []string // of Options
+	Err     error    // what went wrong last, if anything did, and the context's end
 	last    error
 }
 
