@@ -126,7 +126,8 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 	}
 }
 
-// abandon closes a connection that does not answer; its reader reports the end.
+// abandon gives up the connection to a shard that does not answer. Its rooms are
+// lost with it, and look for another.
 func (s *Session) abandon(l *link) {
 	if l.conn != nil {
 		l.conn.Close() //nolint:errcheck // its reader reports it
