@@ -139,12 +139,18 @@ func (a *app) keyOf(name string) string {
 
 // CheckKeys tells what is wrong first with a configuration's bindings, and where.
 func CheckKeys(c profile.Config) error {
-	_, err := bind(c.Keys)
+	_, err := bindConfig(c)
+	return err
+}
+
+// bindConfig makes the bindings of a configuration, those that are wrong left out.
+func bindConfig(c profile.Config) (bindings, error) {
+	b, err := bind(c.Keys)
 	var wrong *keyError
 	if errors.As(err, &wrong) {
-		return fmt.Errorf("%s: %w", c.Where("keys", wrong.key), wrong)
+		err = fmt.Errorf("%s: %w", c.Where("keys", wrong.key), wrong)
 	}
-	return err
+	return b, err
 }
 
 // Sample is the commented configuration, with the names of all actions.

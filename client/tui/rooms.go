@@ -235,10 +235,7 @@ func (a *app) fill() {
 			case <-time.After(200 * time.Millisecond):
 			case <-a.ctx.Done():
 			}
-			select {
-			case a.results <- func() { delete(a.filling, name) }:
-			case <-a.ctx.Done():
-			}
+			a.deliver(func() { delete(a.filling, name) })
 		})
 	})
 }
