@@ -45,7 +45,7 @@ func actions() []action {
 		{"first-unread", []string{"Alt-U"}, "first message that is new", (*app).firstUnread},
 		{"search-again", []string{"Alt-R"}, "the place before that has the searched text", func(a *app) { a.search("") }},
 		{"numbers", []string{"Alt-S"}, "messages' numbers in place of times", func(a *app) { a.numbers = !a.numbers }},
-		{"retry", []string{"Alt-Y"}, "send failed messages again", func(a *app) { a.command(a.st.Active, "retry", "") }},
+		{"retry", []string{"Alt-Y"}, "send failed messages again", func(a *app) { a.command(a.st.Active, state.Parsed{Command: "retry"}) }},
 		{"history-older", []string{"Up"}, "older input", func(a *app) { a.recall(1) }},
 		{"history-newer", []string{"Down"}, "newer input", func(a *app) { a.recall(-1) }},
 		{"left", []string{"Left", "Ctrl-B"}, "left", moves(-1)},

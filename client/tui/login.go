@@ -185,7 +185,7 @@ func (a *app) openFirst() {
 	if comms.CheckRoomName(last) != nil { // no visit yet
 		last = state.General
 	}
-	room := cmp.Or(strings.TrimPrefix(a.opts.Room, "#"), last)
+	room := cmp.Or(state.RoomName(a.opts.Room), last)
 	if err := comms.CheckRoomName(room); err != nil {
 		notice, room = cmp.Or(notice, oneLine(err.Error())), last
 	}

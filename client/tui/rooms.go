@@ -18,7 +18,7 @@ const joinAgain = 10 * time.Second
 
 // open shows a room, joining it if need be.
 func (a *app) open(name string) {
-	a.st = a.st.Open(strings.TrimPrefix(name, "#"))
+	a.st = a.st.Open(state.RoomName(name))
 	if a.st.Current() != nil {
 		a.join(a.st.Active)
 	}

@@ -211,7 +211,7 @@ func TestRoomThatIsNotThereIsAskedForOnce(t *testing.T) {
 			}
 			a.st.Notice = ""
 			if c.failed > 0 {
-				a.command("tpyo", "retry", "")
+				a.command("tpyo", state.Parsed{Command: "retry"})
 			} else {
 				a.typed("\n")
 			}
