@@ -279,8 +279,8 @@ func TestAnyStateDraws(t *testing.T) {
 				a.st.Save()
 				for _, r := range a.st.Rooms {
 					for i := 1; i < len(r.Lines); i++ {
-						if place(r.Lines[i-1]) > place(r.Lines[i]) {
-							t.Fatalf("#%s: line %d stands behind %d", r.Name, place(r.Lines[i]), place(r.Lines[i-1]))
+						if r.Lines[i-1].Place() > r.Lines[i].Place() {
+							t.Fatalf("#%s: line %d stands behind %d", r.Name, r.Lines[i].Place(), r.Lines[i-1].Place())
 						}
 					}
 				}
