@@ -56,7 +56,7 @@ func (r *Room) merge(page comms.HistoryPage, s State) {
 		if rec.Seq > bottom {
 			below++
 		}
-		fresh = append(fresh, line(rec, rec.User == s.User, s.Now.Add(-1e12))) // its mark needs no waiting
+		fresh = append(fresh, line(rec, rec.User == s.User, s.Now.Add(-markAfter))) // its mark is shown at once
 	}
 	if len(fresh) > 0 {
 		r.Lines = append(slices.Clone(r.Lines), fresh...)
