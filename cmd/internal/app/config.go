@@ -71,7 +71,8 @@ func DefaultData() string {
 	return filepath.Join(home, ".local", "share", "positivity-exchange")
 }
 
-// rooms reads the rooms file, or the embedded one.
+// rooms reads the rooms file, or the embedded one. Only rooms that a command
+// could create are taken.
 func (c Config) rooms() ([]comms.Room, error) {
 	list, err := resources.Rooms()
 	if c.RoomsFile != "" {
@@ -82,6 +83,12 @@ func (c Config) rooms() ([]comms.Room, error) {
 	}
 	rooms := make([]comms.Room, len(list))
 	for i, r := range list {
+		if err := comms.CheckRoomName(r.Name); err != nil {
+			return nil, fmt.Errorf("rooms file %s: %w", c.RoomsFile, err)
+		}
+		if err := comms.CheckDescription(r.Description); err != nil {
+			return nil, fmt.Errorf("rooms file %s: room %q: %w", c.RoomsFile, r.Name, err)
+		}
 		rooms[i] = comms.Room{Name: r.Name, Description: r.Description}
 	}
 	return rooms, nil

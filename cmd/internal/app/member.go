@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -38,9 +37,6 @@ func newMember(cfg Config, role membership.Role, client string, log roomlog.Log)
 		logger = slog.New(slog.DiscardHandler)
 	}
 	logger = logger.With("member", cfg.Name)
-	if err := comms.CheckUserName(cfg.Name); err != nil {
-		return nil, fmt.Errorf("member name %q: use 1 to %d of a-z, 0-9 and '-'", cfg.Name, membership.MaxName)
-	}
 	secret, created, err := membership.LoadSecret(cfg.Data, cfg.SecretFile, cfg.Secret)
 	if err != nil {
 		return nil, err
