@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"positivity-exchange/client/tui"
 	"positivity-exchange/cmd/internal/app"
+	"positivity-exchange/membership"
 )
 
 func flag(name, value, usage string) *cli.StringFlag {
@@ -43,7 +45,7 @@ func logFlags() []cli.Flag {
 	}
 	return []cli.Flag{
 		flag("log", "", "where rooms are stored: nats://host[,host...] `URL` (default: SQLite files below DIR)"),
-		flag("cluster", "px", "`NAME` of the cluster"),
+		flag("cluster", membership.DefaultCluster, "`NAME` of the cluster"),
 		flag("sync", "normal", "normal: what is acknowledged survives a killed process; full: a power cut too"),
 		file("nats-creds", "NATS_CREDS", "credentials `FILE` for the NATS servers"),
 		file("nats-nkey", "NATS_NKEY", "nkey seed `FILE`"),
@@ -81,9 +83,9 @@ func memberFlags() []cli.Flag {
 }
 
 func config(c *cli.Context, logTo *os.File) (app.Config, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
-		return app.Config{}, usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
+	logger, err := loggerTo(c, logTo)
+	if err != nil {
+		return app.Config{}, err
 	}
 	secure, err := memberTLS(c)
 	if err != nil {
@@ -93,8 +95,17 @@ func config(c *cli.Context, logTo *os.File) (app.Config, error) {
 	cfg.SecretFile, cfg.Secret = c.String("secret-file"), os.Getenv("PX_SECRET")
 	cfg.Advertise, cfg.Gossip, cfg.Join, cfg.RoomsFile = c.String("advertise"), c.String("gossip"), c.StringSlice("join"), c.String("rooms")
 	cfg.TLS, cfg.NoFenceKill = secure, c.Bool("no-fence-kill")
-	cfg.Logger = slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: level}))
+	cfg.Logger = logger
 	return cfg, nil
+}
+
+// loggerTo writes what --log-level lets through.
+func loggerTo(c *cli.Context, w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return nil, usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
 }
 
 func noArgs(c *cli.Context) error {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -110,12 +109,12 @@ func carry(c *cli.Context, done string, open func(app.Config) (roomlog.Log, erro
 	if err := oneArg(c); err != nil {
 		return err
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
-		return usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
+	logger, err := loggerTo(c, os.Stderr)
+	if err != nil {
+		return err
 	}
 	cfg := logConfig(c)
-	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	cfg.Logger = logger
 	log, err := open(cfg)
 	if err != nil {
 		return err

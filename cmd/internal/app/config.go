@@ -19,7 +19,7 @@ import (
 // field means its default.
 type Config struct {
 	Name       string   // stable name; needed
-	Cluster    string   // gossip label, "px" when empty
+	Cluster    string   // gossip label; empty: membership.DefaultCluster
 	Data       string   // shared data directory; needed
 	SecretFile string   // file with the cluster's secret; empty: Secret, then Data/secret
 	Secret     string   // hexadecimal or base64 of 32 bytes (PX_SECRET)
@@ -34,7 +34,7 @@ type Config struct {
 	NATS NATS   // for a Log on NATS
 	TLS  TLS    // of clients and of members that ask each other; zero: plain
 
-	Sync         string        // "normal" or "full"
+	Sync         string        // empty: roomlog.SyncNormal
 	NoFenceKill  bool          // never end a frozen process by force
 	DrainTimeout time.Duration // 0: 8 s
 	Alone        bool          // this process runs shards and nothing else
@@ -47,7 +47,7 @@ type NATS struct {
 	Creds, NKey   string   // files of credentials
 	CA, Cert, Key string   // files for TLS
 	Replicas      int      // of each stream; 0: 3 with three hosts or more, else 1
-	Monitor       []string // monitoring URLs, for Sync "full"
+	Monitor       []string // monitoring URLs, for roomlog.SyncFull
 	Existing      bool     // make no room log where there is none
 }
 
