@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 	"time"
 
+	"positivity-exchange/client/profile"
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
 	"positivity-exchange/resources"
@@ -60,16 +59,7 @@ type Network interface {
 
 // DefaultData is the data directory used when none is named: one per user, so
 // that processes of one person find each other.
-func DefaultData() string {
-	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
-		return filepath.Join(dir, "positivity-exchange")
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "px-data"
-	}
-	return filepath.Join(home, ".local", "share", "positivity-exchange")
-}
+func DefaultData() string { return profile.Home("XDG_DATA_HOME", ".local/share") }
 
 // rooms reads the rooms file, or the embedded one. Only rooms that a command
 // could create are taken.

@@ -28,3 +28,19 @@ func TestRoomsOfAFileAreThoseThatCouldBeCreated(t *testing.T) {
 		t.Errorf("%d rooms that come with the program, %v", len(rooms), err)
 	}
 }
+
+// TestDefaultDataFollowsTheSpecification of the XDG base directories, by which
+// a relative one counts for nothing.
+func TestDefaultDataFollowsTheSpecification(t *testing.T) {
+	t.Setenv("HOME", "/home/ada")
+	for dir, want := range map[string]string{
+		"":           "/home/ada/.local/share/positivity-exchange",
+		"share":      "/home/ada/.local/share/positivity-exchange",
+		"/srv/share": "/srv/share/positivity-exchange",
+	} {
+		t.Setenv("XDG_DATA_HOME", dir)
+		if got := DefaultData(); got != want {
+			t.Errorf("with XDG_DATA_HOME=%q: %s, want %s", dir, got, want)
+		}
+	}
+}
