@@ -45,7 +45,7 @@ func DecodeCommand(line []byte) (Command, error) {
 		return nil, errorf(CodeUnknownType, "no command is named %q; see PROTOCOL.md for those that are", clip(name))
 	}
 	v := reflect.ValueOf(into).Elem()
-	if err := fill(v, members, 1); err != nil {
+	if err := fill(v, members); err != nil {
 		return nil, concerning(err, members)
 	}
 	c := v.Interface().(Command)
@@ -72,7 +72,7 @@ func DecodeEvent(line []byte) (Event, error) {
 		return nil, nil
 	}
 	v := reflect.ValueOf(into).Elem()
-	if err := fill(v, members, 1); err != nil {
+	if err := fill(v, members); err != nil {
 		return nil, concerning(err, members)
 	}
 	return v.Interface().(Event), nil
@@ -138,7 +138,7 @@ func concerning(err error, members []member) error {
 	return e
 }
 
-func fill(v reflect.Value, members []member, depth int) error {
+func fill(v reflect.Value, members []member) error {
 	t := v.Type()
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
@@ -149,14 +149,14 @@ func fill(v reflect.Value, members []member, depth int) error {
 		if raw == nil || string(raw) == "null" {
 			continue
 		}
-		if err := set(v.Field(i), raw, name, depth); err != nil {
+		if err := set(v.Field(i), raw, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func set(v reflect.Value, raw []byte, name string, depth int) error {
+func set(v reflect.Value, raw []byte, name string) error {
 	wrong := func(want string) error {
 		return errorf(CodeBadField, "field %q must be %s", name, want)
 	}
@@ -188,7 +188,7 @@ func set(v reflect.Value, raw []byte, name string, depth int) error {
 		v.SetBool(raw[0] == 't')
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		return set(v.Elem(), raw, name, depth)
+		return set(v.Elem(), raw, name)
 	case reflect.Struct:
 		if raw[0] != '{' {
 			return wrong("an object")
@@ -197,7 +197,7 @@ func set(v reflect.Value, raw []byte, name string, depth int) error {
 		if err != nil {
 			return wrong("an object")
 		}
-		return fill(v, members, depth+1)
+		return fill(v, members)
 	case reflect.Slice:
 		if raw[0] != '[' {
 			return wrong("an array")
@@ -208,7 +208,7 @@ func set(v reflect.Value, raw []byte, name string, depth int) error {
 		}
 		v.Set(reflect.MakeSlice(v.Type(), len(elements), len(elements)))
 		for i, e := range elements {
-			if err := set(v.Index(i), e, name, depth+1); err != nil {
+			if err := set(v.Index(i), e, name); err != nil {
 				return err
 			}
 		}

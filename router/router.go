@@ -22,7 +22,6 @@ import (
 
 // Gossip is what a router needs of the cluster. *membership.Cluster has it.
 type Gossip interface {
-	Self() membership.Member
 	Table() *membership.Table
 	Members() []membership.Member
 	Watch() (changed <-chan struct{}, stop func())
@@ -49,7 +48,7 @@ type Router struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	ready  chan struct{}
+	ready  chan struct{} // closed once every partition's rooms were reported
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -76,9 +75,6 @@ func New(opts Options) *Router {
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
-
-// Ready is closed once every partition's rooms were reported.
-func (r *Router) Ready() <-chan struct{} { return r.ready }
 
 // Run accepts and serves until ctx ends; it returns after everything it started has ended.
 func (r *Router) Run(ctx context.Context) error {

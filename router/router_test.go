@@ -31,7 +31,6 @@ type fakeGossip struct {
 	watchers []chan struct{}
 }
 
-func (g *fakeGossip) Self() membership.Member { return membership.Member{Name: "r1", Boot: "rb"} }
 func (g *fakeGossip) Table() *membership.Table {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"time"
 
 	"positivity-exchange/client/profile"
 	"positivity-exchange/comms"
@@ -33,12 +32,11 @@ type Config struct {
 	NATS NATS   // for a Log on NATS
 	TLS  TLS    // of clients and of members that ask each other; zero: plain
 
-	Sync         string        // empty: roomlog.SyncNormal
-	NoFenceKill  bool          // never end a frozen process by force
-	DrainTimeout time.Duration // 0: 8 s
-	Alone        bool          // this process runs shards and nothing else
-	Logger       *slog.Logger
-	Network      Network // nil: this machine's
+	Sync        string // empty: roomlog.SyncNormal
+	NoFenceKill bool   // never end a frozen process by force
+	Alone       bool   // this process runs shards and nothing else
+	Logger      *slog.Logger
+	Network     Network // nil: this machine's
 }
 
 // NATS is how the NATS servers of Config.Log are reached, and what is asked of them.

@@ -18,9 +18,7 @@ import (
 // entry on the roll, and connections to the shards.
 type member struct {
 	cfg     Config
-	log     roomlog.Log
 	boot    string
-	client  string // advertised client address
 	keys    comms.Keys
 	secure  *tls.Config // of the client listener; nil: plain
 	dial    peer.Dial   // to shards
@@ -48,7 +46,7 @@ func newMember(cfg Config, role membership.Role, client string, log roomlog.Log)
 	if membership.OtherSecret(cfg.Data, secret) {
 		logger.Warn("the secret given is not the one in the data directory: members that use that one are a cluster of their own", "dir", cfg.Data)
 	}
-	m := &member{cfg: cfg, log: log, boot: membership.NewBoot(), client: client, keys: comms.NewKeys(secret), logger: logger}
+	m := &member{cfg: cfg, boot: membership.NewBoot(), keys: comms.NewKeys(secret), logger: logger}
 	if m.secure, m.dial, err = cfg.secure(role, client); err != nil {
 		return nil, err
 	}
