@@ -1,6 +1,7 @@
 package comms
 
 // Codes of Error and Goodbye. Append-only: a code keeps its meaning for ever.
+// "slow" and "replaced" stood here and were never sent; they stay reserved.
 const (
 	CodeFrameTooLong = "frame_too_long" // a line over the limit; the connection ends
 	CodeFrameTimeout = "frame_timeout"  // a line begun and not finished in time; the connection ends
@@ -32,13 +33,12 @@ const (
 	CodeStorage      = "storage"         // the log refused (disk full, read-only); retry
 	CodeUnknownFate  = "unknown_outcome" // the log did not answer; send again with the same id
 	CodeShutdown     = "shutdown"
-	CodeIdle         = "idle"     // nothing heard for too long
-	CodeSlow         = "slow"     // a write made no progress for WriteTimeout
-	CodeReplaced     = "replaced" // this process is not the newest of its name
+	CodeIdle         = "idle" // nothing heard for too long
 	CodeInternal     = "internal"
 	CodeTooMany      = "too_many" // a limit of rooms, sessions or requests is reached
 	CodeNoSuchMember = "no_such_member"
-	CodeTLS          = "tls" // one end speaks TLS and the other does not; the connection ends
+	CodeTLS          = "tls"  // one end speaks TLS and the other does not; the connection ends
+	CodeQuit         = "quit" // of Goodbye: the client said quit, or its connection ended
 )
 
 // Retryable reports whether the command with this code may succeed unchanged

@@ -103,16 +103,15 @@ type HistoryCut struct {
 
 // Welcome answers Hello.
 type Welcome struct {
-	Version  int      `json:"v"`
-	Session  string   `json:"s"`
-	User     string   `json:"u"`
-	Role     string   `json:"role"` // "router" or "shard"
-	Name     string   `json:"name"` // stable name of the server
-	Boot     string   `json:"boot"` // boot id of the server
-	Ticket   string   `json:"ticket,omitempty"`
-	Expires  int64    `json:"expires,omitempty"` // Unix milliseconds
-	Features []string `json:"features,omitempty"`
-	Cluster  string   `json:"cluster,omitempty"` // of a router: Keys.Cluster, the same whichever router greets
+	Version int    `json:"v"`
+	Session string `json:"s"`
+	User    string `json:"u"`
+	Role    string `json:"role"` // "router" or "shard"
+	Name    string `json:"name"` // stable name of the server
+	Boot    string `json:"boot"` // boot id of the server
+	Ticket  string `json:"ticket,omitempty"`
+	Expires int64  `json:"expires,omitempty"` // Unix milliseconds
+	Cluster string `json:"cluster,omitempty"` // of a router: Keys.Cluster, the same whichever router greets
 }
 
 // Ticket carries a fresh ticket.
@@ -221,8 +220,7 @@ type PongEvent struct {
 
 // Goodbye is the last event of a connection.
 type Goodbye struct {
-	Reason string `json:"reason"`          // one of the Code constants or "quit", "shutdown"
-	Retry  int64  `json:"retry,omitempty"` // milliseconds after which to come back
+	Reason string `json:"reason"` // one of the Code constants
 }
 
 // MemberStatus is one member in StatusReport.

@@ -154,7 +154,7 @@ func (c *conn) read(mayRelay bool) (reason string) {
 	for {
 		// A relay's own session is this process's: it reads when it has said all.
 		if mayRelay && c.awaitWriter(c.ctx) != nil {
-			return "quit"
+			return comms.CodeQuit
 		}
 		command, err := c.wire.ReadCommand()
 		var e *comms.Error
@@ -172,12 +172,12 @@ func (c *conn) read(mayRelay bool) (reason string) {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return comms.CodeIdle
 		case err != nil:
-			return "quit"
+			return comms.CodeQuit
 		}
 		silences = 0
 		switch command := command.(type) {
 		case comms.Quit:
-			return "quit"
+			return comms.CodeQuit
 		case comms.JoinRoom, comms.LeaveRoom, comms.SendMessage:
 			switch {
 			case c.aware || !mayRelay:
