@@ -1,6 +1,7 @@
 package comms
 
 import (
+	"cmp"
 	"unicode/utf8"
 )
 
@@ -106,11 +107,11 @@ func checkCommand(c Command) error {
 	case LeaveRoom:
 		return CheckRoomName(c.Room)
 	case SendMessage:
-		return firstError(CheckRoomName(c.Room), optionalID(c.ID), CheckContent(c.Content))
+		return cmp.Or(CheckRoomName(c.Room), optionalID(c.ID), CheckContent(c.Content))
 	case SetTopic:
-		return firstError(CheckRoomName(c.Room), optionalID(c.ID), CheckDescription(c.Topic))
+		return cmp.Or(CheckRoomName(c.Room), optionalID(c.ID), CheckDescription(c.Topic))
 	case History:
-		if err := firstError(CheckRoomName(c.Room), optionalID(c.Tag)); err != nil {
+		if err := cmp.Or(CheckRoomName(c.Room), optionalID(c.Tag)); err != nil {
 			return err
 		}
 		if c.Limit < 1 || c.Limit > MaxPage {
@@ -120,7 +121,7 @@ func checkCommand(c Command) error {
 			return errorf(CodeBadRange, "give \"before\" or \"from\", not both")
 		}
 	case CreateRoom:
-		return firstError(CheckRoomName(c.Room), CheckDescription(c.Description))
+		return cmp.Or(CheckRoomName(c.Room), CheckDescription(c.Description))
 	case ListRooms:
 		if c.Limit < 0 || c.Limit > MaxPage {
 			return errorf(CodeBadRange, "a list page has 1 to %d rooms, not %d", MaxPage, c.Limit)
@@ -147,13 +148,4 @@ func optionalID(id string) error {
 		return nil
 	}
 	return CheckID(id)
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

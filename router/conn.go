@@ -3,7 +3,6 @@ package router
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"net"
 	"os"
@@ -65,12 +64,6 @@ func guestName() string {
 	return string(b)
 }
 
-func sessionID() string {
-	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])[:21]
-}
-
 // serve greets one connection and answers it until it ends.
 func (r *Router) serve(nc net.Conn, mayRelay bool) {
 	c := &conn{
@@ -85,7 +78,7 @@ func (r *Router) serve(nc net.Conn, mayRelay bool) {
 	r.mu.Unlock()
 	var writer sync.WaitGroup
 	writer.Go(c.write)
-	c.send(comms.LoginSuccessful{Session: sessionID(), User: c.user, Rooms: r.greeting()})
+	c.send(comms.LoginSuccessful{Session: comms.NewSessionID(), User: c.user, Rooms: r.greeting()})
 	reason := c.read(mayRelay)
 	if c.relay != nil {
 		c.relay.close()
@@ -218,7 +211,7 @@ func (c *conn) handle(command comms.Command) {
 		c.mu.Unlock()
 		c.wire.SetIdle(comms.PingAfter)
 		ticket, expires := r.opts.Keys.Issue(comms.AsClient, c.user, time.Now())
-		c.send(comms.Welcome{Version: comms.Version, Session: sessionID(), User: c.user, Role: "router", Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli(), Cluster: r.opts.Keys.Cluster()})
+		c.send(comms.Welcome{Version: comms.Version, Session: comms.NewSessionID(), User: c.user, Role: "router", Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli(), Cluster: r.opts.Keys.Cluster()})
 	case comms.Locate:
 		m, answer := r.locate(command.Room)
 		boot := m.Boot

@@ -30,24 +30,6 @@ var (
 	ErrNameTaken  = errors.New("the name is taken by a newer boot") // Beat: another, newer boot has the name
 )
 
-// What an append survives: with SyncNormal that its process is killed, with
-// SyncFull a power cut too.
-const (
-	SyncNormal = "normal"
-	SyncFull   = "full"
-)
-
-// ParseSync reads what a person asked an append to survive; "" is SyncNormal.
-func ParseSync(s string) (string, error) {
-	switch s {
-	case "", SyncNormal:
-		return SyncNormal, nil
-	case SyncFull:
-		return SyncFull, nil
-	}
-	return "", fmt.Errorf("use %s or %s", SyncNormal, SyncFull)
-}
-
 // Kind says what a record is. Unknown kinds are kept and skipped.
 type Kind uint8
 

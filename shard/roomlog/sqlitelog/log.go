@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"positivity-exchange/shard/roomlog"
@@ -136,18 +135,8 @@ func identify(dir string) (string, error) {
 // may be acknowledged in a file whose name can be lost.
 func syncDirs(dir string) error {
 	for _, path := range []string{filepath.Dir(dir), dir} {
-		d, err := os.Open(path)
-		if errors.Is(err, fs.ErrPermission) {
-			continue // not ours: then we did not make what is in it
-		}
-		if err != nil {
-			return err
-		}
-		err = d.Sync()
-		if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-			err = nil // a file system that syncs no directories
-		}
-		if err := errors.Join(err, d.Close()); err != nil {
+		// A directory that is not ours: then we did not make what is in it.
+		if err := roomlog.SyncDir(path); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 	}
