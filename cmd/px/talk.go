@@ -45,8 +45,7 @@ func runSend(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	text := strings.Join(c.Args().Slice(), " ")
-	if c.Args().Present() && strings.TrimSpace(text) == "" {
+	if c.Args().Present() && strings.TrimSpace(textOf(c)) == "" {
 		return usagef("there is nothing in the text to send")
 	}
 	ctx := c.Context
@@ -60,7 +59,7 @@ func runSend(c *cli.Context) error {
 		return err
 	}
 	defer s.Close() //nolint:errcheck // never fails
-	acks, failed := make(chan client.Message, inFlight), make(chan client.SendFailed, inFlight)
+	acks, refusals := make(chan client.Message, inFlight), make(chan client.SendFailed, inFlight)
 	go func() {
 		for e := range s.Events() {
 			switch e := e.(type) {
@@ -69,7 +68,7 @@ func runSend(c *cli.Context) error {
 					acks <- e
 				}
 			case client.SendFailed:
-				failed <- e
+				refusals <- e
 			}
 		}
 	}()
@@ -82,85 +81,133 @@ func runSend(c *cli.Context) error {
 		}
 		return err
 	}
-	lines, ended := make(chan string), make(chan error, 1)
-	go func(ended chan<- error) { // it ends with the process if a line is refused
-		if c.Args().Present() {
-			lines <- text
-			ended <- nil
-			return
-		}
-		ended <- tui.ReadLines(ctx, os.Stdin, lines)
-	}(ended)
-	var bad error              // why there are no more lines; what came before them is awaited
-	posted := map[string]int{} // lines that are not acknowledged, by message id
-	out := json.NewEncoder(os.Stdout)
-	for n := 0; ended != nil || len(posted) > 0; {
+	return (&sending{c: c, ctx: ctx, session: s, room: room, posted: map[string]int{}}).run(acks, refusals)
+}
+
+// textOf is the text on the command line; without one the lines of standard
+// input are sent.
+func textOf(c *cli.Context) string { return strings.Join(c.Args().Slice(), " ") }
+
+// sending is one px send at work in a room it has joined.
+type sending struct {
+	c       *cli.Context
+	ctx     context.Context // ends with the timeout too
+	session *client.Session
+	room    string
+
+	reading <-chan error   // says why no more lines come; nil: none come any more
+	n       int            // lines read
+	posted  map[string]int // lines that are not acknowledged, by message id
+	bad     error          // why there are no more lines; what came before them is awaited
+}
+
+// run sends all lines and returns once each is acknowledged or refused.
+func (s *sending) run(acks <-chan client.Message, refusals <-chan client.SendFailed) error {
+	lines := make(chan string)
+	s.reading = s.read(lines)
+	for s.reading != nil || len(s.posted) > 0 {
 		next := lines
-		if ended == nil || len(posted) >= inFlight {
+		if s.reading == nil || len(s.posted) >= inFlight {
 			next = nil
 		}
 		select {
-		case bad = <-ended:
-			ended = nil
+		case s.bad = <-s.reading:
+			s.reading = nil
 		case line := <-next:
-			if n++; strings.TrimSpace(line) == "" {
-				continue // as in the client
-			}
-			var id string
-			if id, bad = s.Post(room, line); bad == nil {
-				posted[id] = n
-				continue
-			}
-			ended = nil
-			if !c.Args().Present() {
-				bad = fmt.Errorf("line %d of the input: %w: nothing from there on was sent", n, bad)
-			}
+			s.line(line)
 		case m := <-acks:
-			delete(posted, m.ID)
-			if c.Bool("json") {
-				if err := out.Encode(struct {
-					Room  string `json:"room"`
-					ID    string `json:"id"`
-					Seq   uint64 `json:"seq"`
-					Epoch uint64 `json:"epoch"`
-				}{m.Room, m.ID, m.Seq, m.Epoch}); err != nil {
-					return err
-				}
+			if err := s.acked(m); err != nil {
+				return err
 			}
-		case f := <-failed:
-			ended = nil // what was posted behind it is stored or refused by itself
-			if bad == nil && !c.Args().Present() {
-				bad = fmt.Errorf("line %d of the input: %w: up to line %d it was sent all the same", posted[f.ID], f.Err, n)
-			} else if bad == nil {
-				bad = f.Err
-			}
-			delete(posted, f.ID)
-		case <-ctx.Done():
-			if end := sendEnd(c, s); bad == nil || errors.Is(bad, ctx.Err()) || end == errInterrupted {
-				return end
-			}
-			return fmt.Errorf("%w; what stands before it: %w", bad, sendEnd(c, s))
+		case f := <-refusals:
+			s.failed(f)
+		case <-s.ctx.Done():
+			return s.end()
 		}
 	}
-	if bad != nil && errors.Is(bad, ctx.Err()) { // the reader saw it first
-		return sendEnd(c, s)
+	if s.bad != nil && errors.Is(s.bad, s.ctx.Err()) { // the reader saw it first
+		return s.end()
 	}
-	return bad
+	return s.bad
 }
 
-// sendEnd tells an interruption from a timeout, and what is not acknowledged.
-func sendEnd(c *cli.Context, s *client.Session) error {
-	if c.Context.Err() != nil {
+// read gives all lines to be sent, then says why there are no more. It ends with
+// the process if a line is refused: a read of a terminal cannot be ended.
+func (s *sending) read(lines chan<- string) <-chan error {
+	ended := make(chan error, 1)
+	go func() {
+		if s.c.Args().Present() {
+			lines <- textOf(s.c)
+			ended <- nil
+			return
+		}
+		ended <- tui.ReadLines(s.ctx, os.Stdin, lines)
+	}()
+	return ended
+}
+
+// line posts one, unless it is blank, as the client does.
+func (s *sending) line(line string) {
+	s.n++
+	if strings.TrimSpace(line) == "" {
+		return
+	}
+	id, err := s.session.Post(s.room, line)
+	if err == nil {
+		s.posted[id] = s.n
+		return
+	}
+	s.reading, s.bad = nil, err
+	if !s.c.Args().Present() {
+		s.bad = fmt.Errorf("line %d of the input: %w: nothing from there on was sent", s.n, err)
+	}
+}
+
+// acked takes a line off those that are waited for. Its error is standard output's.
+func (s *sending) acked(m client.Message) error {
+	delete(s.posted, m.ID)
+	if !s.c.Bool("json") {
+		return nil
+	}
+	return json.NewEncoder(os.Stdout).Encode(struct {
+		Room  string `json:"room"`
+		ID    string `json:"id"`
+		Seq   uint64 `json:"seq"`
+		Epoch uint64 `json:"epoch"`
+	}{m.Room, m.ID, m.Seq, m.Epoch})
+}
+
+// failed ends the reading; what was posted behind the line that was refused is
+// stored or refused by itself.
+func (s *sending) failed(f client.SendFailed) {
+	s.reading = nil
+	if s.bad == nil {
+		s.bad = f.Err
+		if !s.c.Args().Present() {
+			s.bad = fmt.Errorf("line %d of the input: %w: up to line %d it was sent all the same", s.posted[f.ID], f.Err, s.n)
+		}
+	}
+	delete(s.posted, f.ID)
+}
+
+// end tells an interruption from a timeout, what is not acknowledged, and what
+// had gone wrong before.
+func (s *sending) end() error {
+	if s.c.Context.Err() != nil {
 		return errInterrupted
 	}
+	late := errors.New("timed out; all that was read of the input is stored")
 	var ids []string
-	for _, p := range s.Unacknowledged() {
+	for _, p := range s.session.Unacknowledged() {
 		ids = append(ids, p.ID)
 	}
-	if len(ids) == 0 {
-		return errors.New("timed out; all that was read of the input is stored")
+	if len(ids) > 0 {
+		late = fmt.Errorf("timed out with %s not acknowledged: %s", count(len(ids), "message"), strings.Join(ids, " "))
 	}
-	return fmt.Errorf("timed out with %s not acknowledged: %s", count(len(ids), "message"), strings.Join(ids, " "))
+	if s.bad == nil || errors.Is(s.bad, s.ctx.Err()) {
+		return late
+	}
+	return fmt.Errorf("%w; what stands before it: %w", s.bad, late)
 }
 
 func tailCommand() *cli.Command {
