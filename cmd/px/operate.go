@@ -10,15 +10,116 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"positivity-exchange/client"
+	"positivity-exchange/client/tui"
 	"positivity-exchange/cmd/internal/app"
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
 )
+
+func roomsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "rooms", Usage: "list rooms", UsageText: "px rooms --prefix go",
+		Flags: []cli.Flag{routerFlag(), flag("prefix", "", "only rooms whose name starts with `P`"), &cli.BoolFlag{Name: "json", Usage: "print an array of objects", EnvVars: []string{env("json")}}},
+		Action: func(c *cli.Context) error {
+			return query(c, noArgs(c), func(ctx context.Context, s *client.Session) error {
+				type line struct {
+					Name        string `json:"name"`
+					Description string `json:"description"`
+				}
+				lines := []line{}
+				for after := ""; ; {
+					page, err := s.Rooms(ctx, comms.ListRooms{Prefix: strings.TrimPrefix(c.String("prefix"), "#"), After: after})
+					if err != nil {
+						return err
+					}
+					for _, r := range page.Rooms {
+						lines = append(lines, line{r.Name, r.Description})
+					}
+					if after = page.Next; after == "" {
+						break
+					}
+				}
+				if c.Bool("json") {
+					return json.NewEncoder(os.Stdout).Encode(lines)
+				}
+				return table(os.Stdout, func(w io.Writer) {
+					for _, l := range lines {
+						fmt.Fprintf(w, "#%s\t%s\n", l.Name, tui.Clean(l.Description))
+					}
+				})
+			})
+		},
+	}
+}
+
+func table(to io.Writer, rows func(io.Writer)) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	rows(w)
+	return w.Flush()
+}
+
+// oneArg refuses a command line without the one thing that the command is about.
+// Flags may stand behind it.
+func oneArg(c *cli.Context) error {
+	if c.Args().Len() != 1 {
+		return usagef("px %s takes one argument; px %s --help shows an example", c.Command.Name, c.Command.Name)
+	}
+	return nil
+}
+
+// roomArg is the room that a command is about.
+func roomArg(c *cli.Context) (string, error) {
+	if err := oneArg(c); err != nil {
+		return "", err
+	}
+	return roomName(c.Args().First())
+}
+
+func createCommand() *cli.Command {
+	return &cli.Command{
+		Name: "create", Usage: "create a room", UsageText: "px create --description 'Bread and butter' baking",
+		Flags: []cli.Flag{routerFlag(), flag("description", "", "`D`escription of the room")},
+		Action: func(c *cli.Context) error {
+			room, err := roomArg(c)
+			return query(c, err, func(ctx context.Context, s *client.Session) error {
+				return s.Create(ctx, room, c.String("description"))
+			})
+		},
+	}
+}
+
+func whereCommand() *cli.Command {
+	return &cli.Command{
+		Name: "where", Usage: "ask a room's owner where it is served", UsageText: "px where general",
+		Flags: []cli.Flag{routerFlag(), &cli.BoolFlag{Name: "json", Usage: "print an object", EnvVars: []string{env("json")}}},
+		Action: func(c *cli.Context) error {
+			room, err := roomArg(c)
+			return query(c, err, func(ctx context.Context, s *client.Session) error {
+				at, err := s.Where(ctx, room)
+				if err != nil {
+					return err
+				}
+				if c.Bool("json") {
+					return json.NewEncoder(os.Stdout).Encode(struct {
+						Room      string `json:"room"`
+						Partition int    `json:"partition"`
+						Shard     string `json:"shard"`
+						Addr      string `json:"addr"`
+						Epoch     uint64 `json:"epoch"`
+					}{at.Room, at.Partition, at.Shard, at.Addr, at.Epoch})
+				}
+				_, err = fmt.Printf("#%s is served by %s at %s (partition %d, epoch %d)\n", at.Room, at.Shard, at.Addr, at.Partition, at.Epoch)
+				return err
+			})
+		},
+	}
+}
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
