@@ -25,9 +25,9 @@ import (
 func roomsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "rooms", Usage: "list rooms", UsageText: "px rooms --prefix go",
-		Flags: []cli.Flag{routerFlag(), flag("prefix", "", "only rooms whose name starts with `P`"), &cli.BoolFlag{Name: "json", Usage: "print an array of objects", EnvVars: []string{env("json")}}},
+		Flags: []cli.Flag{routerFlag(), flag("prefix", "", "only rooms whose name starts with `P`"), jsonFlag("print an array of objects")},
 		Action: func(c *cli.Context) error {
-			return query(c, noArgs(c), func(ctx context.Context, s *client.Session) error {
+			return query(c, noArgs(c), errLateRouter, func(ctx context.Context, s *client.Session) error {
 				type line struct {
 					Name        string `json:"name"`
 					Description string `json:"description"`
@@ -64,30 +64,13 @@ func table(to io.Writer, rows func(io.Writer)) error {
 	return w.Flush()
 }
 
-// oneArg refuses a command line without the one thing that the command is about.
-// Flags may stand behind it.
-func oneArg(c *cli.Context) error {
-	if c.Args().Len() != 1 {
-		return usagef("px %s takes one argument; px %s --help shows an example", c.Command.Name, c.Command.Name)
-	}
-	return nil
-}
-
-// roomArg is the room that a command is about.
-func roomArg(c *cli.Context) (string, error) {
-	if err := oneArg(c); err != nil {
-		return "", err
-	}
-	return roomName(c.Args().First())
-}
-
 func createCommand() *cli.Command {
 	return &cli.Command{
 		Name: "create", Usage: "create a room", UsageText: "px create --description 'Bread and butter' baking",
 		Flags: []cli.Flag{routerFlag(), flag("description", "", "`D`escription of the room")},
 		Action: func(c *cli.Context) error {
 			room, err := roomArg(c)
-			return query(c, err, func(ctx context.Context, s *client.Session) error {
+			return query(c, err, lateShard(room), func(ctx context.Context, s *client.Session) error {
 				return s.Create(ctx, room, c.String("description"))
 			})
 		},
@@ -97,10 +80,10 @@ func createCommand() *cli.Command {
 func whereCommand() *cli.Command {
 	return &cli.Command{
 		Name: "where", Usage: "ask a room's owner where it is served", UsageText: "px where general",
-		Flags: []cli.Flag{routerFlag(), &cli.BoolFlag{Name: "json", Usage: "print an object", EnvVars: []string{env("json")}}},
+		Flags: []cli.Flag{routerFlag(), jsonFlag("print an object")},
 		Action: func(c *cli.Context) error {
 			room, err := roomArg(c)
-			return query(c, err, func(ctx context.Context, s *client.Session) error {
+			return query(c, err, lateShard(room), func(ctx context.Context, s *client.Session) error {
 				at, err := s.Where(ctx, room)
 				if err != nil {
 					return err
@@ -124,9 +107,9 @@ func whereCommand() *cli.Command {
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "show the members of the cluster", UsageText: "px status",
-		Flags: []cli.Flag{routerFlag(), &cli.BoolFlag{Name: "json", Usage: "print an object", EnvVars: []string{env("json")}}},
+		Flags: []cli.Flag{routerFlag(), jsonFlag("print an object")},
 		Action: func(c *cli.Context) error {
-			return query(c, noArgs(c), func(ctx context.Context, s *client.Session) error {
+			return query(c, noArgs(c), errLateRouter, func(ctx context.Context, s *client.Session) error {
 				report, err := s.Status(ctx)
 				if err != nil {
 					return err
@@ -158,7 +141,18 @@ func drainCommand() *cli.Command {
 		Name: "drain", Usage: "move a shard's rooms away and end it", UsageText: "px drain s2",
 		Flags: []cli.Flag{routerFlag(), flag("data", app.DefaultData(), "data `DIR`ectory with the cluster's secret"), flag("secret-file", "", "`FILE` with the cluster's secret")},
 		Action: func(c *cli.Context) error {
-			return query(c, oneArg(c), func(ctx context.Context, s *client.Session) error { return drain(ctx, c, s) })
+			var report comms.StatusReport
+			err := query(c, oneArg(c), errLateRouter, func(ctx context.Context, s *client.Session) (err error) {
+				report, err = s.Status(ctx)
+				return err
+			})
+			if err == nil {
+				err = drain(c, report)
+			}
+			if err != nil && c.Context.Err() != nil {
+				return errInterrupted
+			}
+			return err
 		},
 	}
 }
@@ -171,35 +165,16 @@ func count(n int, thing string) string {
 	return fmt.Sprint(n, " ", thing, "s")
 }
 
-// unanswered says in words that the time of a query is over. A drain has one of
-// its own.
-func unanswered(c *cli.Context, err error) error {
-	if !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	switch c.Command.Name {
-	case "where", "create":
-		return fmt.Errorf("#%s: no shard answered within %s; px status shows who is there", strings.TrimPrefix(c.Args().First(), "#"), dialTimeout)
-	case "status", "rooms":
-		return fmt.Errorf("the router did not answer within %s", dialTimeout)
-	}
-	return err
-}
-
 // answerSoon is how long a shard that drains is silent before a person hears of it.
 const answerSoon = 3 * time.Second
 
 // drain asks the shard to give everything up, and shows how far it is.
-func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
+func drain(c *cli.Context, report comms.StatusReport) error {
 	name := c.Args().First()
 	secret, err := membership.ReadSecret(c.String("data"), c.String("secret-file"), os.Getenv("PX_SECRET"))
 	if errors.Is(err, fs.ErrNotExist) && c.String("secret-file") == "" {
 		return fmt.Errorf("%s holds no secret of a running cluster: name its --data or --secret-file", c.String("data"))
 	}
-	if err != nil {
-		return err
-	}
-	report, err := s.Status(ctx)
 	if err != nil {
 		return err
 	}

@@ -20,10 +20,10 @@ func sendCommand() *cli.Command {
 		Description: "Flags stand before the text. One that begins with -, or has a flag in it, follows a --.\n" +
 			"Lines of standard input that are empty, or blank, are skipped.",
 		Flags: []cli.Flag{
-			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to speak in", EnvVars: []string{env("room")}},
+			routerFlag(), flag("room", "", "`ROOM` to speak in"),
 			flag("user", "", "`NAME` to use (default: a guest's)"),
 			&cli.DurationFlag{Name: "timeout", Usage: "give up after this long (default: never)", EnvVars: []string{env("timeout")}},
-			&cli.BoolFlag{Name: "json", Usage: "print an object for each message stored", EnvVars: []string{env("json")}},
+			jsonFlag("print an object for each message stored"),
 		},
 		Action: runSend,
 	}

@@ -20,23 +20,6 @@ import (
 	"positivity-exchange/membership"
 )
 
-func flag(name, value, usage string) *cli.StringFlag {
-	return &cli.StringFlag{Name: name, Value: value, Usage: usage, EnvVars: []string{env(name)}}
-}
-
-func env(name string) string {
-	b := []byte("PX_" + name)
-	for i, c := range b {
-		switch {
-		case c >= 'a' && c <= 'z':
-			b[i] = c - 'a' + 'A'
-		case c == '-':
-			b[i] = '_'
-		}
-	}
-	return string(b)
-}
-
 // logFlags say where rooms are stored and how that is reached. The files are
 // found in the variables of the nats command, too.
 func logFlags() []cli.Flag {
@@ -78,7 +61,7 @@ func memberFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "join", Usage: "gossip `ADDR` of a member to start from; may be repeated", EnvVars: []string{env("join")}},
 		flag("rooms", "", "`FILE` with the rooms that exist from the first start (default: 24 rooms that come with px)"),
 		flag("log-level", "info", "debug, info, warn or error; logs go to standard error"),
-		&cli.BoolFlag{Name: "no-fence-kill", Usage: "never end a frozen shard that blocks its successor", EnvVars: []string{env("no-fence-kill")}},
+		boolFlag("no-fence-kill", "never end a frozen shard that blocks its successor"),
 	}, logFlags()...)
 }
 
@@ -108,27 +91,11 @@ func loggerTo(c *cli.Context, w io.Writer) (*slog.Logger, error) {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
 }
 
-func noArgs(c *cli.Context) error {
-	if c.Args().Present() {
-		return usagef("%q is not expected; px %s --help shows what is", c.Args().First(), c.Command.Name)
-	}
-	return nil
-}
-
-// needs refuses a command line without a flag. The library's own check prints
-// the help on standard output, and its error is none of usage.
-func needs(c *cli.Context, name string) error {
-	if c.String(name) == "" {
-		return usagef("px %s needs --%s; px %s --help shows an example", c.Command.Name, name, c.Command.Name)
-	}
-	return nil
-}
-
 func shardCommand() *cli.Command {
 	return &cli.Command{
 		Name: "shard", Usage: "run a shard: it serves rooms", UsageText: "px shard --name s1",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "name", Usage: "`NAME` of the shard, the same after a restart", EnvVars: []string{env("name")}},
+			flag("name", "", "`NAME` of the shard, the same after a restart"),
 			flag("listen", "127.0.0.1:0", "`ADDR` for clients; port 0: any free one"),
 		}, memberFlags()...),
 		Before: relaxed,
@@ -255,7 +222,7 @@ func upCommand() *cli.Command {
 			flag("listen", "127.0.0.1:8080", "`ADDR` for clients"),
 			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status"),
 			flag("user", "", "`NAME` to use in the client this once (default: the configuration's, else what the first start asked for)"),
-			&cli.BoolFlag{Name: "no-client", Usage: "serve only, even on a terminal", EnvVars: []string{env("no-client")}},
+			boolFlag("no-client", "serve only, even on a terminal"),
 		}, memberFlags()...),
 		Before: relaxed,
 		Action: runUp,

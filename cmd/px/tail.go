@@ -18,11 +18,11 @@ func tailCommand() *cli.Command {
 	return &cli.Command{
 		Name: "tail", Usage: "follow a room, across moves and crashes", UsageText: "px tail --room general --since 0",
 		Flags: []cli.Flag{
-			routerFlag(), &cli.StringFlag{Name: "room", Usage: "`ROOM` to follow", EnvVars: []string{env("room")}},
+			routerFlag(), flag("room", "", "`ROOM` to follow"),
 			flag("user", "", "`NAME` to use (default: a guest's)"),
 			&cli.Int64Flag{Name: "since", Value: -1, Usage: "begin behind this `SEQ`uence; 0: from the beginning (default: only what is new)", EnvVars: []string{env("since")}},
 			&cli.IntFlag{Name: "count", Usage: "end after `N` records (default: never)", EnvVars: []string{env("count")}},
-			&cli.BoolFlag{Name: "json", Usage: "print an object for each record", EnvVars: []string{env("json")}},
+			jsonFlag("print an object for each record"),
 		},
 		Action: func(c *cli.Context) error {
 			if err := cmp.Or(noArgs(c), needs(c, "room")); err != nil {

@@ -25,7 +25,7 @@ func withTLS(commands []*cli.Command) []*cli.Command {
 				flag("tls-ca", "", "`FILE` with the authorities that vouch for the cluster's certificates (default: the system's)"))
 		case has(c, "router"):
 			c.Flags = append(c.Flags,
-				&cli.BoolFlag{Name: "tls", Usage: "speak TLS, trusting the system's authorities", EnvVars: []string{env("tls")}},
+				boolFlag("tls", "speak TLS, trusting the system's authorities"),
 				flag("tls-ca", "", "speak TLS, trusting the authorities in `FILE` (PEM)"))
 		}
 	}
