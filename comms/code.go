@@ -1,5 +1,10 @@
 package comms
 
+import (
+	"errors"
+	"fmt"
+)
+
 // Codes of Error and Goodbye. Append-only: a code keeps its meaning for ever.
 // "slow" and "replaced" stood here and were never sent; they stay reserved.
 const (
@@ -49,4 +54,28 @@ func Retryable(code string) bool {
 		return true
 	}
 	return false
+}
+
+// Error makes an *Error usable as a Go error; the code is its identity.
+func (e *Error) Error() string { return e.Message }
+
+// AsError returns the *Error within err, or one of CodeInternal that does not
+// show what went wrong inside.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: CodeInternal, Message: "something went wrong in the server; try again"}
+}
+
+func errorf(code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func clip(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "..."
+	}
+	return s
 }

@@ -1,30 +1,11 @@
 package comms
 
 import (
-	"errors"
-	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
-
-// Error makes an *Error usable as a Go error; the code is its identity.
-func (e *Error) Error() string { return e.Message }
-
-// AsError returns the *Error within err, or one of CodeInternal that does not
-// show what went wrong inside.
-func AsError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return &Error{Code: CodeInternal, Message: "something went wrong in the server; try again"}
-}
-
-func errorf(code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
-}
 
 // DecodeCommand reads one line, with or without its line end, and checks every
 // field against the limits. Its error is a *Error with the code of what was
@@ -214,11 +195,4 @@ func set(v reflect.Value, raw []byte, name string) error {
 		}
 	}
 	return nil
-}
-
-func clip(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "..."
-	}
-	return s
 }
