@@ -12,8 +12,8 @@ import (
 // wrong and, where they could be read, the room and id concerned: ready to be
 // sent. Unknown fields are skipped.
 func DecodeCommand(line []byte) (Command, error) {
-	var room [16]member
-	members, err := split(line, room[:0])
+	var space [16]member // as many members as any command has cost no allocation
+	members, err := split(line, space[:0])
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +39,8 @@ func DecodeCommand(line []byte) (Command, error) {
 // DecodeEvent reads one line. An event of an unknown type is (nil, nil): skip
 // it. Errors are as DecodeCommand's; limits are not checked.
 func DecodeEvent(line []byte) (Event, error) {
-	var room [16]member
-	members, err := split(line, room[:0])
+	var space [16]member
+	members, err := split(line, space[:0])
 	if err != nil {
 		return nil, err
 	}
@@ -59,11 +59,11 @@ func DecodeEvent(line []byte) (Event, error) {
 	return v.Interface().(Event), nil
 }
 
-func split(line []byte, room []member) ([]member, error) {
+func split(line []byte, space []member) ([]member, error) {
 	if !utf8.Valid(line) {
 		return nil, errorf(CodeNotUTF8, "the line is not valid UTF-8; send UTF-8 only")
 	}
-	members, err := scanObject(line, room)
+	members, err := scanObject(line, space)
 	if err != nil {
 		return nil, errorf(CodeNotJSON, "the line is not one JSON object; send one object a line")
 	}
