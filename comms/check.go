@@ -50,8 +50,8 @@ func idOK[T string | []byte](s T) bool {
 	return ok
 }
 
-// CheckContent returns nil, or a *Error with CodeBadContent or CodeTooLong:
-// content is 1 byte to 16 KiB of valid UTF-8 without control characters (C0,
+// CheckContent returns nil, or a *Error with CodeBadContent, CodeTooLong or
+// CodeNotUTF8: content is 1 byte to 16 KiB of valid UTF-8 without control characters (C0,
 // DEL, C1) other than newline and tab.
 func CheckContent(s string) error {
 	if s == "" {
@@ -63,8 +63,9 @@ func CheckContent(s string) error {
 	return checkText(s, "\n\t")
 }
 
-// CheckDescription returns nil, or a *Error: 0 to 512 bytes of valid UTF-8 on
-// one line without control characters.
+// CheckDescription returns nil, or a *Error with CodeBadContent, CodeTooLong or
+// CodeNotUTF8: a description is 0 to 512 bytes of valid UTF-8 on one line
+// without control characters.
 func CheckDescription(s string) error {
 	if len(s) > MaxDescription {
 		return errorf(CodeTooLong, "the description has %d bytes; %d are allowed", len(s), MaxDescription)
@@ -136,7 +137,7 @@ func checkCommand(c Command) error {
 		return optionalID(c.Tag)
 	case Locate:
 		if len(c.At) > MaxAddr {
-			return &Error{Code: CodeBadField, Message: "the address in \"at\" is longer than 64 bytes"}
+			return errorf(CodeBadField, "the address in \"at\" has %d bytes; %d are allowed", len(c.At), MaxAddr)
 		}
 		return CheckRoomName(c.Room)
 	}

@@ -155,7 +155,7 @@ func set(v reflect.Value, raw []byte, name string) error {
 		// Plain integers only: 1e3 and 1.0 are numbers that not every reader takes for the same integer.
 		n, err := strconv.ParseUint(string(raw), 10, 64)
 		if err != nil || n > MaxSeq {
-			return wrong("a whole number from 0 to 9007199254740992")
+			return wrong("a whole number from 0 to " + strconv.Itoa(MaxSeq))
 		}
 		if v.Kind() == reflect.Uint64 {
 			v.SetUint(n)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/membership"
 )
 
 const (
@@ -192,7 +194,7 @@ func (c *conn) handle(command comms.Command) {
 	switch command := command.(type) {
 	case comms.Hello:
 		if command.Version != comms.Version {
-			c.send(comms.Error{Code: comms.CodeVersion, Message: "this router speaks protocol version 1"})
+			c.send(comms.Error{Code: comms.CodeVersion, Message: fmt.Sprintf("this router speaks protocol version %d", comms.Version)})
 			return
 		}
 		if c.aware {
@@ -211,7 +213,7 @@ func (c *conn) handle(command comms.Command) {
 		c.mu.Unlock()
 		c.wire.SetIdle(comms.PingAfter)
 		ticket, expires := r.opts.Keys.Issue(comms.AsClient, c.user, time.Now())
-		c.send(comms.Welcome{Version: comms.Version, Session: comms.NewSessionID(), User: c.user, Role: "router", Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli(), Cluster: r.opts.Keys.Cluster()})
+		c.send(comms.Welcome{Version: comms.Version, Session: comms.NewSessionID(), User: c.user, Role: string(membership.RoleRouter), Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli(), Cluster: r.opts.Keys.Cluster()})
 	case comms.Locate:
 		m, answer := r.locate(command.Room)
 		boot := m.Boot

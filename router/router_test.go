@@ -115,7 +115,7 @@ func start(t *testing.T, rooms ...comms.Room) *running {
 	return r
 }
 
-// peerOf is a client's raw connection.
+// rawConn is a client's raw connection.
 type rawConn struct {
 	t  *testing.T
 	nc net.Conn

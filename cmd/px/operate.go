@@ -178,12 +178,12 @@ func drain(c *cli.Context, report comms.StatusReport) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(report.Members, func(m comms.MemberStatus) bool { return m.Name == name && m.Role == "shard" })
+	i := slices.IndexFunc(report.Members, func(m comms.MemberStatus) bool { return m.Name == name && m.Role == string(membership.RoleShard) })
 	if i < 0 {
 		return fmt.Errorf("no shard is named %q; px status lists them", name)
 	}
 	if !slices.ContainsFunc(report.Members, func(m comms.MemberStatus) bool {
-		return m.Role == "shard" && m.Name != name && m.State == string(membership.StateActive)
+		return m.Role == string(membership.RoleShard) && m.Name != name && m.State == string(membership.StateActive)
 	}) {
 		fmt.Fprintln(os.Stderr, "px: no other shard is active: the rooms wait until one comes")
 	}
