@@ -13,14 +13,14 @@ func (r *Router) report(p comms.RoomReport) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p.First {
-		r.parts[p.Partition] = nil
+		r.pages[p.Partition] = nil
 	}
-	r.parts[p.Partition] = append(r.parts[p.Partition], p.Rooms...)
+	r.pages[p.Partition] = append(r.pages[p.Partition], p.Rooms...)
 	if p.More {
 		return
 	}
-	list := r.parts[p.Partition]
-	delete(r.parts, p.Partition)
+	list := r.pages[p.Partition]
+	delete(r.pages, p.Partition)
 	for _, room := range r.lists[p.Partition] {
 		delete(r.names, room.Name)
 	}

@@ -49,7 +49,7 @@ type Router struct {
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 	lists map[int][]comms.Room // rooms by partition, as the shards reported
-	parts map[int][]comms.Room // reports under way
+	pages map[int][]comms.Room // of reports that are not whole yet
 	names map[string]comms.Room
 }
 
@@ -63,7 +63,7 @@ func New(opts Options) *Router {
 	}
 	r := &Router{
 		opts: opts, logger: opts.Logger, ready: make(chan struct{}), conns: map[*conn]struct{}{},
-		lists: map[int][]comms.Room{}, parts: map[int][]comms.Room{}, names: map[string]comms.Room{},
+		lists: map[int][]comms.Room{}, pages: map[int][]comms.Room{}, names: map[string]comms.Room{},
 	}
 	for _, room := range opts.Rooms {
 		r.names[room.Name] = room
