@@ -56,14 +56,14 @@ type node struct {
 // New binds the gossip sockets (so that Self has its addresses) but does not
 // join anybody yet.
 func New(opts Options) (*Cluster, error) {
-	if err := checkName(opts.Name); err != nil {
-		return nil, err
+	if err := CheckName(opts.Name); err != nil {
+		return nil, fmt.Errorf("member name %q: %w", opts.Name, err)
 	}
 	if opts.Boot == "" {
 		opts.Boot = NewBoot()
 	}
 	if opts.Cluster == "" {
-		opts.Cluster = "px"
+		opts.Cluster = DefaultCluster
 	}
 	c := &Cluster{
 		opts: opts, logger: opts.Logger, dirty: make(chan struct{}, 1), ready: make(chan struct{}), left: make(chan struct{}), again: make(chan struct{}, 1), telling: make(chan struct{}, 1),

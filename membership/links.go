@@ -3,7 +3,6 @@ package membership
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
 	"syscall"
 	"time"
@@ -94,7 +93,7 @@ func (c *Cluster) keepLink(ctx context.Context, m Member) {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
-		pause = time.Duration(math.Min(float64(2*pause), float64(time.Second)))
+		pause = min(2*pause, time.Second)
 	}
 }
 

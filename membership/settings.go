@@ -14,9 +14,12 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
+// DefaultCluster is the name of a cluster that was given none.
+const DefaultCluster = "px"
+
 // Options configures a Cluster.
 type Options struct {
-	Cluster   string       // gossip label, "px" when empty
+	Cluster   string       // gossip label; empty: DefaultCluster
 	Name      string       // needed: stable name
 	Boot      string       // boot id; drawn when empty
 	Role      Role         // needed

@@ -2,8 +2,6 @@ package shard
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"net"
 	"os"
@@ -299,7 +297,7 @@ func (s *session) hello(c comms.Command) bool {
 	s.server.mu.Lock()
 	s.role = role
 	s.server.mu.Unlock()
-	w := comms.Welcome{Version: comms.Version, Session: newSessionID(), User: h.User, Role: "shard", Name: s.server.opts.Name, Boot: s.server.opts.Boot}
+	w := comms.Welcome{Version: comms.Version, Session: comms.NewSessionID(), User: h.User, Role: "shard", Name: s.server.opts.Name, Boot: s.server.opts.Boot}
 	if role == comms.AsClient {
 		var expires time.Time
 		w.Ticket, expires = s.server.opts.Keys.Issue(role, h.User, now)
@@ -307,12 +305,6 @@ func (s *session) hello(c comms.Command) bool {
 	}
 	s.reply(w)
 	return true
-}
-
-func newSessionID() string {
-	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])[:21]
 }
 
 // handle does one command of a session that is logged in.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"positivity-exchange/shard/roomlog"
 )
 
 const (
@@ -186,7 +188,7 @@ func checkVersion(version string) error {
 // checkSync demands for "full" what a client cannot see over its connection:
 // that each server syncs every write.
 func checkSync(opts Options) error {
-	if opts.Sync != "full" {
+	if opts.Sync != roomlog.SyncFull {
 		opts.Logger.Info("JetStream syncs to the disk every 2 minutes unless the servers say sync_interval: always; a power cut of most of them at once can lose the last of what was acknowledged (--sync full demands it)")
 		return nil
 	}

@@ -71,10 +71,10 @@ func (p *part) owning(synced bool, f func(ctx context.Context, c *sql.Conn) erro
 
 // transact runs f between the begin and the end of t. The caller holds p.write.
 func (p *part) transact(t transaction, synced bool, f func() error) (known bool, err error) {
-	if synced && p.log.sync != "full" {
+	if synced && p.log.sync != roomlog.SyncFull {
 		// On the connection that commits, and before its file can be closed and
 		// opened again: a new one does not sync.
-		if err := t.setSync("full"); err != nil {
+		if err := t.setSync(roomlog.SyncFull); err != nil {
 			return true, fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 		}
 		defer t.setSync(p.log.sync) //nolint:errcheck // it syncs too much then
