@@ -2,10 +2,14 @@ package main
 
 import (
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"positivity-exchange/membership"
 )
 
 // TestDrainedShardIsGoneOnceItIsSaid: the next command of a script may stop the
@@ -25,6 +29,37 @@ func TestDrainedShardIsGoneOnceItIsSaid(t *testing.T) {
 	}
 	if out, errs, code := px("status", "--router", router); code != 0 || strings.Contains(out, "s2") {
 		t.Errorf("status: %d, %s%s", code, out, errs)
+	}
+}
+
+// TestDrainWithTheSecretOfAnother cluster names where that secret is.
+func TestDrainWithTheSecretOfAnother(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	if _, _, err := membership.LoadSecret(other, "", ""); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(other, "secret")
+	secret, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args, env []string
+		want      string
+	}{
+		"a directory": {[]string{"--data", other}, nil, file},
+		"a file":      {[]string{"--secret-file", file, "--data", dir}, nil, file},
+		"a variable":  {[]string{"--data", dir}, []string{"PX_SECRET=" + strings.TrimSpace(string(secret))}, "PX_SECRET"},
+	} {
+		cmd := exec.Command(binary, append([]string{"drain", "--router", router, "s1"}, c.args...)...)
+		cmd.Env = append(os.Environ(), c.env...)
+		out, err := cmd.CombinedOutput()
+		want := "px: " + c.want + " has another cluster's secret than s1: name the right --data or --secret-file\n"
+		if err == nil || !strings.HasSuffix(string(out), want) {
+			t.Errorf("%s: %v, %swant %s", name, err, out, want)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -196,7 +197,7 @@ func drain(c *cli.Context, report comms.StatusReport) error {
 	})
 	defer silent.Stop()
 	// However long it takes: the shard says how far it is.
-	return app.Drain(c.Context, secure, report.Members[i].Client, name, secret, func(p comms.DrainProgress) {
+	err = app.Drain(c.Context, secure, report.Members[i].Client, name, secret, func(p comms.DrainProgress) {
 		silent.Reset(answerSoon)
 		switch {
 		case p.Left:
@@ -205,4 +206,20 @@ func drain(c *cli.Context, report comms.StatusReport) error {
 			fmt.Printf("%s holds %s, %s\n", name, count(p.Held, "partition"), count(p.Sessions, "session"))
 		}
 	})
+	var refused *comms.Error
+	if errors.As(err, &refused) && refused.Code == comms.CodeBadTicket {
+		return fmt.Errorf("%s has another cluster's secret than %s: name the right --data or --secret-file", secretPlace(c), name)
+	}
+	return err
+}
+
+// secretPlace is where drain found the cluster's secret.
+func secretPlace(c *cli.Context) string {
+	switch file := c.String("secret-file"); {
+	case file != "":
+		return file
+	case os.Getenv("PX_SECRET") != "":
+		return "PX_SECRET"
+	}
+	return filepath.Join(c.String("data"), "secret")
 }
