@@ -188,20 +188,7 @@ func TestStatusOfWhatIsNotKnown(t *testing.T) {
 // TestASilentRouterIsSaidInWords, by all that only a router answers.
 func TestASilentRouterIsSaidInWords(t *testing.T) {
 	t.Parallel() // it waits as long as a command does
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			nc, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go greetOnly(nc)
-		}
-	}()
+	addr := fakeServer(t, func(*comms.Conn, string, comms.Command) {})
 	data := t.TempDir()
 	if _, _, err := membership.LoadSecret(data, "", ""); err != nil {
 		t.Fatal(err)
@@ -209,7 +196,7 @@ func TestASilentRouterIsSaidInWords(t *testing.T) {
 	for _, command := range []string{"status", "rooms", "drain s1 --data " + data} {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
-			args := append(strings.Fields(command), "--router", ln.Addr().String())
+			args := append(strings.Fields(command), "--router", addr)
 			if _, errs, code := px(args...); code != exitFailed || errs != "px: the router did not answer within 10s\n" {
 				t.Errorf("%d, %s", code, errs)
 			}
@@ -217,18 +204,38 @@ func TestASilentRouterIsSaidInWords(t *testing.T) {
 	}
 }
 
-// greetOnly welcomes a client and answers nothing else.
-func greetOnly(nc net.Conn) {
-	conn := comms.NewServerConn(nc, time.Minute)
-	defer conn.Close()                                                //nolint:errcheck // it is over either way
-	conn.WriteEvent(comms.LoginSuccessful{Session: "s", User: "ada"}) //nolint:errcheck // the read below ends too
-	for {
-		command, err := conn.ReadCommand()
-		if err != nil {
-			return
-		}
-		if hello, ok := command.(comms.Hello); ok {
-			conn.WriteEvent(comms.Welcome{Version: comms.Version, User: hello.User, Role: "router", Name: "r1", Boot: "b", Ticket: "t", Expires: time.Now().Add(time.Hour).UnixMilli()}) //nolint:errcheck // the next read ends too
+// fakeServer welcomes clients, answers what answer does and nothing else.
+func fakeServer(t *testing.T, answer func(conn *comms.Conn, addr string, command comms.Command)) (addr string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	addr = ln.Addr().String()
+	serve := func(nc net.Conn) {
+		conn := comms.NewServerConn(nc, time.Minute)
+		defer conn.Close()                                                //nolint:errcheck // it is over either way
+		conn.WriteEvent(comms.LoginSuccessful{Session: "s", User: "ada"}) //nolint:errcheck // the read below ends too
+		for {
+			command, err := conn.ReadCommand()
+			if err != nil {
+				return
+			}
+			if hello, ok := command.(comms.Hello); ok {
+				conn.WriteEvent(comms.Welcome{Version: comms.Version, User: hello.User, Role: "router", Name: "r1", Boot: "b", Ticket: "t", Expires: time.Now().Add(time.Hour).UnixMilli()}) //nolint:errcheck // the next read ends too
+			}
+			answer(conn, addr, command)
 		}
 	}
+	go func() {
+		for {
+			nc, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go serve(nc)
+		}
+	}()
+	return addr
 }

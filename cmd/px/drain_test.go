@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"positivity-exchange/comms"
 	"positivity-exchange/membership"
 )
 
@@ -82,4 +83,46 @@ func TestDrainSaysThatAShardIsSilent(t *testing.T) {
 	if code := drain.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("ended with %d: %s", code, drain.log())
 	}
+}
+
+// TestDrainInterruptedSaysWhatTheShardDoes: it goes on, since nobody waits for it.
+func TestDrainInterruptedSaysWhatTheShardDoes(t *testing.T) {
+	data := t.TempDir()
+	if _, _, err := membership.LoadSecret(data, "", ""); err != nil {
+		t.Fatal(err)
+	}
+	for want, answers := range map[string]bool{"px: s1 goes on draining; px status shows it\n": true, "px: s1 may drain all the same; px status shows it\n": false} {
+		addr, asked := slowDrain(t, answers)
+		drain, line, err := spawn(t, exec.Command(binary, "drain", "--router", addr, "--data", data, "s1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-asked
+		if answers {
+			<-line
+		}
+		drain.signal(syscall.SIGINT)
+		<-drain.ended
+		if got, code := drain.log(), drain.cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.HasSuffix(got, want) {
+			t.Errorf("ended with %d, %swant %s", code, got, want)
+		}
+	}
+}
+
+// slowDrain is a router and a shard in one that drains for ever. asked gets one
+// when it was told to.
+func slowDrain(t *testing.T, answers bool) (addr string, asked <-chan struct{}) {
+	told := make(chan struct{}, 1)
+	addr = fakeServer(t, func(conn *comms.Conn, addr string, command comms.Command) {
+		switch command.(type) {
+		case comms.Status:
+			conn.WriteEvent(comms.StatusReport{Cluster: "px", Members: []comms.MemberStatus{{Name: "s1", Role: "shard", State: "active", Client: addr}}}) //nolint:errcheck // the next read ends too
+		case comms.Drain:
+			if answers {
+				conn.WriteEvent(comms.DrainProgress{Name: "s1", Held: 3, Sessions: 2}) //nolint:errcheck // likewise
+			}
+			told <- struct{}{}
+		}
+	})
+	return addr, told
 }

@@ -147,13 +147,10 @@ func drainCommand() *cli.Command {
 				report, err = s.Status(ctx)
 				return err
 			})
-			if err == nil {
-				err = drain(c, report)
+			if err != nil {
+				return err
 			}
-			if err != nil && c.Context.Err() != nil {
-				return errInterrupted
-			}
-			return err
+			return drain(c, report)
 		},
 	}
 }
@@ -196,9 +193,11 @@ func drain(c *cli.Context, report comms.StatusReport) error {
 		fmt.Fprintf(os.Stderr, "px: %s has said nothing for %s; waiting up to %s\n", name, answerSoon, app.DrainSilent)
 	})
 	defer silent.Stop()
+	fate := "may drain all the same"
 	// However long it takes: the shard says how far it is.
 	err = app.Drain(c.Context, secure, report.Members[i].Client, name, secret, func(p comms.DrainProgress) {
 		silent.Reset(answerSoon)
+		fate = "goes on draining"
 		switch {
 		case p.Left:
 			fmt.Printf("%s holds nothing and has left\n", name)
@@ -206,6 +205,10 @@ func drain(c *cli.Context, report comms.StatusReport) error {
 			fmt.Printf("%s holds %s, %s\n", name, count(p.Held, "partition"), count(p.Sessions, "session"))
 		}
 	})
+	if err != nil && c.Context.Err() != nil {
+		fmt.Fprintf(os.Stderr, "px: %s %s; px status shows it\n", name, fate)
+		return errInterrupted
+	}
 	var refused *comms.Error
 	if errors.As(err, &refused) && refused.Code == comms.CodeBadTicket {
 		return fmt.Errorf("%s has another cluster's secret than %s: name the right --data or --secret-file", secretPlace(c), name)
