@@ -114,7 +114,7 @@ func TestSendTimesOutWhileItReads(t *testing.T) {
 	if len(line) != 1 || !strings.Contains(<-line, `"seq":1,`) {
 		t.Error("the line is not stored")
 	}
-	if got, code := p.log(), p.cmd.ProcessState.ExitCode(); code != exitFailed || got != "px: timed out; all that was read of the input is stored\n" {
+	if got, code := p.log(), p.cmd.ProcessState.ExitCode(); code != exitFailed || got != "px: timed out: up to line 1 of the input all is stored\n" {
 		t.Errorf("ended with %d, %s", code, got)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,6 +71,7 @@ func runSend(c *cli.Context) error {
 	if err := s.Join(ctx, room, nil); err != nil {
 		switch {
 		case c.Context.Err() != nil:
+			fmt.Fprintln(os.Stderr, "px: interrupted: nothing was sent")
 			return errInterrupted
 		case ctx.Err() != nil:
 			return fmt.Errorf("#%s could not be joined within %s: nothing was sent", room, c.Duration("timeout"))
@@ -92,6 +94,7 @@ type sending struct {
 
 	reading <-chan error   // says why no more lines come; nil: none come any more
 	n       int            // lines read
+	refused int            // the first line that was; 0: none
 	posted  map[string]int // lines that are not acknowledged, by message id
 	bad     error          // why there are no more lines; what came before them is awaited
 }
@@ -152,7 +155,7 @@ func (s *sending) line(line string) {
 		s.posted[id] = s.n
 		return
 	}
-	s.reading, s.bad = nil, err
+	s.reading, s.bad, s.refused = nil, err, s.n
 	if !s.c.Args().Present() {
 		s.bad = fmt.Errorf("line %d of the input: %w: nothing from there on was sent", s.n, err)
 	}
@@ -177,7 +180,7 @@ func (s *sending) acked(m client.Message) error {
 func (s *sending) failed(f client.SendFailed) {
 	s.reading = nil
 	if s.bad == nil {
-		s.bad = f.Err
+		s.bad, s.refused = f.Err, s.posted[f.ID]
 		if !s.c.Args().Present() {
 			s.bad = fmt.Errorf("line %d of the input: %w: up to line %d it was sent all the same", s.posted[f.ID], f.Err, s.n)
 		}
@@ -185,22 +188,41 @@ func (s *sending) failed(f client.SendFailed) {
 	delete(s.posted, f.ID)
 }
 
-// end tells an interruption from a timeout, what is not acknowledged, and what
-// had gone wrong before.
+// end tells an interruption from a timeout, what is stored and what is not
+// acknowledged, and what had gone wrong before.
 func (s *sending) end() error {
+	over, stopped := "timed out", s.ctx.Err()
 	if s.c.Context.Err() != nil {
+		over = "interrupted"
+	}
+	err := fmt.Errorf("%s: %s", over, s.stored())
+	if s.bad != nil && !errors.Is(s.bad, stopped) {
+		err = fmt.Errorf("%w; what stands before it: %w", s.bad, err)
+	}
+	if s.c.Context.Err() != nil {
+		fmt.Fprintln(os.Stderr, "px:", err)
 		return errInterrupted
 	}
-	late := errors.New("timed out; all that was read of the input is stored")
+	return err
+}
+
+// stored says how much of the input certainly is, and what may be.
+func (s *sending) stored() string {
 	var ids []string
+	upTo := s.n
+	if s.refused > 0 {
+		upTo = s.refused - 1
+	}
 	for _, p := range s.session.Unacknowledged() {
 		ids = append(ids, p.ID)
+		upTo = min(upTo, s.posted[p.ID]-1)
+	}
+	var parts []string
+	if upTo > 0 && !s.c.Args().Present() {
+		parts = append(parts, fmt.Sprintf("up to line %d of the input all is stored", upTo))
 	}
 	if len(ids) > 0 {
-		late = fmt.Errorf("timed out with %s not acknowledged: %s", count(len(ids), "message"), strings.Join(ids, " "))
+		parts = append(parts, fmt.Sprintf("%s not acknowledged: %s", count(len(ids), "message"), strings.Join(ids, " ")))
 	}
-	if s.bad == nil || errors.Is(s.bad, s.ctx.Err()) {
-		return late
-	}
-	return fmt.Errorf("%w; what stands before it: %w", s.bad, late)
+	return cmp.Or(strings.Join(parts, "; "), "nothing was sent")
 }
