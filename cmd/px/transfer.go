@@ -28,7 +28,8 @@ func exportCommand() *cli.Command {
 	return &cli.Command{
 		Name: "export", Usage: "write all rooms to a file of JSON lines", UsageText: "px export [--log nats://host] rooms.jsonl",
 		Description: "Reads the room log itself, whether a cluster runs on it or not. FILE may be - for standard output.\n" +
-			"Interrupted, it goes on where it was when it is started again with the same FILE.",
+			"Interrupted, it goes on where it was when it is started again with the same FILE; on standard\n" +
+			"output it begins anew.",
 		ArgsUsage: "FILE",
 		Flags:     transferFlags(),
 		Action: func(c *cli.Context) error {
@@ -125,7 +126,11 @@ func carry(c *cli.Context, done string, open func(app.Config) (roomlog.Log, erro
 	})
 	p.clear()
 	if err != nil && c.Context.Err() != nil {
-		fmt.Fprintln(os.Stderr, "px: interrupted: the same command goes on from here")
+		next := "the same command goes on from here"
+		if done == "exported" && c.Args().First() == "-" {
+			next = "what was written is no whole export"
+		}
+		fmt.Fprintln(os.Stderr, "px: interrupted:", next)
 		return errInterrupted
 	}
 	if err != nil {
