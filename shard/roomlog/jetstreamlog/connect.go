@@ -19,7 +19,7 @@ type Options struct {
 	URL        string   // nats://host[:port][,host...], the nearest first; tls://, ws:// and user:password@ as NATS has them
 	Cluster    string   // begins the names of streams and subjects; letters, digits, '-' and '_'
 	Partitions int      // a constant of the cluster
-	Replicas   int      // of each stream; 0: 3 if URL names three hosts or more, else 1
+	Replicas   int      // of each stream; 0: 3 if URL names three hosts or more, else 1, and more where there are more
 	Existing   bool     // fail if there is no log of the cluster, rather than make one; Replicas is then whatever it has
 	Sync       string   // empty: roomlog.SyncNormal; roomlog.SyncFull: refuse servers that do not sync always
 	Monitor    []string // monitoring URLs of all servers (http://host:8222), for roomlog.SyncFull
@@ -31,6 +31,8 @@ type Options struct {
 	Key   string
 
 	Logger *slog.Logger
+
+	anyMore bool // Replicas was not asked for
 }
 
 // CheckURL tells why a URL names no NATS servers, nil if it can.
@@ -90,7 +92,7 @@ func (o *Options) check() ([]string, error) {
 		return nil, fmt.Errorf("--sync %q: %w", o.Sync, err)
 	}
 	if o.Replicas == 0 {
-		o.Replicas = 1
+		o.anyMore, o.Replicas = true, 1
 		if len(urls) >= 3 {
 			o.Replicas = 3
 		}
@@ -99,6 +101,12 @@ func (o *Options) check() ([]string, error) {
 		return nil, fmt.Errorf("--nats-replicas %d: use 1, 3 or 5", o.Replicas)
 	}
 	return urls, nil
+}
+
+// takes reports whether streams that are there may have so many replicas. Who
+// names one server of three has said nothing about them.
+func (o Options) takes(replicas int) bool {
+	return o.Existing || o.anyMore && replicas > o.Replicas
 }
 
 // validToken tells whether s can be one token of a subject and a stream's name.

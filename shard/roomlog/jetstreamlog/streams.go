@@ -58,7 +58,7 @@ func (l *Log) prepare(opts Options) error {
 		MaxMsgsPerSubject: 1, MaxAge: rollAge, Replicas: opts.Replicas, AllowDirect: true, Metadata: meta,
 	}
 	// Of several that start at once the first to make this stream names the log.
-	info, err := l.ensure(ctx, roll, opts.Existing)
+	info, err := l.ensure(ctx, roll, opts)
 	if err != nil {
 		return err
 	}
@@ -67,6 +67,9 @@ func (l *Log) prepare(opts Options) error {
 		return fmt.Errorf("stream %s is not px's: it has no %s in its metadata; use another --cluster name or another NATS account", roll.Name, metaIdentity)
 	}
 	meta[metaIdentity] = l.identity
+	if opts.takes(info.Replicas) { // a stream that is missing is made like it
+		opts.Replicas = info.Replicas
+	}
 	for k := range recordStreams {
 		records := jetstream.StreamConfig{
 			Name: recordsName(opts.Cluster, k), Description: "px: rooms of " + opts.Cluster,
@@ -79,7 +82,7 @@ func (l *Log) prepare(opts Options) error {
 		if len(records.Subjects) == 0 {
 			continue
 		}
-		if _, err := l.ensure(ctx, records, opts.Existing); err != nil {
+		if _, err := l.ensure(ctx, records, opts); err != nil {
 			return err
 		}
 	}
@@ -87,13 +90,12 @@ func (l *Log) prepare(opts Options) error {
 }
 
 // ensure returns the stream's configuration, having made it if it was missing
-// and compared it if not; one that must be existing is not made, and may have any
-// number of replicas. While the servers have no leader yet it tries again.
-func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, existing bool) (jetstream.StreamConfig, error) {
+// and compared it if not; one that must be existing is not made. While the servers have no leader yet it tries again.
+func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, opts Options) (jetstream.StreamConfig, error) {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		s, err := l.js.Stream(attempt, want.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) && existing {
+		if errors.Is(err, jetstream.ErrStreamNotFound) && opts.Existing {
 			cancel()
 			return want, fmt.Errorf("there is no room log of a cluster %q: it would have a stream %s", l.cluster, want.Name)
 		}
@@ -108,7 +110,7 @@ func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, existing 
 		switch {
 		case err == nil:
 			have := s.CachedInfo().Config
-			if existing {
+			if opts.takes(have.Replicas) {
 				want.Replicas = have.Replicas
 			}
 			return have, compare(have, want)
@@ -142,7 +144,6 @@ func compare(have, want jetstream.StreamConfig) error {
 	note("px-schema", have.Metadata[metaSchema], want.Metadata[metaSchema])
 	note("px-partitions", have.Metadata[metaPartitions], want.Metadata[metaPartitions])
 	note("subjects", have.Subjects, want.Subjects)
-	note("replicas", have.Replicas, want.Replicas)
 	note("storage", have.Storage, want.Storage)
 	note("retention", have.Retention, want.Retention)
 	note("discard", have.Discard, want.Discard)
@@ -157,10 +158,15 @@ func compare(have, want jetstream.StreamConfig) error {
 	note("allow direct", have.AllowDirect, true)
 	note("allow atomic publish", have.AllowAtomicPublish, want.AllowAtomicPublish)
 	note("persist mode", have.PersistMode, jetstream.DefaultPersistMode)
-	if len(diff) > 0 {
-		return fmt.Errorf("stream %s is not as px needs it: %s (nats stream edit %s mends what may be changed; --nats-replicas says how many replicas)", want.Name, strings.Join(diff, "; "), want.Name)
+	note("replicas", have.Replicas, want.Replicas) // the last: how to take them stands behind it
+	if len(diff) == 0 {
+		return nil
 	}
-	return nil
+	mends := fmt.Sprintf("nats stream edit %s mends what may be changed", want.Name)
+	if have.Replicas != want.Replicas {
+		mends = fmt.Sprintf("--nats-replicas %d takes them as they are; %s", have.Replicas, mends)
+	}
+	return fmt.Errorf("stream %s is not as px needs it: %s (%s)", want.Name, strings.Join(diff, "; "), mends)
 }
 
 // nonEmpty is the identity to expect: that of the roll's stream is its own.
