@@ -71,7 +71,7 @@ func (m meta) compatible(other meta) error {
 	case m.constants != other.constants:
 		return fmt.Errorf("member %s has placement constants %x, %s has %x: they must be equal in a cluster", other.Name, other.constants, m.Name, m.constants)
 	case m.logID != "" && other.logID != "" && m.logID != other.logID:
-		return fmt.Errorf("member %s uses room log %s, %s uses %s: members of a cluster share one log (--data)", other.Name, other.logID, m.Name, m.logID)
+		return fmt.Errorf("member %s uses room log %s, %s uses %s: members of a cluster share one log (--data, or --log nats://HOST on several machines)", other.Name, other.logID, m.Name, m.logID)
 	}
 	return nil
 }

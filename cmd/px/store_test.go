@@ -114,7 +114,7 @@ func TestShardOfAnotherLogIsRefused(t *testing.T) {
 	first := startShard(t, one, "s1")
 	secret := filepath.Join(one, "secret")
 	_, errs, code := px("shard", "--name", "s2", "--data", two, "--secret-file", secret, "--gossip", "127.0.0.1:0", "--join", first.addr("gossip"))
-	if code != exitFailed || !strings.Contains(errs, "share one log") {
+	if code != exitFailed || !strings.Contains(errs, "share one log (--data, or --log nats://") {
 		t.Errorf("ended with %d: %s", code, errs)
 	}
 	if state := stateOf(first); state == 'Z' {
