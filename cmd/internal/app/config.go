@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 
 	"positivity-exchange/client/profile"
 	"positivity-exchange/comms"
@@ -82,34 +83,41 @@ func (c Config) rooms() ([]comms.Room, error) {
 	return rooms, nil
 }
 
-// bind listens on addr.
-func (c Config) bind(addr string) (net.Listener, error) {
+// bind listens on addr for health and status.
+func (c Config) bind(addr string) (net.Listener, error) { return c.listenOn("--http", addr) }
+
+// listenOn listens on the address that a flag names.
+func (c Config) listenOn(flag, addr string) (net.Listener, error) {
 	listen := func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
 	if c.Network != nil {
 		listen = c.Network.Listen
 	}
 	ln, err := listen(addr)
+	var call *os.SyscallError
+	if errors.As(err, &call) { // the address stands beside it
+		err = call.Err
+	}
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w (choose another address, or port 0 for any free one)", addr, err)
+		return nil, fmt.Errorf("%s %s: %w: name another, or port 0 for any free one", flag, addr, err)
 	}
 	return ln, nil
 }
 
 // listen binds addr for clients and returns the address to tell others.
 func (c Config) listen(addr string) (net.Listener, string, error) {
-	ln, err := c.bind(addr)
+	ln, err := c.listenOn("--listen", addr)
 	if err != nil {
 		return nil, "", err
 	}
-	public, err := publicAddr(ln.Addr().String(), c.Advertise)
+	public, err := publicAddr(addr, ln.Addr().String(), c.Advertise)
 	if err != nil {
 		return nil, "", errors.Join(err, ln.Close())
 	}
 	return ln, public, nil
 }
 
-// publicAddr is where others reach a listener bound to bound.
-func publicAddr(bound, advertise string) (string, error) {
+// publicAddr is where others reach a listener that was told addr and is bound to bound.
+func publicAddr(addr, bound, advertise string) (string, error) {
 	host, port, err := net.SplitHostPort(bound)
 	if err != nil {
 		return "", fmt.Errorf("address %q: %w", bound, err)
@@ -125,7 +133,7 @@ func publicAddr(bound, advertise string) (string, error) {
 		}
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		return "", fmt.Errorf("%s is no address that others can reach: add --advertise HOST", bound)
+		return "", fmt.Errorf("%s is no address that others can reach: add --advertise HOST", addr)
 	}
 	public := net.JoinHostPort(host, port)
 	if len(public) > membership.MaxAddr {
