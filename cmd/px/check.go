@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -56,6 +57,12 @@ func checkFlag(c *cli.Context, f cli.Flag) error {
 	case *cli.IntFlag:
 		if n := c.Int(name); name == "shards" && (n < 1 || n > membership.Partitions) {
 			return usagef("--shards %d: use 1 to %d", n, membership.Partitions)
+		} else if name == "count" && n < 0 {
+			return usagef("--count %d: leave it out for no end", n)
+		}
+	case *cli.Int64Flag:
+		if n := c.Int64(name); name == "since" && n < 0 && c.IsSet(name) {
+			return usagef("--since %d: leave it out for what is new alone", n)
 		}
 	}
 	return nil
@@ -83,6 +90,8 @@ func wrongValue(name, value string) string {
 		err = membership.CheckName(value)
 	case "user":
 		err = comms.CheckUserName(value)
+	case "prefix":
+		err = comms.CheckRoomName(cmp.Or(strings.TrimPrefix(value, "#"), "any"))
 	case "sync":
 		_, err = roomlog.ParseSync(value)
 	case "log":

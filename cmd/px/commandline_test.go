@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,12 +39,13 @@ func TestBadCommandLines(t *testing.T) {
 		"no shard's name":  {[]string{"shard", "--data", dir}, exitUsage, "px shard needs --name"},
 		"bad log level":    {[]string{"shard", "--name", "s1", "--log-level", "loud"}, exitUsage, "loud"},
 		"bad shard name":   {[]string{"shard", "--name", "S 1", "--data", dir}, exitUsage, `"S 1": use 1 to 32 of a-z`},
-		"port in use":      {[]string{"shard", "--name", "s1", "--data", dir, "--listen", taken.Addr().String()}, exitFailed, "in use"},
+		"port in use":      {[]string{"shard", "--name", "s1", "--data", dir, "--listen", taken.Addr().String()}, exitFailed, "px: --listen " + taken.Addr().String() + ": address already in use: name another, or port 0 for any free one\n"},
+		"HTTP port in use": {[]string{"router", "--data", dir, "--listen", "127.0.0.1:0", "--http", taken.Addr().String()}, exitFailed, "px: --http " + taken.Addr().String() + ": address already in use"},
 		"rooms file":       {[]string{"shard", "--name", "s1", "--data", dir, "--rooms", rooms}, exitFailed, "twice"},
 		"no rooms file":    {[]string{"shard", "--name", "s1", "--data", dir, "--rooms", rooms + "x"}, exitFailed, "rooms.jsonx"},
 		"data is a file":   {[]string{"shard", "--name", "s1", "--data", rooms}, exitFailed, "data directory"},
 		"bad sync":         {[]string{"shard", "--name", "s1", "--data", dir, "--sync", "maybe"}, exitUsage, `"maybe": use normal or full`},
-		"not an address":   {[]string{"shard", "--name", "s1", "--data", dir, "--listen", "0.0.0.0:0"}, exitFailed, "--advertise"},
+		"not an address":   {[]string{"shard", "--name", "s1", "--data", dir, "--listen", "0.0.0.0:0"}, exitFailed, "0.0.0.0:0 is no address that others can reach: add --advertise HOST"},
 		"other's gossip":   {[]string{"shard", "--name", "s1", "--data", dir, "--gossip", "nowhere"}, exitUsage, `"nowhere": use host:port`},
 		"a log nowhere":    {[]string{"router", "--data", dir, "--log", "foo"}, exitUsage, `"foo": use nats://`},
 		"a log elsewhere":  {[]string{"router", "--data", dir, "--log", "http://127.0.0.1"}, exitUsage, "use nats://"},
@@ -56,6 +58,12 @@ func TestBadCommandLines(t *testing.T) {
 		"bad join":         {[]string{"shard", "--name", "s1", "--data", dir, "--join", "a:1,nonsense:abc:1"}, exitUsage, `--join "nonsense:abc:1"`},
 		"bad user":         {[]string{"send", "--room", "go", "--user", "Bob", "hi"}, exitUsage, `"Bob" is no user name`},
 		"negative time":    {[]string{"send", "--room", "go", "--timeout", "-1s", "hi"}, exitUsage, "--timeout -1s: a time is not negative"},
+		"a time of what":   {[]string{"send", "--room", "go", "--timeout", "1", "hi"}, exitUsage, "--timeout \"1\": use a time like 5s, 2m or 1h30m"},
+		"no number":        {[]string{"tail", "--room", "go", "--count", "x"}, exitUsage, "--count \"x\": use a whole number"},
+		"no yes and no":    {[]string{"status", "--json=yes"}, exitUsage, "--json \"yes\": use true or false"},
+		"since before":     {[]string{"tail", "--room", "go", "--since", "-5"}, exitUsage, "--since -5: leave it out for what is new alone"},
+		"less than none":   {[]string{"tail", "--room", "go", "--count", "-3"}, exitUsage, "--count -3: leave it out for no end"},
+		"a prefix of none": {[]string{"rooms", "--prefix", "GO"}, exitUsage, "--prefix \"GO\": "},
 		"before it began":  {[]string{"stress", "fanout", "--duration", "-1s"}, exitUsage, "--duration -1s"},
 		"no NATS":          {[]string{"shard", "--name", "s1", "--data", dir, "--nats-replicas", "3"}, exitUsage, "--nats-replicas is about NATS"},
 		"no NATS either":   {[]string{"export", "--data", dir, "--nats-creds", rooms, "x"}, exitUsage, "--nats-creds is about NATS"},
@@ -76,6 +84,33 @@ func TestBadCommandLines(t *testing.T) {
 				t.Errorf("ended with %d, %q, %q; want %d and a word of %q", code, out, errs, c.code, c.want)
 			}
 		})
+	}
+}
+
+// TestBadVariables are said by their names, since nobody typed a flag.
+func TestBadVariables(t *testing.T) {
+	for set, want := range map[string]string{
+		"PX_NO_CLIENT=yes": "PX_NO_CLIENT \"yes\": use true or false",
+		"PX_SHARDS=three":  "PX_SHARDS \"three\": use a whole number",
+	} {
+		cmd := exec.Command(binary, "up", "--data", t.TempDir())
+		cmd.Env = append(os.Environ(), set)
+		out, err := cmd.CombinedOutput()
+		if err == nil || cmd.ProcessState.ExitCode() != exitUsage || !strings.HasPrefix(string(out), "px: usage: "+want+"; ") {
+			t.Errorf("%s: %v, %s", set, err, out)
+		}
+	}
+}
+
+// TestHelpTellsOneDefault of a flag: the library adds those that it sees.
+func TestHelpTellsOneDefault(t *testing.T) {
+	for _, command := range newApp().Commands {
+		out, _, _ := px(command.Name, "--help")
+		for line := range strings.Lines(out) {
+			if strings.Count(line, "(default") > 1 {
+				t.Errorf("px %s: %s", command.Name, line)
+			}
+		}
 	}
 }
 

@@ -86,8 +86,8 @@ func newApp() *cli.App {
 	return app
 }
 
-func usageError(_ *cli.Context, err error, _ bool) error {
-	return fmt.Errorf("%w: %w; px COMMAND --help lists the flags", errUsage, err)
+func usageError(c *cli.Context, err error, _ bool) error {
+	return fmt.Errorf("%w: %w; px COMMAND --help lists the flags", errUsage, readably(c.Command, err))
 }
 
 func usagef(format string, args ...any) error {

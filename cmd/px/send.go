@@ -23,7 +23,7 @@ func sendCommand() *cli.Command {
 		Flags: []cli.Flag{
 			routerFlag(), flag("room", "", "`ROOM` to speak in"),
 			flag("user", "", "`NAME` to use (default: a guest's)"),
-			&cli.DurationFlag{Name: "timeout", Usage: "give up after this long (default: never)", EnvVars: []string{env("timeout")}},
+			&cli.DurationFlag{Name: "timeout", Usage: "give up after this long", DefaultText: "never", EnvVars: []string{env("timeout")}},
 			jsonFlag("print an object for each message stored"),
 		},
 		Action: runSend,

@@ -35,7 +35,7 @@ func logFlags() []cli.Flag {
 		file("nats-ca", "NATS_CA", "`FILE` of the authorities that vouch for the NATS servers"),
 		file("nats-cert", "NATS_CERT", "client certificate `FILE`"),
 		file("nats-key", "NATS_KEY", "client key `FILE`"),
-		&cli.IntFlag{Name: "nats-replicas", Usage: "`N` replicas of each stream (default: 3 if --log names three hosts, else 1)", EnvVars: []string{env("nats-replicas")}},
+		&cli.IntFlag{Name: "nats-replicas", Usage: "`N` replicas of each stream", DefaultText: "3 if --log names three hosts, else 1, and more where there are more", EnvVars: []string{env("nats-replicas")}},
 		&cli.StringSliceFlag{Name: "nats-monitor", Usage: "monitoring `URL` of each NATS server (http://host:8222), for --sync full; may be repeated", EnvVars: []string{env("nats-monitor")}},
 	}
 }

@@ -20,8 +20,8 @@ func tailCommand() *cli.Command {
 		Flags: []cli.Flag{
 			routerFlag(), flag("room", "", "`ROOM` to follow"),
 			flag("user", "", "`NAME` to use (default: a guest's)"),
-			&cli.Int64Flag{Name: "since", Value: -1, Usage: "begin behind this `SEQ`uence; 0: from the beginning (default: only what is new)", EnvVars: []string{env("since")}},
-			&cli.IntFlag{Name: "count", Usage: "end after `N` records (default: never)", EnvVars: []string{env("count")}},
+			&cli.Int64Flag{Name: "since", Value: -1, Usage: "begin behind this `SEQ`uence; 0: from the beginning", DefaultText: "only what is new", EnvVars: []string{env("since")}},
+			&cli.IntFlag{Name: "count", Usage: "end after `N` records", DefaultText: "never", EnvVars: []string{env("count")}},
 			jsonFlag("print an object for each record"),
 		},
 		Action: func(c *cli.Context) error {
