@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,10 +53,16 @@ func runClient(c *cli.Context) error {
 		err = tui.CheckKeys(config)
 	}
 	if c.Bool("check-config") {
-		if err == nil {
-			fmt.Println("the configuration is fine")
+		_, noProfile := config.With(c.String("profile"))
+		if err = cmp.Or(err, noProfile); err != nil {
+			return err
 		}
-		return err
+		if config.Where() == "" {
+			fmt.Printf("there is none at %s: all is as px client --print-config shows\n", profile.ConfigPath())
+			return nil
+		}
+		fmt.Println("the configuration is fine")
+		return nil
 	}
 	opts := tui.Options{Ask: c.Bool("connect")}
 	warn := func(err error) { // the client starts all the same

@@ -42,6 +42,14 @@ func TestConfigurationCommands(t *testing.T) {
 	if out, errs, code := px("client", "--check-config", "--config", path); code != 0 {
 		t.Errorf("what is printed does not pass the check: %s%s", out, errs)
 	}
+	if out, errs, code := px("client", "--check-config", "--config", path, "--profile", "nope"); code != exitFailed || out != "" || !strings.Contains(errs, "no [profiles.nope]") {
+		t.Errorf("a profile that there is not: %d, %s%s", code, out, errs)
+	}
+	none := exec.Command(binary, "client", "--check-config")
+	none.Env = append(os.Environ(), "XDG_CONFIG_HOME="+t.TempDir())
+	if out, err := none.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "there is none at ") {
+		t.Errorf("none: %v, %s", err, out)
+	}
 	for text, want := range map[string]string{
 		"router = 7":                    "router",
 		"# there\nrouter = \"a:b:c\"":   "client.toml, line 2: \"a:b:c\" is no router's address; use host:port",
