@@ -149,6 +149,21 @@ func TestTailSignsEveryLine(t *testing.T) {
 	}
 }
 
+// TestTailSinceWhatIsNotThere names the newest that is.
+func TestTailSinceWhatIsNotThere(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	for _, want := range []string{"px: --since 99: nothing has been said in #go yet\n", "px: --since 99: the newest in #go is 1\n"} {
+		if out, errs, code := px("tail", "--router", router, "--room", "go", "--since", "99"); code != exitFailed || out != "" || errs != want {
+			t.Errorf("%d, %s%swant %s", code, out, errs, want)
+		}
+		if _, errs, code := px("send", "--router", router, "--room", "go", "hello"); code != 0 {
+			t.Fatal(errs)
+		}
+	}
+}
+
 // TestDrainMakesNoSecret where it finds none: a shard started there later would use it.
 func TestDrainMakesNoSecret(t *testing.T) {
 	dir, other := t.TempDir(), filepath.Join(t.TempDir(), "other")

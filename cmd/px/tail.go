@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -42,10 +43,26 @@ func tailCommand() *cli.Command {
 				after = &comms.Position{Seq: uint64(since)}
 			}
 			joined := make(chan error, 1)
-			go func() { joined <- s.Join(c.Context, room, after) }()
+			go func() { joined <- beyond(c, s, room, s.Join(c.Context, room, after)) }()
 			return follow(c, s, joined)
 		},
 	}
+}
+
+// beyond names the newest record where a room was to be joined behind it.
+func beyond(c *cli.Context, s *client.Session, room string, err error) error {
+	var refused *client.RefusedError
+	if !errors.As(err, &refused) || refused.Code != comms.CodeBadRange {
+		return err
+	}
+	page, pageErr := s.History(c.Context, comms.History{Room: room, Before: comms.MaxSeq, Limit: 1})
+	switch {
+	case pageErr != nil:
+		return err
+	case len(page.Records) == 0:
+		return fmt.Errorf("--since %d: nothing has been said in #%s yet", c.Int64("since"), room)
+	}
+	return fmt.Errorf("--since %d: the newest in #%s is %d", c.Int64("since"), room, page.Records[0].Seq)
 }
 
 func follow(c *cli.Context, s *client.Session, joined <-chan error) error {
