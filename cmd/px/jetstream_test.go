@@ -137,7 +137,7 @@ func TestShardEndsThoughItsLogIsGone(t *testing.T) {
 func TestLogsThatAreRefused(t *testing.T) {
 	server := natstest.Start(t, natstest.Config{User: "ada", Password: "x"})
 	for name, c := range map[string]struct{ log, want string }{
-		"no server":  {"nats://127.0.0.1:1", "127.0.0.1:1"},
+		"no server":  {"nats://127.0.0.1:1", "room log at nats://127.0.0.1:1: no NATS server answers: is one running there, with JetStream?"},
 		"no right":   {server.URL(), "uthorization"},
 		"no account": {"nats://ada:wrong@" + strings.TrimPrefix(server.URL(), "nats://"), "uthorization"},
 	} {

@@ -169,7 +169,10 @@ func connect(urls []string, o Options, lost func()) (*nats.Conn, error) {
 		if err == nil {
 			return nc, nil
 		}
-		if !errors.Is(err, nats.ErrNoServers) || time.Now().After(deadline) {
+		if errors.Is(err, nats.ErrNoServers) && time.Now().After(deadline) {
+			return nil, fmt.Errorf("room log at %s: no NATS server answers: is one running there, with JetStream?", redacted(o.URL))
+		}
+		if !errors.Is(err, nats.ErrNoServers) {
 			return nil, fmt.Errorf("room log at %s: %w", redacted(o.URL), err)
 		}
 		pause(context.Background(), 100*time.Millisecond) //nolint:errcheck // never ends early
