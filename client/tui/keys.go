@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/gdamore/tcell/v2"
 
@@ -102,8 +103,13 @@ func bind(own map[string]string) (bindings, error) {
 	var wrong []error
 	for _, key := range slices.Sorted(maps.Keys(own)) {
 		name := own[key]
-		if !validKey(key) {
+		switch sent := sentAs(key); sent {
+		case "":
 			wrong = append(wrong, &keyError{key, fmt.Sprintf("%q is no key: write it as Alt-K, Ctrl-N, F5, PgUp, Alt-Enter", key)})
+			continue
+		case key:
+		default:
+			wrong = append(wrong, &keyError{key, fmt.Sprintf("%q is the same key as %s here: bind that", key, sent)})
 			continue
 		}
 		if name == "none" {
@@ -256,22 +262,30 @@ func (b bindings) find(e *tcell.EventKey) (act action, ok bool) {
 	return act, ok
 }
 
-func validKey(name string) bool {
-	rest := name
-	for _, prefix := range []string{"Alt-", "Ctrl-", "Shift-"} {
-		rest = strings.TrimPrefix(rest, prefix)
+// sentAs is what a key of that name is called when it comes: by another name if
+// the two are one here, "" if there is no such key. Many terminals send Tab for
+// Ctrl-I; it has a name of its own all the same, since others tell them apart.
+func sentAs(name string) string {
+	rest, mods := name, tcell.ModNone
+	for _, m := range []struct {
+		prefix string
+		mod    tcell.ModMask
+	}{{"Alt-", tcell.ModAlt}, {"Ctrl-", tcell.ModCtrl}, {"Shift-", tcell.ModShift}} {
+		if after, ok := strings.CutPrefix(rest, m.prefix); ok {
+			rest, mods = after, mods|m.mod
+		}
 	}
-	for _, special := range specialKeys {
+	for key, special := range specialKeys {
 		if rest == special || name == special {
-			return true
+			return keyName(tcell.NewEventKey(key, 0, mods))
 		}
 	}
 	var n int
 	if _, err := fmt.Sscanf(rest, "F%d", &n); err == nil && n >= 1 && n <= 12 && len(rest) <= 3 {
-		return true
+		return keyName(tcell.NewEventKey(tcell.KeyF1+tcell.Key(n-1), 0, mods))
 	}
-	if len([]rune(rest)) != 1 || rest != strings.ToUpper(rest) {
-		return false
+	if r := []rune(rest); len(r) == 1 {
+		return keyName(tcell.NewEventKey(tcell.KeyRune, unicode.ToLower(r[0]), mods))
 	}
-	return rest != name && (!strings.Contains(name, "Shift-") || strings.Contains(name, "Ctrl-"))
+	return ""
 }

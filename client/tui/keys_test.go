@@ -18,10 +18,28 @@ func TestKeysCanBeBoundAnew(t *testing.T) {
 	if _, bound := b["Ctrl-N"]; bound {
 		t.Error("Ctrl-N is still bound")
 	}
-	for key, action := range map[string]string{"Alt-Q": "fly", "Hyper-X": "quit", "x": "quit", "": "quit", "F13": "quit", "Shift-A": "quit"} {
+	for key, action := range map[string]string{"Alt-Q": "fly", "Hyper-X": "quit", "x": "quit", "": "quit", "F13": "quit", "Shift-A": "quit", "Alt-Ctrl-M": "quit", "Ctrl-/": "undo", "Ctrl-Enter": "send", "Ctrl-F5": "redraw", "Alt-j": "quit"} {
 		if err := CheckKeys(profile.Config{Keys: map[string]string{key: action}}); err == nil {
 			t.Errorf("%q = %q was taken", key, action)
 		}
+	}
+}
+
+// TestKeysThatAreOne are bound by the name that reaches the client.
+func TestKeysThatAreOneToATerminal(t *testing.T) {
+	for key, want := range map[string]string{
+		"Ctrl-I": "Ctrl-I", "Ctrl-H": "Ctrl-H", "Alt-Ctrl-M": "Alt-Enter", "Alt-Ctrl-H": "Alt-Backspace",
+		"Ctrl-/": "Ctrl-_", "Alt-Shift-X": "Alt-X", "Ctrl-F5": "F5", "Shift-A": "", "Hyper-X": "",
+		"Shift-Tab": "Shift-Tab", "Ctrl-Shift-Left": "Ctrl-Shift-Left", "Ctrl-J": "Ctrl-J", "Alt-Ctrl-I": "Alt-Ctrl-I",
+		"Ctrl-Shift-C": "Ctrl-Shift-C", "Alt-F12": "Alt-F12", "Alt-ä": "Alt-Ä", "Alt-->": "", "Alt--": "Alt--", "Ctrl-Backspace": "Backspace",
+	} {
+		if got := sentAs(key); got != want {
+			t.Errorf("%s: got %q, want %q", key, got, want)
+		}
+	}
+	err := CheckKeys(profile.Config{Keys: map[string]string{"Ctrl-/": "quit"}})
+	if want := `"Ctrl-/" is the same key as Ctrl-_ here: bind that`; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
@@ -30,8 +48,8 @@ func TestEveryActionHasAKeyThatReachesIt(t *testing.T) {
 	seen := map[string]string{}
 	for _, act := range actions() {
 		for _, k := range act.keys {
-			if !validKey(k) {
-				t.Errorf("%s: %q is no key", act.name, k)
+			if got := sentAs(k); got != k {
+				t.Errorf("%s: %q is sent as %q", act.name, k, got)
 			}
 			if other, twice := seen[k]; twice {
 				t.Errorf("%s is bound to %s and to %s", k, other, act.name)
