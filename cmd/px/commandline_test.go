@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -109,6 +110,26 @@ func TestHelpTellsOneDefault(t *testing.T) {
 		for line := range strings.Lines(out) {
 			if strings.Count(line, "(default") > 1 {
 				t.Errorf("px %s: %s", command.Name, line)
+			}
+		}
+	}
+}
+
+// TestHelpTellsWhatJSONHolds: a script is written by it.
+func TestHelpTellsWhatJSONHolds(t *testing.T) {
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	for _, command := range []string{"send --room go hello", "tail --room go --since 0 --count 1", "rooms --prefix gen", "where go", "status"} {
+		name, rest, _ := strings.Cut(command, " ")
+		out, errs, code := px(append([]string{name, "--router", router, "--json"}, strings.Fields(rest)...)...)
+		if code != 0 {
+			t.Fatal(errs)
+		}
+		help, _, _ := px(name, "--help")
+		for _, key := range regexp.MustCompile(`"([a-z]+)":`).FindAllStringSubmatch(out, -1) {
+			if !regexp.MustCompile(`(?s)--json prints.*\b` + key[1] + `\b.*OPTIONS`).MatchString(help) {
+				t.Errorf("px %s: %s is not told of", name, key[1])
 			}
 		}
 	}

@@ -26,7 +26,8 @@ import (
 func roomsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "rooms", Usage: "list rooms", UsageText: "px rooms --prefix go",
-		Flags: []cli.Flag{routerFlag(), flag("prefix", "", "only rooms whose name starts with `P`"), jsonFlag("print an array of objects")},
+		Description: "--json prints an array of objects: name, description.",
+		Flags:       []cli.Flag{routerFlag(), flag("prefix", "", "only rooms whose name starts with `P`"), jsonFlag("print an array of objects")},
 		Action: func(c *cli.Context) error {
 			return query(c, noArgs(c), errLateRouter, func(ctx context.Context, s *client.Session) error {
 				type line struct {
@@ -81,6 +82,8 @@ func createCommand() *cli.Command {
 func whereCommand() *cli.Command {
 	return &cli.Command{
 		Name: "where", Usage: "ask a room's owner where it is served", UsageText: "px where general",
+		Description: "--json prints an object: room, partition (0 to 270), shard (its name), addr (for clients), epoch (of its\n" +
+			"ownership).",
 		Flags: []cli.Flag{routerFlag(), jsonFlag("print an object")},
 		Action: func(c *cli.Context) error {
 			room, err := roomArg(c)
@@ -108,6 +111,10 @@ func whereCommand() *cli.Command {
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "show the members of the cluster", UsageText: "px status",
+		Description: "--json prints an object: cluster (its name), partitions (how many there are), table (version of the router's),\n" +
+			"members. Each of these has name, role (router or shard), state (joining, active, draining or leaving), client\n" +
+			"and gossip (addresses), boot (another after each start), owned (partitions), rooms (open ones), sessions;\n" +
+			"unknown: true if the last three are not known, cut: true if it cannot write to the room log.",
 		Flags: []cli.Flag{routerFlag(), jsonFlag("print an object")},
 		Action: func(c *cli.Context) error {
 			return query(c, noArgs(c), errLateRouter, func(ctx context.Context, s *client.Session) error {

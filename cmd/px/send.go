@@ -19,7 +19,10 @@ func sendCommand() *cli.Command {
 	return &cli.Command{
 		Name: "send", Usage: "send a message, or each line of standard input", UsageText: "px send --room general Hello there",
 		Description: "Flags stand before the text. One that begins with -, or has a flag in it, follows a --.\n" +
-			"Lines of standard input that are empty, or blank, are skipped.",
+			"Lines of standard input that are empty, or blank, are skipped. Interrupted, or out of time, it says up to\n" +
+			"which line all is stored.\n\n" +
+			"--json prints an object a line for each message stored: room, id (the message's), seq (its number in the\n" +
+			"room), epoch (of the ownership that it was stored under).",
 		Flags: []cli.Flag{
 			routerFlag(), flag("room", "", "`ROOM` to speak in"),
 			flag("user", "", "`NAME` to use (default: a guest's)"),

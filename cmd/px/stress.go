@@ -19,7 +19,8 @@ func stressCommand() *cli.Command {
 		Name: "stress", Usage: "put load on a cluster, check every answer, and measure", UsageText: "px stress fanout --duration 10s",
 		Description: "PROFILE is one of:\n" + profileLines() +
 			"\nEvery figure of a profile can be changed with a flag. The rooms are #stress-0, #stress-1 ...; they are made\n" +
-			"where they are not there yet, and stay. Exit code 1: an answer was wrong, or the run could not go on.",
+			"where they are not there yet, and stay. Exit code 1: an answer was wrong, or the run could not go on.\n\n" +
+			"--json prints an object. Keys with us in them are microseconds, those with seconds are seconds, memory is bytes.",
 		Flags: append(profileFlags(),
 			routerFlag(),
 			&cli.IntSliceFlag{Name: "pid", Usage: "`PID` of a server process to measure; may be repeated (default: the shards' on this machine)", EnvVars: []string{env("pid")}},

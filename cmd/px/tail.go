@@ -18,6 +18,9 @@ import (
 func tailCommand() *cli.Command {
 	return &cli.Command{
 		Name: "tail", Usage: "follow a room, across moves and crashes", UsageText: "px tail --room general --since 0",
+		Description: "--json prints an object a line for each record: kind (message or topic; others may follow), room, seq (its\n" +
+			"number in the room), epoch (of the ownership that it was stored under), user, id (the message's), time (of the\n" +
+			"shard, milliseconds since 1970), content.",
 		Flags: []cli.Flag{
 			routerFlag(), flag("room", "", "`ROOM` to follow"),
 			flag("user", "", "`NAME` to use (default: a guest's)"),
