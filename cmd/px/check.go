@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -90,8 +89,6 @@ func wrongValue(name, value string) string {
 		err = membership.CheckName(value)
 	case "user":
 		err = comms.CheckUserName(value)
-	case "prefix":
-		err = comms.CheckRoomName(cmp.Or(strings.TrimPrefix(value, "#"), "any"))
 	case "sync":
 		_, err = roomlog.ParseSync(value)
 	case "log":

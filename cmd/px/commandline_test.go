@@ -64,7 +64,6 @@ func TestBadCommandLines(t *testing.T) {
 		"no yes and no":    {[]string{"status", "--json=yes"}, exitUsage, "--json \"yes\": use true or false"},
 		"since before":     {[]string{"tail", "--room", "go", "--since", "-5"}, exitUsage, "--since -5: leave it out for what is new alone"},
 		"less than none":   {[]string{"tail", "--room", "go", "--count", "-3"}, exitUsage, "--count -3: leave it out for no end"},
-		"a prefix of none": {[]string{"rooms", "--prefix", "GO"}, exitUsage, "--prefix \"GO\": "},
 		"before it began":  {[]string{"stress", "fanout", "--duration", "-1s"}, exitUsage, "--duration -1s"},
 		"no NATS":          {[]string{"shard", "--name", "s1", "--data", dir, "--nats-replicas", "3"}, exitUsage, "--nats-replicas is about NATS"},
 		"no NATS either":   {[]string{"export", "--data", dir, "--nats-creds", rooms, "x"}, exitUsage, "--nats-creds is about NATS"},
