@@ -62,7 +62,7 @@ func Parse(line string) (Parsed, error) {
 	c := Parsed{Command: canonical(word), Args: strings.TrimSpace(args)}
 	switch c.Command {
 	case "":
-		return Parsed{}, fmt.Errorf("there is no command /%s; ? lists them, // sends a slash", word)
+		return Parsed{}, fmt.Errorf("there is no command /%s; /help lists them, // sends a slash", word)
 	case "me":
 		if c.Args == "" {
 			return Parsed{}, fmt.Errorf("/me what?")

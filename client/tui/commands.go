@@ -206,3 +206,10 @@ func (a *app) copy(room, args string) {
 func parseSeq(text string) (uint64, error) {
 	return strconv.ParseUint(strings.TrimPrefix(text, "#"), 10, 64)
 }
+
+// parseDay reads a day as /goto takes it.
+func parseDay(text string) (time.Time, error) {
+	return time.ParseInLocation(time.DateOnly, text, time.Local)
+}
+
+const gotoTakes = "/goto takes a message's number or a day as 2026-11-24"

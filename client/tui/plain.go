@@ -64,7 +64,7 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 			p.joining = false
 			switch {
 			case end.err == nil:
-				p.room = end.room
+				p.enter(end.room)
 			case p.room == "":
 				return fmt.Errorf("#%s: %w", end.room, end.err)
 			case p.Script:
@@ -88,6 +88,7 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 			if !ok {
 				ended, bad = true, unread
 			} else {
+				p.lines++
 				ended = p.line(ctx, line)
 			}
 		}
@@ -130,6 +131,8 @@ type plainClient struct {
 	PlainOptions
 	st      state.State
 	room    string // joined last; empty: none was yet
+	before  string // the one before it
+	lines   int    // read of the input
 	joining bool
 	failed  bool // a message was
 	asked   bool // answers is waited for; what is typed meanwhile waits
@@ -162,9 +165,38 @@ type answer struct {
 // open goes to a room, joining it if need be.
 func (p *plainClient) open(ctx context.Context, room string) {
 	if r := p.st.Room(room); r != nil && r.Joined {
-		p.room = room
+		p.enter(room)
 	} else {
 		p.join(ctx, room)
+	}
+}
+
+// enter makes a room that was joined the one that is spoken in.
+func (p *plainClient) enter(room string) {
+	if room != p.room {
+		p.before, p.room = p.room, room
+	}
+}
+
+// leave goes back to another room if the open one was left. A script stays, and
+// ends with an error if it says more: that was meant for no other room.
+func (p *plainClient) leave(room string) {
+	if room != p.room || p.Script {
+		return
+	}
+	joined := func(name string) bool {
+		r := p.st.Room(name)
+		return r != nil && r.Joined && name != room
+	}
+	if joined(p.before) {
+		p.enter(p.before)
+		return
+	}
+	for _, r := range p.st.Rooms {
+		if joined(r.Name) {
+			p.enter(r.Name)
+			return
+		}
 	}
 }
 
@@ -181,7 +213,11 @@ func (p *plainClient) event(e client.Event) {
 	case client.Joined:
 		p.say("* you are in #%s, %d here: %s", e.Room, e.Count, e.Description)
 	case client.Left:
-		p.say("* you have left #%s", e.Room)
+		next := ""
+		if p.leave(e.Room); p.room != e.Room && !p.Script {
+			next = "; what you write goes to #" + p.room
+		}
+		p.say("* you have left #%s%s", e.Room, next)
 	case client.Message:
 		switch {
 		case e.Kind == comms.KindTopic:
@@ -230,6 +266,9 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 		if err = p.Session.Leave(ctx, room); errors.Is(err, client.ErrNotJoined) {
 			err = errors.New(notIn(room))
 		}
+		if err == nil {
+			p.leave(room) // the event is yet to come, and perhaps a line before it
+		}
 	case "topic":
 		if parsed.Args != "" {
 			p.post(p.room, parsed.Args, true)
@@ -244,7 +283,11 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 		p.post(parsed.Room, state.Emoji(parsed.Text), false)
 	case "create", "list", "where", "goto":
 		p.asked = true
-		go func() { p.answers <- p.answer(ctx, parsed, p.room) }()
+		last := uint64(0)
+		if r := p.st.Room(p.room); r != nil {
+			last = r.Last
+		}
+		go func(open string) { p.answers <- p.answer(ctx, parsed, open, last) }(p.room)
 	case "whoami":
 		p.say("* you are %s", p.st.User)
 	case "names":
@@ -279,8 +322,12 @@ func (p *plainClient) post(room, text string, topic bool) {
 	}
 	id, err := post(room, text)
 	if err != nil {
-		p.failed = p.failed || p.Script // a person has read it, and goes on
-		p.say("* not sent: %v", err)
+		if !p.Script { // a person sees which, and goes on
+			p.say("* not sent: %v", err)
+			return
+		}
+		p.failed = true
+		p.say("* line %d of the input is not sent: %v", p.lines, err)
 		return
 	}
 	p.st = p.st.Posted(room, id, text, topic)
@@ -299,10 +346,13 @@ func needsScreen(command string) bool {
 const plainPage = 20
 
 // answer asks the servers, beside the reading of events. A person waits for so
-// long; what a script says next may depend on it.
-func (p *plainClient) answer(ctx context.Context, c state.Parsed, open string) (got answer) {
+// long; what a script says next may depend on it. last is the newest record of the
+// open room.
+func (p *plainClient) answer(ctx context.Context, c state.Parsed, open string, last uint64) (got answer) {
 	tell := func(format string, args ...any) { got.lines = append(got.lines, fmt.Sprintf("* "+format, args...)) }
+	history := func(q comms.History) (comms.HistoryPage, error) { return p.Session.History(ctx, q) }
 	if !p.Script {
+		history = within(ctx, p.Session.History)
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, answerWithin)
 		defer cancel()
@@ -339,11 +389,16 @@ func (p *plainClient) answer(ctx context.Context, c state.Parsed, open string) (
 		}
 	case "goto":
 		seq, err := parseSeq(c.Args)
+		if day, dayErr := parseDay(c.Args); dayErr == nil {
+			seq, err = firstOf(history, open, day.UnixMilli(), last)
+		} else if err != nil {
+			err = fmt.Errorf("%s, and shows the %d messages from there on", gotoTakes, plainPage)
+		}
 		if err != nil {
-			tell("/goto NUMBER shows the %d messages from there on", plainPage)
+			tell("%s", why(err))
 			return got
 		}
-		page, err := p.Session.History(ctx, comms.History{Room: open, From: max(seq, 1), Limit: plainPage})
+		page, err := history(comms.History{Room: open, From: max(seq, 1), Limit: plainPage})
 		if err != nil {
 			tell("%s", why(err))
 		}

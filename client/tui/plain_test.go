@@ -5,9 +5,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"positivity-exchange/client"
+	"positivity-exchange/comms"
 )
 
 // TestRefusedJoinKeepsTheRoom: what is typed then goes where it went before, and
@@ -58,7 +60,7 @@ func TestPlainCommandsActOnTheRoomTheyName(t *testing.T) {
 	if err := Plain(ctx, PlainOptions{Session: s, Room: "go", In: in, Out: &out}); err != nil {
 		t.Errorf("ended with %v", err)
 	}
-	for _, want := range []string{"* #go is served by fake", "* 1 in #go: ada\n", "* you are not in #nowhere\n* you are not in #nowhere\n", "* you have left #go\n"} {
+	for _, want := range []string{"* #go is served by fake", "* 1 in #go: ada\n", "* you are not in #nowhere\n* you are not in #nowhere\n", "* you have left #go; what you write goes to #tea\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}
@@ -75,8 +77,9 @@ func TestPlainTellsByItsEndWhatWasNotSent(t *testing.T) {
 		err  error
 		want string
 	}{
-		"/part\n/where go\nhello\n":        {ErrNotSent, "* not sent: not in the room"},
-		"/part\n/where go\nhello\n/quit\n": {ErrNotSent, "* not sent: not in the room"},
+		"/fly\nhello\n":                    {nil, "* there is no command /fly; /help lists them, // sends a slash\n"},
+		"/part\n/where go\nhello\n":        {ErrNotSent, "* line 3 of the input is not sent: not in the room"},
+		"/part\n/where go\nhello\n/quit\n": {ErrNotSent, "* line 3 of the input is not sent: not in the room"},
 		"hello\n/quit\n":                   {nil, "#go ada: hello\n"},
 		"/create tea\nhello\n":             {nil, "#tea ada: hello\n"},
 		"/create tea\n/quit\n":             {nil, "* you are in #tea, 1 here: "},
@@ -98,4 +101,45 @@ func TestPlainTellsByItsEndWhatWasNotSent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPlainGoesOnInAnotherRoom once the open one was left, as the screen does. What
+// a script says was meant for no other.
+func TestPlainGoesOnInAnotherRoom(t *testing.T) {
+	for script, want := range map[bool]string{
+		false: "* you have left #tea; what you write goes to #go\n#go ada: hello\n",
+		true:  "* line 3 of the input is not sent: not in the room",
+	} {
+		f := serve(t, "go", "tea")
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close() //nolint:errcheck // never fails
+		var out strings.Builder
+		err = Plain(ctx, PlainOptions{Session: s, Room: "go", In: strings.NewReader("/join tea\n/part\nhello\n"), Out: &out, Script: script})
+		if !strings.Contains(out.String(), want) || errors.Is(err, ErrNotSent) != script {
+			t.Errorf("script %v: ended with %v, got\n%swant %s", script, err, out.String(), want)
+		}
+	}
+}
+
+// TestADayIsFoundOverASlowLine by many questions: each of them may take as long as
+// an answer does.
+func TestADayIsFoundOverASlowLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := within(t.Context(), func(ctx context.Context, q comms.History) (comms.HistoryPage, error) {
+			select {
+			case <-time.After(answerWithin / 2):
+				return comms.HistoryPage{Records: []comms.Record{{Seq: q.From, Time: int64(q.From)}}}, nil
+			case <-ctx.Done():
+				return comms.HistoryPage{}, ctx.Err()
+			}
+		})
+		if seq, err := firstOf(slow, "go", 700, 1000); err != nil || seq != 700 {
+			t.Errorf("got %d, %v", seq, err)
+		}
+	})
 }

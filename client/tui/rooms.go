@@ -260,11 +260,11 @@ func (a *app) goTo(where string) {
 		a.show(name, seq)
 		return
 	}
-	day, dayErr := time.ParseInLocation("2006-01-02", where, time.Local)
+	day, dayErr := parseDay(where)
 	seq, seqErr := parseSeq(where)
 	switch {
 	case dayErr != nil && seqErr != nil:
-		a.say("/goto takes a message's number or a day as 2026-11-24")
+		a.say("%s", gotoTakes)
 		return
 	case last == 0:
 		a.say("nothing has been said in #%s yet", name)
@@ -278,15 +278,16 @@ func (a *app) goTo(where string) {
 		return
 	}
 	asked := a.pressed
-	a.ask(func(ctx context.Context) func() {
+	a.effect(func(ctx context.Context) func() {
+		history := within(ctx, s.History)
 		if dayErr == nil {
 			var err error
-			if seq, err = firstOf(ctx, s, name, day.UnixMilli(), last); err != nil {
+			if seq, err = firstOf(history, name, day.UnixMilli(), last); err != nil {
 				return func() { a.sayWhy(err) }
 			}
 		}
 		seq := min(max(seq, 1), last)
-		p, err := s.History(ctx, comms.History{Room: name, From: seq - min(seq-1, page/2), Limit: page})
+		p, err := history(comms.History{Room: name, From: seq - min(seq-1, page/2), Limit: page})
 		return func() {
 			if err != nil {
 				a.sayWhy(err)
@@ -308,12 +309,21 @@ func (a *app) show(name string, seq uint64) {
 	a.st = a.st.Focus(!a.st.Blurred) // it may be the end
 }
 
+// within asks for pages of history, each of which a person waits for.
+func within(ctx context.Context, history func(context.Context, comms.History) (comms.HistoryPage, error)) func(comms.History) (comms.HistoryPage, error) {
+	return func(q comms.History) (comms.HistoryPage, error) {
+		ctx, cancel := context.WithTimeout(ctx, answerWithin)
+		defer cancel()
+		return history(ctx, q)
+	}
+}
+
 // firstOf bisects for the first record at or behind a time.
-func firstOf(ctx context.Context, s *client.Session, room string, at int64, last uint64) (uint64, error) {
+func firstOf(history func(comms.History) (comms.HistoryPage, error), room string, at int64, last uint64) (uint64, error) {
 	low, high := uint64(1), last
 	for low < high {
 		mid := low + (high-low)/2
-		p, err := s.History(ctx, comms.History{Room: room, From: mid, Limit: 1})
+		p, err := history(comms.History{Room: room, From: mid, Limit: 1})
 		if err != nil {
 			return 0, err
 		}

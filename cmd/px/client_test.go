@@ -14,12 +14,12 @@ func TestPlainClient(t *testing.T) {
 	startShard(t, dir, "s1")
 	router := startRouter(t, dir).addr("client")
 	client := exec.Command(binary, "client", "--plain", "--router", router, "--user", "ada", "--room", "go")
-	client.Stdin = strings.NewReader("hello\n/fly\n//slash\n/me waves\n/where\n/list gen\n/goto 1\n/msg #tea hi\n/create our-room All of us\n/msg #go from afar\n")
+	client.Stdin = strings.NewReader("hello\n/fly\n//slash\n/me waves\n/where\n/list gen\n/goto 1\n/goto 2020-01-01\n/goto yesterday\n/msg #tea hi\n/create our-room All of us\n/msg #go from afar\n")
 	out, err := client.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, want := range []string{"* you are in #go, 1 here", "#go ada: hello\n", "there is no command /fly", "#go ada: /slash\n", "#go * ada waves\n", "* #go is served by s1 at ", "* #general: Everything", "#go 1 ada: hello\n", "* /msg #ROOM TEXT", "* you are in #our-room, 1 here: All of us\n", "#go ada: from afar\n"} {
+	for _, want := range []string{"* you are in #go, 1 here", "#go ada: hello\n", "there is no command /fly", "#go ada: /slash\n", "#go * ada waves\n", "* #go is served by s1 at ", "* #general: Everything", "#go 1 ada: hello\n#go 2 ada: /slash\n#go 3 * ada waves\n#go 1 ada: hello\n", "* /goto takes a message's number or a day", "* /msg #ROOM TEXT", "* you are in #our-room, 1 here: All of us\n", "#go ada: from afar\n"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
