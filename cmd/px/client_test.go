@@ -1,10 +1,12 @@
 package main
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -28,6 +30,23 @@ func TestPlainClient(t *testing.T) {
 	if code != 0 || strings.Count(stored, `"kind":"message"`) != 4 || strings.Contains(stored, "fly") {
 		t.Errorf("stored: %s", stored)
 	}
+}
+
+// TestPlainClientSaysThatItConnects while a router is silent.
+func TestPlainClientSaysThatItConnects(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	cmd := exec.Command(binary, "client", "--plain", "--router", ln.Addr().String())
+	client, _, err := spawn(t, cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitLog(t, client, "px: connecting to "+ln.Addr().String()+"\n")
+	client.signal(syscall.SIGINT)
+	<-client.ended
 }
 
 func TestConfigurationCommands(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -16,6 +17,9 @@ import (
 	"positivity-exchange/client/tui"
 	"positivity-exchange/comms"
 )
+
+// connectSoon is how long nothing happens before a person hears why.
+const connectSoon = time.Second
 
 func runPlain(c *cli.Context, config profile.Config) (err error) {
 	in, user, person := io.Reader(os.Stdin), config.User, term.IsTerminal(int(os.Stdin.Fd()))
@@ -29,7 +33,9 @@ func runPlain(c *cli.Context, config profile.Config) (err error) {
 			return err
 		}
 	}
+	silent := time.AfterFunc(connectSoon, func() { fmt.Fprintln(os.Stderr, "px: connecting to", config.Router) })
 	s, err := dial(c.Context, c, config.Router, user)
+	silent.Stop()
 	if err != nil {
 		return err
 	}
