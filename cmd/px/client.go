@@ -128,6 +128,8 @@ func noScreen() string {
 		return "input or output is no terminal"
 	case runtime.GOOS != "windows" && (name == "" || name == "dumb"):
 		return fmt.Sprintf("the terminal cannot be drawn on (TERM=%q)", name)
+	case runtime.GOOS != "windows" && !tui.KnowsTerminal(name):
+		return fmt.Sprintf("the terminal is not known here (TERM=%q; xterm-256color may do)", name)
 	}
 	return ""
 }
