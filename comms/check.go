@@ -2,6 +2,7 @@ package comms
 
 import (
 	"cmp"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -69,6 +70,9 @@ func CheckContent(s string) error {
 func CheckDescription(s string) error {
 	if len(s) > MaxDescription {
 		return errorf(CodeTooLong, "the description has %d bytes; %d are allowed", len(s), MaxDescription)
+	}
+	if i := strings.IndexByte(s, '\n'); i >= 0 {
+		return errorf(CodeBadContent, "a topic, or description, is one line: take out the line break at byte %d", i)
 	}
 	return checkText(s, "")
 }

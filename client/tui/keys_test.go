@@ -234,3 +234,14 @@ func TestDraftComesBackAfterACommand(t *testing.T) {
 		})
 	}
 }
+
+// TestATopicIsOneLine in words of its own: who wrote two pressed no control key.
+func TestATopicIsOneLine(t *testing.T) {
+	a, s := showing(t, 80, 24, chat())
+	defer s.Fini()
+	a.edit(func(in state.Input) state.Input { return in.Set("/topic one\ntwo") })
+	a.input(tcell.NewEventKey(tcell.KeyEnter, 0, tcell.ModNone))
+	if want := "a topic, or description, is one line: take out the line break at byte 3"; a.st.Notice != want || a.st.Current().Draft.String() != "/topic one\ntwo" {
+		t.Errorf("got %q, want %q; draft %q", a.st.Notice, want, a.st.Current().Draft.String())
+	}
+}
