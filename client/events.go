@@ -59,7 +59,7 @@ type SendFailed struct {
 const (
 	LinkUp           = "up"
 	LinkMoving       = "moving"       // announced, still served
-	LinkReconnecting = "reconnecting" // nobody serves it to us just now; Err says why
+	LinkReconnecting = "reconnecting" // nobody serves it to us just now; Err says why, once more if a refusal says better
 )
 
 // RoomLink tells how a joined room is served now.

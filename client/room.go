@@ -45,6 +45,7 @@ type room struct {
 	leaveAt   time.Time // when the leave is said again; zero: it is under way
 	next      *room     // of a join that came since Leave: it begins when this one is gone
 	down      bool      // RoomLink said reconnecting
+	downCode  string    // of the refusal that it named, if it did
 }
 
 // outgoing is a message without its acknowledgement.
@@ -287,8 +288,13 @@ func (r *room) fail(err error, retry time.Duration) {
 	r.state, r.shard = stateIdle, nil
 	r.retryAt = time.Now().Add(max(retry, backoff(r.tries)))
 	r.tries++
-	if !r.down {
-		r.down = true
+	var refused *RefusedError
+	code := ""
+	if errors.As(err, &refused) && refused.Code != comms.CodeNotReady { // which is over soon
+		code = refused.Code
+	}
+	if !r.down || code != "" && code != r.downCode {
+		r.down, r.downCode = true, code
 		r.session.emit(RoomLink{Room: r.name, State: LinkReconnecting, Err: err})
 	}
 }
