@@ -54,7 +54,7 @@ func (s State) Apply(e client.Event) State {
 			}
 		})
 	case client.RoomLink:
-		return s.Update(e.Room, func(r *Room) { r.Link, r.LinkSince = e, s.Now })
+		return s.Update(e.Room, func(r *Room) { r.linked(e, s) })
 	case client.RouterLink:
 		s.Router = e
 	}

@@ -40,11 +40,8 @@ func (s State) Status(r *Room, narrow bool) string {
 	case s.Offline != "":
 		// Below, behind what waits: this line may be cut.
 	case r.Link.State == client.LinkReconnecting && since >= 1: // a room's move is over before
-		to := ""
-		if r.Link.Shard != "" {
-			to = " to " + r.Link.Shard
-		}
-		add("reconnecting%s (%d s)", to, since)
+		text, _ := r.linkText(since)
+		add("%s", text)
 	case r.Joining:
 		add("joining")
 	}
