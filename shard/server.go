@@ -43,6 +43,7 @@ type Server struct {
 	keeper *ownership.Keeper
 	pool   *fanout.Pool
 	lot    *parking.Lot         // of silent sessions
+	away   *roomlog.Outage      // of rooms that a partition is opened with
 	seeds  map[int][]comms.Room // of the rooms file, by partition
 
 	// Silences after which a session is asked and parked, and lingerFor; a test's are shorter.
@@ -70,6 +71,7 @@ func New(opts Options) *Server {
 		opts: opts, logger: opts.Logger, pool: fanout.NewPool(fanout.PoolOptions{Logger: opts.Logger}), lot: parking.NewLot(), ping: comms.PingAfter, patience: parkAfter, linger: lingerFor,
 		seeds: map[int][]comms.Room{}, parts: map[int]*part{}, sessions: map[*session]struct{}{}, watchers: map[*watcher]struct{}{},
 	}
+	s.away = roomlog.NewOutage(s.logger, "partitions cannot be opened; the log is asked again", "partitions are opened again")
 	for _, r := range opts.Rooms {
 		p := membership.Partition(r.Name)
 		s.seeds[p] = append(s.seeds[p], r)
@@ -163,11 +165,14 @@ func (s *Server) part(ctx context.Context, room string) (*part, error) {
 			p, err := s.opened(ctx, h)
 			switch {
 			case err == nil:
+				s.away.Note(nil)
 				return p, nil
 			case errors.Is(err, errOver) && ctx.Err() == nil && time.Now().Before(deadline):
 				continue
 			}
-			s.logger.Warn("open partition", "partition", partition, "err", err)
+			if !errors.Is(err, errOver) {
+				s.away.Note(err, "partition", partition)
+			}
 			return nil, &comms.Error{Code: comms.CodeStorage, Message: "the room's store cannot be read just now; try again", Retry: 500}
 		}
 		var to *ownership.RedirectError
@@ -180,7 +185,6 @@ func (s *Server) part(ctx context.Context, room string) (*part, error) {
 			if errors.Is(err, ownership.ErrNotReady) {
 				return nil, &comms.Error{Code: comms.CodeNotReady, Message: "the room is being taken over; try again", Retry: 200}
 			}
-			s.logger.Warn("hold partition", "partition", partition, "err", err)
 			return nil, &comms.Error{Code: comms.CodeStorage, Message: "the room's store does not answer just now; try again", Retry: 500}
 		}
 		select {

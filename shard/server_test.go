@@ -54,6 +54,12 @@ func serveOn(t testing.TB, store roomlog.Log, changes ...func(*Server)) (addr st
 
 func serverOn(t testing.TB, store roomlog.Log, changes ...func(*Server)) *Server {
 	t.Helper()
+	return run(t, optionsOn(t, store), changes...)
+}
+
+// optionsOn are those of a shard that is alone on store.
+func optionsOn(t testing.TB, store roomlog.Log) Options {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -64,19 +70,25 @@ func serverOn(t testing.TB, store roomlog.Log, changes ...func(*Server)) *Server
 	if err := census.Enroll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	server := New(Options{Name: "s1", Boot: self.Boot, Listener: ln, Log: store, Gossip: gossip, Census: census, Keys: keys, Rooms: []comms.Room{{Name: "go", Description: "gophers"}, {Name: "tea"}}})
+	return Options{Name: "s1", Boot: self.Boot, Listener: ln, Log: store, Gossip: gossip, Census: census, Keys: keys, Rooms: []comms.Room{{Name: "go", Description: "gophers"}, {Name: "tea"}}}
+}
+
+// run runs a shard with its heartbeats until the test ends, and closes its log then.
+func run(t testing.TB, opts Options, changes ...func(*Server)) *Server {
+	t.Helper()
+	server := New(opts)
 	for _, change := range changes {
 		change(server)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{}, 2)
-	go func() { server.Run(ctx); done <- struct{}{} }() //nolint:errcheck // ends with ctx
-	go func() { census.Run(ctx); done <- struct{}{} }() //nolint:errcheck // ends with ctx
+	go func() { server.Run(ctx); done <- struct{}{} }()      //nolint:errcheck // ends with ctx
+	go func() { opts.Census.Run(ctx); done <- struct{}{} }() //nolint:errcheck // ends with ctx
 	t.Cleanup(func() {
 		cancel()
 		<-done
 		<-done
-		if err := store.Close(); err != nil {
+		if err := opts.Log.Close(); err != nil {
 			t.Error(err)
 		}
 	})

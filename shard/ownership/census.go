@@ -37,6 +37,7 @@ type Census struct {
 	alive  func(string) bool
 	uneasy func() bool
 	logger *slog.Logger
+	away   *roomlog.Outage
 	began  time.Time              // when it was made
 	wall   func(time.Time) int64  // wallOf; tests set it
 	last   atomic.Pointer[moment] // start of the last successful heartbeat; nil if none
@@ -78,7 +79,7 @@ func NewCensus(log roomlog.Log, p roomlog.Process, opts CensusOptions) *Census {
 	if opts.Uneasy == nil {
 		opts.Uneasy = func() bool { return false }
 	}
-	return &Census{log: log, self: p, alive: opts.Alive, uneasy: opts.Uneasy, logger: opts.Logger, began: time.Now(), wall: wallOf,
+	return &Census{log: log, self: p, alive: opts.Alive, uneasy: opts.Uneasy, logger: opts.Logger, away: roomlog.NewOutage(opts.Logger, "heartbeats fail; the log is asked again", "heartbeats go through again"), began: time.Now(), wall: wallOf,
 		turn: make(chan struct{}, 1), hurry: make(chan struct{}, 1), heard: make(chan struct{}, 1), seen: map[string]sighting{}, wants: map[int]wish{}}
 }
 
@@ -133,9 +134,8 @@ func (c *Census) Run(ctx context.Context) error {
 			return ctx.Err()
 		case errors.Is(err, roomlog.ErrNameTaken):
 			return err
-		case err != nil:
-			c.logger.Warn("heartbeat", "err", err)
 		}
+		c.away.Note(err)
 		if err := c.rest(ctx, due); err != nil {
 			return err
 		}

@@ -67,6 +67,9 @@ type Keeper struct {
 	wg     sync.WaitGroup
 	kick   chan struct{} // one slot: moves are to be looked at
 
+	away    *roomlog.Outage // of partitions' records
+	blocked *roomlog.Outage // by another process
+
 	forced atomic.Int64 // processes ended by force
 }
 
@@ -90,6 +93,8 @@ func NewKeeper(log roomlog.Log, census *Census, gossip Gossip, peers Peers, room
 		opts.DrainTimeout = 8 * time.Second
 	}
 	k := &Keeper{log: log, census: census, gossip: gossip, peers: peers, rooms: rooms, opts: opts, logger: opts.Logger, kick: make(chan struct{}, 1)}
+	k.away = roomlog.NewOutage(k.logger, "the owner records cannot be read or written; the log is asked again", "the owner records are read again")
+	k.blocked = roomlog.NewOutage(k.logger, "waiting for a process that holds a partition's lock", "")
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	for i := range k.slots {
 		k.slots[i].turn = make(chan struct{}, 1)
@@ -187,7 +192,12 @@ func (k *Keeper) Hold(ctx context.Context, partition int) (Holding, error) {
 		}
 		return Holding{}, ErrNotReady
 	}
-	return k.obtain(ctx, partition)
+	got, err := k.obtain(ctx, partition)
+	var to *RedirectError
+	if !errors.As(err, &to) && !errors.Is(err, ErrNotReady) {
+		k.away.Note(err, "partition", partition)
+	}
+	return got, err
 }
 
 // elsewhere names who should serve a partition in place of one that is cut from

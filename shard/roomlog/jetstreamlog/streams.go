@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"positivity-exchange/shard/roomlog"
 )
 
 const (
@@ -88,6 +90,7 @@ func (l *Log) prepare(opts Options) error {
 // and compared it if not; one that must be existing is not made, and may have any
 // number of replicas. While the servers have no leader yet it tries again.
 func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, existing bool) (jetstream.StreamConfig, error) {
+	waiting := roomlog.NewOutage(l.logger, "waiting for JetStream", "")
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		s, err := l.js.Stream(attempt, want.Name)
@@ -118,7 +121,7 @@ func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, existing 
 		case errors.As(err, &api) && (api.Code < 500 || api.ErrorCode == codeNotClustered) && api.ErrorCode != codeNoPeers || ctx.Err() != nil:
 			return want, fmt.Errorf("stream %s with %d replicas: %w", want.Name, want.Replicas, err)
 		}
-		l.logger.Warn("waiting for JetStream", "stream", want.Name, "err", err)
+		waiting.Note(err, "stream", want.Name)
 		if err := pause(ctx, 250*time.Millisecond); err != nil {
 			return want, fmt.Errorf("stream %s with %d replicas: %w", want.Name, want.Replicas, err)
 		}
