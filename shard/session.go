@@ -36,9 +36,8 @@ type session struct {
 	reader *comms.Reader
 	ctx    context.Context    // the server's; a member's own, which ends with the session
 	cancel context.CancelFunc // of a member's; nil
+	role   string             // this and user change under the Server's mu, at hello
 	user   string
-	role   string
-	boot   string // of a member
 	heard  atomic.Int64
 
 	unsettled unsettled // of its messages
@@ -126,11 +125,30 @@ func (s *Server) serve(nc net.Conn) {
 		sess.place, sess.parks = parking.NewPlace(sess, conn), true
 	}
 	// The Pool closes nc, which ends the reader if there is one.
-	sess.out = s.pool.NewOutlet(nc, func(error) { s.lot.Wake(&sess.place) })
+	sess.out = s.pool.NewOutlet(nc, func(why error) {
+		s.lot.Wake(&sess.place)
+		s.ended(sess, nc.RemoteAddr(), why)
+	})
 	s.mu.Lock()
 	s.sessions[sess] = struct{}{}
 	s.mu.Unlock()
 	sess.attend(false)
+}
+
+// ended logs why a connection was ended, if not by its session or by the shard's
+// own end: nobody else learns that.
+func (s *Server) ended(sess *session, addr net.Addr, why error) {
+	if why == nil || errors.Is(why, context.Canceled) {
+		return
+	}
+	s.mu.Lock()
+	user := sess.user
+	s.mu.Unlock()
+	if errors.Is(why, fanout.ErrCatchUp) {
+		s.behind.Note(why, "user", user, "addr", addr)
+		return
+	}
+	s.logger.Debug("a connection was ended", "user", user, "addr", addr, "err", why)
 }
 
 // descriptor is what tells that there is something to read; nil if nothing does.
@@ -292,12 +310,11 @@ func (s *session) hello(c comms.Command) bool {
 		s.reply(*comms.AsError(err))
 		return false
 	}
-	s.user, s.boot = h.User, h.Boot
 	if role != comms.AsClient {
 		s.ctx, s.cancel = context.WithCancel(s.server.ctx)
 	}
 	s.server.mu.Lock()
-	s.role = role
+	s.role, s.user = role, h.User
 	s.server.mu.Unlock()
 	w := comms.Welcome{Version: comms.Version, Session: newSessionID(), User: h.User, Role: "shard", Name: s.server.opts.Name, Boot: s.server.opts.Boot}
 	if role == comms.AsClient {
