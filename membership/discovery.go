@@ -50,7 +50,7 @@ var numbered = sync.OnceValues(func() (kernel, pidns string) {
 func (n notice) forgotten(written time.Time) bool {
 	kernel, pidns := numbered()
 	if kernel != "" && n.Kernel == kernel && n.PIDNS == pidns {
-		return errors.Is(syscall.Kill(n.PID, 0), syscall.ESRCH)
+		return ended(n.PID)
 	}
 	return time.Since(written) > forgottenAfter
 }
