@@ -39,7 +39,8 @@ func (s *session) join(c comms.JoinRoom) {
 			s.server.keeper.Recheck(p.partition)
 			continue
 		}
-		at, cut, known := r.resumeAt(c.After)
+		at, known := r.resumeAt(c.After)
+		cut := false
 		if !known {
 			p.mu.Unlock()
 			if at, cut, err = p.lookForResume(s, c); err != nil {
@@ -63,15 +64,15 @@ func (s *session) join(c comms.JoinRoom) {
 // resumeAt tells where a joining session's stream begins, if it is known without
 // reading the log that it has all that the session had seen: after a move the
 // whole room comes at once.
-func (r *room) resumeAt(seen *comms.Position) (after uint64, cut, known bool) {
+func (r *room) resumeAt(seen *comms.Position) (after uint64, known bool) {
 	switch {
 	case seen == nil:
-		return 0, false, true
+		return 0, true
 	case seen.Seq == 0 || seen.Epoch == 0:
-		return seen.Seq, false, true
+		return seen.Seq, true
 	}
 	epoch, known := r.epochAt(seen.Seq)
-	return seen.Seq, false, known && epoch == seen.Epoch
+	return seen.Seq, known && epoch == seen.Epoch
 }
 
 // lookForResume is resumeAt from the log, and tells whether that lost what the

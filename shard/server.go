@@ -60,7 +60,6 @@ type Server struct {
 	parts    map[int]*part
 	sessions map[*session]struct{}
 	watchers map[*watcher]struct{}
-	draining bool
 }
 
 // New makes a Server. Nothing runs before Run.
@@ -123,9 +122,6 @@ func (s *Server) Run(ctx context.Context) error {
 // Drain gives all partitions up and tells the sessions to go. An error tells
 // what could not be given up; the shard is to leave all the same.
 func (s *Server) Drain(ctx context.Context, progress func(held int)) error {
-	s.mu.Lock()
-	s.draining = true
-	s.mu.Unlock()
 	return s.keeper.Drain(ctx, progress)
 }
 

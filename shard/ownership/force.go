@@ -41,10 +41,5 @@ func (k *Keeper) force(ctx context.Context, b *roomlog.BlockedError) {
 	}
 	if err := forcer.End(ctx, b); err != nil {
 		k.blocked.Note(fmt.Errorf("end it: %w", err), "partition", b.Partition, "pid", b.OS.PID)
-		return
 	}
-	k.forced.Add(1)
 }
-
-// Forced is how many processes were ended by force.
-func (k *Keeper) Forced() int64 { return k.forced.Load() }

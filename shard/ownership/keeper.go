@@ -69,8 +69,6 @@ type Keeper struct {
 
 	away    *roomlog.Outage // of partitions' records
 	blocked *roomlog.Outage // by another process
-
-	forced atomic.Int64 // processes ended by force
 }
 
 // slot is one partition. turn is the right to change who holds it: taken for
@@ -354,21 +352,6 @@ func (k *Keeper) Reacquire(ctx context.Context, partition int, epoch uint64) (Ho
 	}
 	h.Crashed = false
 	return h, err
-}
-
-// Where answers who serves partition, from the owner record, else from the table.
-func (k *Keeper) Where(ctx context.Context, partition int) (Where, error) {
-	v, err := k.look(ctx, partition)
-	if err != nil {
-		return Where{}, err
-	}
-	if action, where := decide(v); action != wait && where.Addr != "" {
-		return where, nil
-	}
-	if v.table.Name == "" {
-		return Where{}, ErrNotReady
-	}
-	return Where{Name: v.table.Name, Addr: v.table.Client}, nil
 }
 
 // Holds tells whether partition is held under epoch now. No I/O.
