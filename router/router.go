@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -84,27 +83,12 @@ func (r *Router) Ready() <-chan struct{} { return r.ready }
 func (r *Router) Run(ctx context.Context) error {
 	defer r.wg.Wait()
 	defer r.cancel()
-	stop := context.AfterFunc(ctx, func() {
-		r.cancel()
-		r.opts.Listener.Close() //nolint:errcheck // ends the accept below
-	})
+	stop := context.AfterFunc(ctx, r.cancel)
 	defer stop()
 	r.wg.Go(func() { r.serveHTTP(r.ctx) })
 	r.wg.Go(func() { r.watchShards(r.ctx) })
 	r.wg.Go(func() { r.watchGone(r.ctx) })
-	for {
-		nc, err := r.opts.Listener.Accept()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return fmt.Errorf("accept: %w", err)
-			}
-			r.logger.Warn("accept", "err", err)
-			time.Sleep(10 * time.Millisecond)
-			continue
-		}
+	return tlsconn.Serve(ctx, r.opts.Listener, r.logger, func(nc net.Conn) {
 		r.wg.Go(func() {
 			nc, err := tlsconn.Accept(r.ctx, nc, r.opts.TLS, "router")
 			if err != nil {
@@ -113,7 +97,7 @@ func (r *Router) Run(ctx context.Context) error {
 			}
 			r.serve(nc, true)
 		})
-	}
+	})
 }
 
 // watchShards keeps one watch on every shard's rooms.

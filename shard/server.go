@@ -13,6 +13,7 @@ import (
 
 	"positivity-exchange/comms"
 	"positivity-exchange/comms/peer"
+	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/fanout"
 	"positivity-exchange/shard/ownership"
@@ -96,27 +97,12 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	wg.Go(func() { s.keeper.Run(ctx) }) //nolint:errcheck // ends with ctx
 	s.wg.Go(func() { s.presenceLoop(ctx) })
-	stop := context.AfterFunc(ctx, func() {
-		s.cancel()
-		s.opts.Listener.Close() //nolint:errcheck // ends the accept below
-	})
+	stop := context.AfterFunc(ctx, s.cancel)
 	defer stop()
-	for {
-		nc, err := s.opts.Listener.Accept()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return fmt.Errorf("accept: %w", err)
-			}
-			s.logger.Warn("accept", "err", err) // out of descriptors: those that end free some
-			time.Sleep(10 * time.Millisecond)
-			continue
-		}
+	return tlsconn.Serve(ctx, s.opts.Listener, s.logger, func(nc net.Conn) {
 		s.wg.Add(1)
 		go s.serve(nc)
-	}
+	})
 }
 
 // Drain gives all partitions up and tells the sessions to go. An error tells
