@@ -187,6 +187,9 @@ func (c *Cluster) rebuild() {
 		members = append(members, m.Member)
 	}
 	slices.SortFunc(members, func(a, b Member) int { return strings.Compare(a.Name+a.Boot, b.Name+b.Boot) })
+	maps.DeleteFunc(c.refused, func(boot string, _ bool) bool { // who comes back is looked at anew
+		return !slices.ContainsFunc(members, func(m Member) bool { return m.Boot == boot })
+	})
 	var shards, cut []Member
 	for _, m := range members {
 		switch {
