@@ -162,7 +162,7 @@ func (s *session) leave(name string) {
 	if r.members[s] == nil {
 		if p.kept(name, s.user) && r.users[s.user].sessions == 0 {
 			// Moved or broken off, and not back yet: gone for good then.
-			p.forgo(name, s.user)
+			p.endGrace(name, s.user)
 			r.noteChange(s.user)
 			s.reply(comms.RoomLeft{Room: name})
 			return

@@ -79,7 +79,7 @@ func (s *session) say(rec roomlog.Record, again bool, known uint64) {
 			delete(r.window, dedupKey{rec.User, rec.ID})
 		}
 		if found != nil {
-			r.isStored(rec.User, rec.ID)
+			r.noteStored(rec.User, rec.ID)
 		}
 		p.mu.Unlock()
 		switch {
@@ -353,12 +353,12 @@ func (p *part) settle(rings []*fanout.Ring, batch []pending, records []roomlog.R
 		q.room.next = 0
 		rec := &records[i]
 		if err != nil && (stored == nil || !stored[i]) {
-			p.unsettled(q, err)
+			p.refuseQueued(q, err)
 			continue
 		}
 		q.entry.record = *rec
 		if q.sought {
-			q.room.isStored(rec.User, rec.ID)
+			q.room.noteStored(rec.User, rec.ID)
 		}
 		q.room.remember(q.entry)
 		q.room.head = roomlog.Position{Seq: rec.Seq, Epoch: rec.Epoch}

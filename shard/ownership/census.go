@@ -243,8 +243,8 @@ func (c *Census) note(entries []roomlog.Entry, start time.Time) {
 	}
 }
 
-// Read is marked whenever Run has read the roll.
-func (c *Census) Read() <-chan struct{} { return c.heard }
+// RollRead is marked whenever Run has read the roll.
+func (c *Census) RollRead() <-chan struct{} { return c.heard }
 
 // lastRoll is the roll as it was read last.
 func (c *Census) lastRoll() []roomlog.Entry {
@@ -352,8 +352,9 @@ func (c *Census) wanted(partition int) (since time.Duration, ok bool) {
 	return now.Sub(w.since), now.Before(w.until)
 }
 
-// fulfilled tells whether partition, which came to us, was wanted lately. It is not any more.
-func (c *Census) fulfilled(partition int) bool {
+// takeWant takes back that partition, which came to us, is wanted, and tells
+// whether it was lately.
+func (c *Census) takeWant(partition int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := c.wants[partition]

@@ -120,7 +120,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-changed:
 			k.lookAtMoves()
-		case <-k.census.Read():
+		case <-k.census.RollRead():
 			k.serveWants(ctx)
 		case <-tick.C:
 			now := time.Now()
@@ -318,7 +318,7 @@ func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, e
 	s := &k.slots[partition]
 	s.asked.Store(false)
 	s.checked.Store(k.census.ran(start))
-	if settles(v, k.census.fulfilled(partition)) {
+	if settles(v, k.census.takeWant(partition)) {
 		s.settled.Store(k.census.ran(k.census.now()) + int64(settledFor))
 	}
 	s.held.Store(h)

@@ -112,7 +112,7 @@ func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, existing 
 			if existing {
 				want.Replicas = have.Replicas
 			}
-			return have, compare(have, want)
+			return have, l.compare(have, want)
 		case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
 			continue // made by another just now
 		case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabledForAccount,
@@ -130,7 +130,7 @@ func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, existing 
 
 // compare says what differs from what px relies on. What an operator may choose
 // (placement, compression, a bound in bytes that refuses what is new) is left alone.
-func compare(have, want jetstream.StreamConfig) error {
+func (l *Log) compare(have, want jetstream.StreamConfig) error {
 	var diff []string
 	note := func(what string, have, want any) {
 		if fmt.Sprint(have) != fmt.Sprint(want) {
@@ -139,7 +139,7 @@ func compare(have, want jetstream.StreamConfig) error {
 	}
 	slices.Sort(have.Subjects)
 	slices.Sort(want.Subjects)
-	note("px-identity", have.Metadata[metaIdentity], nonEmpty(want.Metadata[metaIdentity], have.Metadata[metaIdentity], want.Name))
+	note("px-identity", have.Metadata[metaIdentity], l.expectedIdentity(have, want))
 	note("px-schema", have.Metadata[metaSchema], want.Metadata[metaSchema])
 	note("px-partitions", have.Metadata[metaPartitions], want.Metadata[metaPartitions])
 	note("subjects", have.Subjects, want.Subjects)
@@ -164,12 +164,12 @@ func compare(have, want jetstream.StreamConfig) error {
 	return nil
 }
 
-// nonEmpty is the identity to expect: that of the roll's stream is its own.
-func nonEmpty(want, have, stream string) string {
-	if strings.HasSuffix(stream, "-roll") {
-		return have
+// expectedIdentity is that of the room log, which is whatever its roll's stream says.
+func (l *Log) expectedIdentity(have, want jetstream.StreamConfig) string {
+	if want.Name == rollName(l.cluster) {
+		return have.Metadata[metaIdentity]
 	}
-	return want
+	return want.Metadata[metaIdentity]
 }
 
 // checkVersion refuses servers without atomic batches.

@@ -124,7 +124,7 @@ func (p *part) prepare(db *sql.DB) (err error) {
 		return fmt.Errorf("%s has schema %d, this program knows %d: run a newer px", p.path, version, schema)
 	}
 	if version == 0 {
-		t := ownership{ctx, conn}
+		t := pooled{conn}
 		err := retryBusy(t.begin)
 		if err == nil {
 			// Another process may have been first.
