@@ -108,9 +108,9 @@ func (r *room) tellOf(u string) {
 	}
 }
 
-// listing is present for a session that is given the list now. It shows changes
-// of which the members are told later, or never if they are undone until then:
-// whom it shows, or does not, is noted, so that this one hears of them all the same.
+// listing is present for a session that joins now. It may show changes that the
+// members have not been told of; each is marked, so that this session is told even
+// if the change is undone before.
 func (r *room) listing() []string {
 	for _, u := range r.changed {
 		a, present := r.users[u], r.isPresent(u)

@@ -183,10 +183,11 @@ func (s *session) end(reason string) {
 	s.out.Close(comms.AppendEvent(nil, comms.Goodbye{Reason: reason}), goodbyeGrace)
 }
 
-// read handles commands until the connection ends and returns the reason, or
-// until it is parked and returns none: it is another reader's then. An idle
-// session that cannot be parked waits in here: what its frame and those below
-// hold is the session's stack, so the work is done in functions of its own.
+// read handles commands until the connection ends, and returns the reason, or
+// until the session is parked, and returns none: another reader goes on with it
+// then. A session that cannot be parked waits in here while it is idle. The stack
+// that this takes is kept for each of them, so read itself holds little and leaves
+// the work to other functions.
 func (s *session) read(due bool) (reason string) {
 	if due {
 		reason = s.readFailed(os.ErrDeadlineExceeded)

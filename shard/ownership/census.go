@@ -47,9 +47,8 @@ type Census struct {
 	heard  chan struct{} // one slot: Run has read the roll
 	struck atomic.Bool
 
-	// unbroken is the start of the first heartbeat since when no two lay so far
-	// apart that others could see us silent, and depose us; as ran has it. Stored
-	// before last.
+	// unbroken is the start, as ran has it, of the current run of heartbeats without
+	// a gap in which others could have deposed us. Stored before last.
 	unbroken atomic.Int64
 
 	mu    sync.Mutex
