@@ -253,27 +253,9 @@ func (k *Keeper) obtain(ctx context.Context, partition int) (Holding, error) {
 			}
 			return Holding{}, &RedirectError{where}
 		case ask:
-			since, wanted := k.census.wanted(partition)
-			if wanted && since < readsWants {
-				return Holding{}, ErrNotReady
+			if err := k.askHolder(ctx, partition, v.record, where); err != nil {
+				return Holding{}, err
 			}
-			answer, err := k.askYield(ctx, v.record, partition)
-			switch {
-			case err != nil:
-				k.census.want(partition)
-				k.logger.Debug("yield", "partition", partition, "owner", where.Name, "err", err)
-				if wanted && k.census.seenLately(v.record.Boot) {
-					// It lives and we cannot reach it; the client may. If it
-					// cannot either, the holder hears nobody and gives up.
-					return Holding{}, &RedirectError{where}
-				}
-				return Holding{}, ErrNotReady
-			case answer == comms.YieldReleased:
-				continue
-			case answer == comms.YieldNotHeld:
-				return Holding{}, ErrNotReady
-			}
-			return Holding{}, &RedirectError{where}
 		case acquire:
 			h, err := k.acquire(ctx, partition, v)
 			if errors.Is(err, roomlog.ErrConflict) {
@@ -285,6 +267,33 @@ func (k *Keeper) obtain(ctx context.Context, partition int) (Holding, error) {
 		}
 	}
 	return Holding{}, ErrNotReady
+}
+
+// askHolder asks the holder to give the partition up; nil: it has. Who cannot be
+// asked is told by the roll what is wanted of it.
+func (k *Keeper) askHolder(ctx context.Context, partition int, holder roomlog.Owner, where Where) error {
+	since, wanted := k.census.wanted(partition)
+	if wanted && since < readsWants {
+		return ErrNotReady
+	}
+	answer, err := k.askYield(ctx, holder, partition)
+	if err != nil {
+		k.census.want(partition)
+		k.logger.Debug("yield", "partition", partition, "owner", where.Name, "err", err)
+		if wanted && k.census.seenLately(holder.Boot) {
+			// It lives and we cannot reach it; the client may. If it
+			// cannot either, the holder hears nobody and gives up.
+			return &RedirectError{where}
+		}
+		return ErrNotReady
+	}
+	switch answer {
+	case comms.YieldReleased:
+		return nil
+	case comms.YieldNotHeld:
+		return ErrNotReady
+	}
+	return &RedirectError{where}
 }
 
 // askYield asks the holder, who may be a process that stands still: the turn of
