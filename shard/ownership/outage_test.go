@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"positivity-exchange/membership/membershiptest"
 )
 
 // TestOutageIsToldOnce: a log that is away is asked again all the time, by
@@ -27,7 +29,7 @@ func TestOutageIsToldOnce(t *testing.T) {
 				t.Fatalf("outage %d: %d warnings, want %d:\n%s", outage, len(lines), 2*outage, strings.Join(lines[:min(len(lines), 9)], ""))
 			}
 			a.log.Cut(false)
-			until(t, "it is told that both are over", 10*time.Second, func() bool {
+			membershiptest.Within(t, "it is told that both are over", 10*time.Second, func() bool {
 				over := 0
 				for _, line := range a.said(slog.LevelInfo) {
 					if strings.Contains(line, "again") {

@@ -334,19 +334,6 @@ func inBubble(t *testing.T, f func(*testing.T, *world)) {
 	})
 }
 
-// until waits on the fake clock until done, at most for d.
-func until(t *testing.T, what string, d time.Duration, done func() bool) time.Duration {
-	t.Helper()
-	start := time.Now()
-	for !done() {
-		if time.Since(start) > d {
-			t.Fatalf("%s did not happen within %s", what, d)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return time.Since(start)
-}
-
 // lastBeat is when the last successful heartbeat began; zero if none.
 func (c *Census) lastBeat() time.Time {
 	if last := c.last.Load(); last != nil {
