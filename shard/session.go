@@ -19,7 +19,6 @@ import (
 	"positivity-exchange/shard/fanout"
 	"positivity-exchange/shard/ownership"
 	"positivity-exchange/shard/parking"
-	"positivity-exchange/shard/roomlog"
 )
 
 const (
@@ -331,78 +330,4 @@ func newSessionID() string {
 	var b [16]byte
 	rand.Read(b[:]) //nolint:errcheck // never fails
 	return base64.RawURLEncoding.EncodeToString(b[:])[:21]
-}
-
-// handle does one command of a session that is logged in.
-func (s *session) handle(c comms.Command) {
-	srv := s.server
-	switch c.(type) {
-	case comms.SendMessage, comms.SetTopic:
-	case comms.LeaveRoom:
-		s.lastWords()
-	default:
-		s.settle() // the others may wait for the log
-	}
-	switch c.(type) {
-	case comms.Yield, comms.Offer, comms.WatchRooms:
-		if s.role != comms.AsMember {
-			s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "only members of the cluster may ask this"})
-			return
-		}
-	case comms.Drain:
-		if s.role != comms.AsOperator {
-			s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "only operators may drain; use px drain with the cluster's secret"})
-			return
-		}
-	}
-	switch c := c.(type) {
-	case comms.Hello:
-		s.reply(comms.Error{Code: comms.CodeHelloTwice, Message: "you said hello already"})
-	case comms.JoinRoom:
-		s.join(c)
-	case comms.LeaveRoom:
-		s.leave(c.Room)
-	case comms.SendMessage:
-		if c.ID == "" {
-			s.refuse(&comms.Error{Code: comms.CodeBadID, Message: "a message to a shard needs an id"}, c.Room, "")
-			return
-		}
-		s.say(roomlog.Record{Room: c.Room, Kind: roomlog.KindMessage, User: s.user, ID: c.ID, Content: c.Content}, c.Again, c.Seen)
-	case comms.SetTopic:
-		if c.ID == "" {
-			s.refuse(&comms.Error{Code: comms.CodeBadID, Message: "a topic needs an id"}, c.Room, "")
-			return
-		}
-		s.say(roomlog.Record{Room: c.Room, Kind: roomlog.KindTopic, User: s.user, ID: c.ID, Content: c.Topic}, c.Again, c.Seen)
-	case comms.History:
-		s.history(c)
-	case comms.CreateRoom:
-		s.create(c)
-	case comms.ListRooms:
-		s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "a shard knows only its own rooms; ask a router for the list", Tag: c.Tag})
-	case comms.Locate:
-		s.locate(c.Room)
-	case comms.Ping:
-		s.reply(comms.PongEvent(c))
-	case comms.Pong:
-	case comms.Renew:
-		ticket, expires := srv.opts.Keys.Issue(comms.AsClient, s.user, time.Now())
-		if s.role == comms.AsClient {
-			s.reply(comms.Ticket{Ticket: ticket, Expires: expires.UnixMilli()})
-		}
-	case comms.Status:
-		s.reply(srv.Status())
-	case comms.Yield:
-		// Off the reader: a move takes a while, and other questions wait behind.
-		srv.wg.Go(func() {
-			s.send(comms.Yielded{Partition: c.Partition, Answer: srv.keeper.Yield(s.ctx, c.Partition, c.Name, c.Boot)})
-		})
-	case comms.Offer:
-		ok := c.Partition >= 0 && c.Partition < membership.Partitions && srv.keeper.Offered(c.Partition, c.Draining)
-		s.reply(comms.Offered{Partition: c.Partition, OK: ok})
-	case comms.WatchRooms:
-		srv.watch(s)
-	case comms.Drain:
-		s.drain(c)
-	}
 }
