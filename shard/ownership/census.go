@@ -59,9 +59,6 @@ type Census struct {
 	rollAt time.Time       // when that read began
 }
 
-// wish is a partition whose holder cannot be reached.
-type wish struct{ since, until time.Time }
-
 // sighting is the last change of an entry's heartbeat as this process saw it.
 type sighting struct {
 	beat    uint64
@@ -322,43 +319,6 @@ func (c *Census) entriesOf(ctx context.Context, os roomlog.OSProcess) []roomlog.
 		return nil
 	}
 	return slices.DeleteFunc(entries, func(e roomlog.Entry) bool { return e.OS != os })
-}
-
-// want states at once, and in the heartbeats to come, that partition's holder
-// cannot be reached.
-func (c *Census) want(partition int) {
-	now := time.Now()
-	c.mu.Lock()
-	w := c.wants[partition]
-	stated := now.Before(w.until)
-	if !stated {
-		w.since = now
-	}
-	w.until = now.Add(wantedFor)
-	c.wants[partition] = w
-	c.mu.Unlock()
-	if !stated {
-		mark(c.hurry)
-	}
-}
-
-// wanted tells whether partition is wanted, and for how long it has been.
-func (c *Census) wanted(partition int) (since time.Duration, ok bool) {
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := c.wants[partition]
-	return now.Sub(w.since), now.Before(w.until)
-}
-
-// takeWant takes back that partition, which came to us, is wanted, and tells
-// whether it was lately.
-func (c *Census) takeWant(partition int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := c.wants[partition]
-	delete(c.wants, partition)
-	return time.Now().Before(w.until)
 }
 
 // mayAnswer tells whether an owner whose record was read at checked (as ran has
