@@ -3,8 +3,6 @@ package router
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -76,27 +74,12 @@ func New(opts Options) *Router {
 func (r *Router) Run(ctx context.Context) error {
 	defer r.wg.Wait()
 	defer r.cancel()
-	stop := context.AfterFunc(ctx, func() {
-		r.cancel()
-		r.opts.Listener.Close() //nolint:errcheck // ends the accept below
-	})
+	stop := context.AfterFunc(ctx, r.cancel)
 	defer stop()
 	r.wg.Go(func() { r.serveHTTP(r.ctx) })
-	r.wg.Go(func() { r.watchShards(r.ctx) })
+	r.wg.Go(func() { membership.EachShard(r.ctx, r.opts.Gossip, r.watchShard) })
 	r.wg.Go(func() { r.watchGone(r.ctx) })
-	for {
-		nc, err := r.opts.Listener.Accept()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return fmt.Errorf("accept: %w", err)
-			}
-			r.logger.Warn("accept", "err", err)
-			time.Sleep(10 * time.Millisecond)
-			continue
-		}
+	return tlsconn.Serve(ctx, r.opts.Listener, r.logger, func(nc net.Conn) {
 		r.wg.Go(func() {
 			nc, err := tlsconn.Accept(r.ctx, nc, r.opts.TLS, "router")
 			if err != nil {
@@ -105,52 +88,18 @@ func (r *Router) Run(ctx context.Context) error {
 			}
 			r.serve(nc, true)
 		})
-	}
+	})
 }
 
-// watchShards keeps one watch on every shard's rooms.
-func (r *Router) watchShards(ctx context.Context) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	changed, stop := r.opts.Gossip.Watch()
-	defer stop()
-	running := map[string]context.CancelFunc{}
-	for {
-		seen := map[string]bool{}
-		for _, m := range r.opts.Gossip.Members() {
-			if m.Role != membership.RoleShard {
-				continue
-			}
-			seen[m.Boot] = true
-			if running[m.Boot] == nil {
-				watchCtx, cancel := context.WithCancel(ctx)
-				running[m.Boot] = cancel
-				wg.Go(func() {
-					for watchCtx.Err() == nil {
-						if err := r.opts.Peers.Watch(watchCtx, m.Client, r.report); err != nil {
-							r.logger.Debug("watch rooms", "shard", m.Name, "err", err)
-						}
-						select {
-						case <-watchCtx.Done():
-						case <-time.After(200 * time.Millisecond):
-						}
-					}
-				})
-			}
-		}
-		for boot, cancel := range running {
-			if !seen[boot] {
-				cancel()
-				delete(running, boot)
-			}
+// watchShard keeps one watch on a shard's rooms.
+func (r *Router) watchShard(ctx context.Context, m membership.Member) {
+	for ctx.Err() == nil {
+		if err := r.opts.Peers.Watch(ctx, m.Client, r.report); err != nil {
+			r.logger.Debug("watch rooms", "shard", m.Name, "err", err)
 		}
 		select {
 		case <-ctx.Done():
-			for _, cancel := range running {
-				cancel()
-			}
-			return
-		case <-changed:
+		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }
