@@ -204,7 +204,10 @@ func (p *plainClient) event(e client.Event) {
 		p.failed = true
 		p.say("* not sent to #%s: %v", e.Room, e.Err)
 	case client.RouterLink:
-		if !e.Up {
+		switch {
+		case errors.Is(e.Err, client.ErrAnotherCluster):
+			p.say("* another cluster answers at %s: nothing is sent there", e.Addr)
+		case !e.Up:
 			p.say("* no router answers, trying the next")
 		}
 	}
