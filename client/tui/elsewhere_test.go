@@ -10,6 +10,7 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 
+	"positivity-exchange/client"
 	"positivity-exchange/client/profile"
 	"positivity-exchange/client/state"
 	"positivity-exchange/comms"
@@ -116,4 +117,16 @@ func (f *fakeServer) texts() (texts []string) {
 		texts = append(texts, m.Content)
 	}
 	return texts
+}
+
+// TestPlainSaysOnceThatAnotherClusterAnswers, however often it is asked meanwhile.
+func TestPlainSaysOnceThatAnotherClusterAnswers(t *testing.T) {
+	var out strings.Builder
+	p := &plainClient{PlainOptions: PlainOptions{Out: &out}}
+	for range 3 {
+		p.event(client.RouterLink{Addr: "r:1", Err: client.ErrAnotherCluster})
+	}
+	if want := "* another cluster answers at r:1: nothing is sent there\n"; out.String() != want {
+		t.Errorf("got\n%swant %s", out.String(), want)
+	}
 }
