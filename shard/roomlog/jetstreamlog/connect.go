@@ -110,11 +110,14 @@ func validToken(s string) bool {
 // connect reaches one of the servers and stays connected to any of them; lost
 // is called each time when a connection has ended.
 func connect(urls []string, o Options, lost func()) (*nats.Conn, error) {
+	var said string // of errors, since the connection was there; handlers are called one at a time
 	opts := []nats.Option{
 		nats.Name("px room log of " + o.Cluster),
 		nats.Timeout(2 * time.Second),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(100 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
+		// Credentials that are refused may be taken again, once the server is set right.
+		nats.IgnoreAuthErrorAbort(),
 		// Nothing is kept for later: what was not sent is certainly not in.
 		nats.ReconnectBufSize(-1),
 		// A server that falls silent is left for another one.
@@ -128,9 +131,20 @@ func connect(urls []string, o Options, lost func()) (*nats.Conn, error) {
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
+			said = ""
 			o.Logger.Info("connected to a NATS server again", "addr", c.ConnectedUrlRedacted())
 		}),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Logger.Warn("NATS", "err", err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if err.Error() != said { // credentials are refused several times a second
+				said = err.Error()
+				o.Logger.Warn("NATS", "err", err)
+			}
+		}),
+		// Of a close of our own nobody need hear.
+		nats.NoCallbacksAfterClientClose(),
+		nats.ClosedHandler(func(c *nats.Conn) {
+			o.Logger.Error("the connection to NATS was ended for good; start this process again", "err", c.LastError())
+		}),
 	}
 	if o.Creds != "" {
 		opts = append(opts, nats.UserCredentials(o.Creds))
