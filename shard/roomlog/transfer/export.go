@@ -63,10 +63,7 @@ func Export(ctx context.Context, log roomlog.Log, w io.Writer, opts Options) (Su
 // was interrupted is gone on with.
 func ExportFile(ctx context.Context, log roomlog.Log, path string, opts Options) (s Summary, err error) {
 	opts.defaults()
-	if _, err := os.Stat(path); err == nil {
-		return s, fmt.Errorf("%s is there already: move it away, or name another file", path)
-	}
-	f, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openPart(path)
 	if err != nil {
 		return s, err
 	}
@@ -94,6 +91,32 @@ func ExportFile(ctx context.Context, log roomlog.Log, path string, opts Options)
 		return s, err
 	}
 	return s, syncDir(filepath.Dir(path))
+}
+
+// openPart opens path's .part, which is the caller's alone until it is closed.
+func openPart(path string) (*os.File, error) {
+	there := func() error {
+		if _, err := os.Stat(path); err == nil {
+			return fmt.Errorf("%s is there already: move it away, or name another file", path)
+		}
+		return nil
+	}
+	if err := there(); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if lock(f) {
+		err = there() // what was opened may have been renamed before it was ours
+	} else {
+		err = fmt.Errorf("another export writes %s.part: wait for its end, or name another file", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // syncDir lets the names in a directory survive a power cut: who was told that
