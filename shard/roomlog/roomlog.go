@@ -28,6 +28,10 @@ var (
 	// anew, so that what follows has another epoch than what is gone, and reads all.
 	ErrLostEnd = errors.New("the room log has lost its end")
 
+	// ErrDamaged: what is stored of a partition cannot be read, however often it is
+	// tried, until somebody puts it right.
+	ErrDamaged = errors.New("what is stored is damaged")
+
 	ErrConflict   = errors.New("the owner record has changed")      // Acquire: compare-and-set lost
 	ErrNoRoom     = errors.New("no such room")                      // Head, Read, ReadBack
 	ErrRoomExists = errors.New("the room exists")                   // Append of KindCreated

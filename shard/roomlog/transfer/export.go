@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"positivity-exchange/shard/roomlog"
@@ -18,6 +19,7 @@ import (
 // Options configures an export or an import. Partitions is needed.
 type Options struct {
 	Partitions int                              // the cluster's constant
+	LeaveOut   []int                            // partitions that an export passes over
 	Progress   func(records, of uint64)         // called often, from one goroutine
 	Note       func(format string, args ...any) // what a person should know
 }
@@ -191,9 +193,12 @@ func (e *exporter) cut(f *os.File, at int64) error {
 func (e *exporter) header(ctx context.Context) error {
 	h := header{Version: version, Log: e.log.Identity(), Partitions: e.opts.Partitions}
 	for p := range e.opts.Partitions {
+		if slices.Contains(e.opts.LeaveOut, p) {
+			continue
+		}
 		all, err := cursors(ctx, e.log, p)
 		if err != nil {
-			return err
+			return fmt.Errorf("partition %d: %w", p, err)
 		}
 		h.Rooms += uint64(len(all))
 		for _, c := range all {
@@ -207,8 +212,12 @@ func (e *exporter) header(ctx context.Context) error {
 // partitions writes those from `from` on, and the end.
 func (e *exporter) partitions(ctx context.Context, from int) (Summary, error) {
 	for p := from; p < e.opts.Partitions; p++ {
+		if slices.Contains(e.opts.LeaveOut, p) {
+			e.opts.Note("partition %d is left out: its rooms are not in the export", p)
+			continue
+		}
 		if err := e.partition(ctx, p); err != nil {
-			return Summary{}, errors.Join(err, e.w.Flush())
+			return Summary{}, errors.Join(fmt.Errorf("partition %d: %w", p, err), e.w.Flush())
 		}
 	}
 	line := e.total.line()
