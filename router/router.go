@@ -51,11 +51,12 @@ type Router struct {
 	wg     sync.WaitGroup
 	ready  chan struct{}
 
-	mu    sync.Mutex
-	conns map[*conn]struct{}
-	lists map[int][]comms.Room // rooms by partition, as the shards reported
-	parts map[int][]comms.Room // reports under way
-	names map[string]comms.Room
+	mu     sync.Mutex
+	conns  map[*conn]struct{}
+	lists  map[int][]comms.Room // rooms by partition, as the shards reported
+	parts  map[int][]comms.Room // reports under way
+	failed map[int]string       // partitions whose rooms no shard can tell, and why
+	names  map[string]comms.Room
 }
 
 // New makes a Router. Nothing runs before Run.
@@ -68,7 +69,7 @@ func New(opts Options) *Router {
 	}
 	r := &Router{
 		opts: opts, logger: opts.Logger, ready: make(chan struct{}), conns: map[*conn]struct{}{},
-		lists: map[int][]comms.Room{}, parts: map[int][]comms.Room{}, names: map[string]comms.Room{},
+		lists: map[int][]comms.Room{}, parts: map[int][]comms.Room{}, failed: map[int]string{}, names: map[string]comms.Room{},
 	}
 	for _, room := range opts.Rooms {
 		r.names[room.Name] = room
@@ -77,7 +78,7 @@ func New(opts Options) *Router {
 	return r
 }
 
-// Ready is closed once every partition's rooms were reported.
+// Ready is closed once every partition's rooms were reported, or that nobody can.
 func (r *Router) Ready() <-chan struct{} { return r.ready }
 
 // Run accepts and serves until ctx ends; it returns after everything it started has ended.
@@ -176,6 +177,9 @@ func (r *Router) report(p comms.RoomReport) {
 	}
 	list := r.parts[p.Partition]
 	delete(r.parts, p.Partition)
+	if r.noteFailed(p); p.Failed != "" {
+		list = r.lists[p.Partition] // what was known of it
+	}
 	for _, room := range r.lists[p.Partition] {
 		delete(r.names, room.Name)
 	}
@@ -296,7 +300,7 @@ func (r *Router) unready() string {
 	case <-r.ready:
 		return ""
 	default:
-		return "the shards have not reported all rooms yet"
+		return "the shards have not reported all rooms yet, " + r.missing()
 	}
 }
 
@@ -309,6 +313,9 @@ func (r *Router) serveHTTP(ctx context.Context) {
 			return
 		}
 		fmt.Fprintln(w, "ready")
+		for _, failed := range r.allFailed() {
+			fmt.Fprintln(w, failed)
+		}
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

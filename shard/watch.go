@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
+	"positivity-exchange/shard/roomlog"
 )
 
 // reportSize is how many rooms one report carries.
@@ -40,7 +42,7 @@ func (s *Server) watch(sess *session) {
 			delete(s.watchers, w)
 			s.mu.Unlock()
 		}()
-		told, due := map[int]bool{}, map[int]bool{}
+		told, due, failed := map[int]bool{}, map[int]bool{}, map[int]bool{}
 		var failing error
 		for {
 			w.mu.Lock()
@@ -57,7 +59,7 @@ func (s *Server) watch(sess *session) {
 				told[p] = mine
 			}
 			before := failing
-			failing = s.reportAll(sess, due)
+			failing = s.reportAll(sess, due, failed)
 			if sess.ctx.Err() != nil {
 				return
 			}
@@ -80,16 +82,23 @@ func (s *Server) watch(sess *session) {
 }
 
 // reportAll reports the partitions that are due, and takes them off; those of
-// which the log does not tell stay on.
-func (s *Server) reportAll(sess *session, due map[int]bool) (err error) {
+// which the log does not tell stay on. Whoever watches waits for all, and must not
+// do so for a partition that is damaged: they are told once, and that is failed.
+func (s *Server) reportAll(sess *session, due, failed map[int]bool) (last error) {
 	for p := range due {
-		if failed := s.report(sess, p); failed != nil {
-			err = failed
-		} else {
+		err := s.report(sess, p)
+		if err == nil {
 			delete(due, p)
+			delete(failed, p)
+			continue
+		}
+		last = err
+		if errors.Is(err, roomlog.ErrDamaged) && !failed[p] {
+			failed[p] = true
+			sess.send(comms.RoomReport{Partition: p, First: true, Failed: err.Error()})
 		}
 	}
-	return err
+	return last
 }
 
 // report sends one partition's rooms, read without owning it: all of them, or
