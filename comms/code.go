@@ -38,7 +38,8 @@ const (
 	CodeInternal     = "internal"
 	CodeTooMany      = "too_many" // a limit of rooms, sessions or requests is reached
 	CodeNoSuchMember = "no_such_member"
-	CodeTLS          = "tls" // one end speaks TLS and the other does not; the connection ends
+	CodeUnreadable   = "unreadable" // the log has what follows and cannot read it; out of the room, join again later
+	CodeTLS          = "tls"        // one end speaks TLS and the other does not; the connection ends
 )
 
 // Retryable reports whether the command with this code may succeed unchanged

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,4 +60,39 @@ func TestOneDamagedPartition(t *testing.T) {
 	if code != 0 || !strings.Contains(errs, fmt.Sprintf("px: partition %d is left out", damaged)) || !strings.Contains(errs, " 2 records") {
 		t.Errorf("an export without it ended with %d: %s", code, errs)
 	}
+}
+
+// TestTailSaysWhatCannotBeRead, rather than to fall silent.
+func TestTailSaysWhatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	shard, router := startShard(t, dir, "s1"), startRouter(t, dir)
+	send := exec.Command(binary, "send", "--router", router.addr("client"), "--room", "go")
+	var text strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&text, "message %d %s\n", i+1, strings.Repeat("x", 100))
+	}
+	send.Stdin = strings.NewReader(text.String())
+	if out, err := send.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	router.kill()
+	shard.signal(syscall.SIGTERM)
+	<-shard.ended
+	path := filepath.Join(dir, "partitions", fmt.Sprintf("%03d.db", membership.Partition("go")))
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const pageSize = 4096
+	at := bytes.Index(file, []byte("message 1500 ")) / pageSize * pageSize
+	copy(file[at:at+pageSize], bytes.Repeat([]byte("garbage "), pageSize/8))
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startShard(t, dir, "s1")
+	tail, _, err := spawn(t, exec.Command(binary, "tail", "--router", startRouter(t, dir).addr("client"), "--room", "go", "--since", "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitLog(t, tail, "px: #go: what follows cannot be read from the store; trying again")
 }
