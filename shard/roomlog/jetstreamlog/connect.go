@@ -170,22 +170,27 @@ func connect(urls []string, o Options, lost func()) (*nats.Conn, error) {
 			return nc, nil
 		}
 		if !errors.Is(err, nats.ErrNoServers) || time.Now().After(deadline) {
-			return nil, fmt.Errorf("room log at %s: %w", redacted(o.URL), err)
+			return nil, fmt.Errorf("room log at %s: %w", Redacted(o.URL), err)
 		}
 		pause(context.Background(), 100*time.Millisecond) //nolint:errcheck // never ends early
 	}
 }
 
-// redacted is list without passwords, for people's eyes.
-func redacted(list string) string {
+// Redacted is the list of Options.URL without passwords and tokens, for people's eyes.
+func Redacted(list string) string {
 	urls, err := hosts(list)
 	if err != nil {
 		return "the NATS servers"
 	}
 	for i := range urls {
-		if u, err := url.Parse(urls[i]); err == nil {
-			urls[i] = u.Redacted()
+		u, err := url.Parse(urls[i])
+		if err != nil {
+			return "the NATS servers"
 		}
+		if _, password := u.User.Password(); u.User != nil && !password {
+			u.User = url.User("xxxxx") // a token
+		}
+		urls[i] = u.Redacted()
 	}
 	return strings.Join(urls, ",")
 }
