@@ -22,7 +22,7 @@ func TestRoomThatCannotBeCaughtUp(t *testing.T) {
 	}
 	shard.mu.Unlock()
 	shard.tell(comms.Error{Code: comms.CodeUnreadable, Message: "no", Room: "go", Retry: 10})
-	var refused *client.Refused
+	var refused *client.RefusedError
 	if link := next[client.RoomLink](t, s); link.State != client.LinkReconnecting || !errors.As(link.Err, &refused) || refused.Code != comms.CodeUnreadable {
 		t.Errorf("got %+v", link)
 	}

@@ -1,10 +1,8 @@
 package shard
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -42,24 +40,10 @@ func (l *unwilling) Append(ctx context.Context, partition int, epoch uint64, rec
 	return l.Log.Append(ctx, partition, epoch, records)
 }
 
-// lines is what a logger writes.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
 // with counts the lines that have all of words.
 func (l *lines) with(words ...string) (n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 lines:
-	for line := range strings.Lines(l.text.String()) {
+	for line := range strings.Lines(l.String()) {
 		for _, w := range words {
 			if !strings.Contains(line, w) {
 				continue lines
@@ -70,7 +54,7 @@ lines:
 	return n
 }
 
-func (l *lines) hear(s *Server) { s.logger = slog.New(slog.NewTextHandler(l, nil)) }
+func (l *lines) hear(s *Server) { s.logger = l.logger() }
 
 // TestRefusalsAreLoggedWithTheStoresReason: once when they begin and once when
 // they end, however many there are.
@@ -86,16 +70,16 @@ func TestRefusalsAreLoggedWithTheStoresReason(t *testing.T) {
 			ada.refused(comms.CodeStorage)
 		}
 		if n := said.with("WARN", "byte limit", "partition="); n != round+1 {
-			t.Fatalf("%d warnings in round %d:\n%s", n, round, said.text.String())
+			t.Fatalf("%d warnings in round %d:\n%s", n, round, said)
 		}
 		if n := said.with("INFO", "takes", "again"); n != round {
-			t.Errorf("%d all-clears before the end of round %d:\n%s", n, round, said.text.String())
+			t.Errorf("%d all-clears before the end of round %d:\n%s", n, round, said)
 		}
 		ada.say(m)
 		ada.message()
 	}
 	if n := said.with("INFO", "takes", "again"); n != 2 {
-		t.Errorf("%d all-clears:\n%s", n, said.text.String())
+		t.Errorf("%d all-clears:\n%s", n, said)
 	}
 }
 
@@ -131,7 +115,7 @@ func TestLogThatLostItsEndHasItsRoomsReadAgain(t *testing.T) {
 				t.Errorf("stored as %+v", m)
 			}
 			if said.with("WARN", "lost its end") != 1 || said.with("another owner") != 0 {
-				t.Errorf("logged:\n%s", said.text.String())
+				t.Errorf("logged:\n%s", said)
 			}
 		})
 	}

@@ -55,7 +55,9 @@ func TestRecordThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := &lines{}
-	addr := serveOn(t, store, said.hear)
+	opts := optionsOn(t, store)
+	opts.Logger = said.logger()
+	addr := run(t, opts).opts.Listener.Addr().String()
 	ada, bob := login(t, addr, "ada"), login(t, addr, "bob")
 	ada.join("tea", nil)
 	ada.join("go", &comms.Position{})
@@ -77,8 +79,8 @@ func TestRecordThatCannotBeRead(t *testing.T) {
 	if last < 500 || last >= 1500 {
 		t.Errorf("put out behind #%d", last)
 	}
-	if said.with("WARN", "cannot be read", "room=go", "user=ada") != 1 {
-		t.Errorf("logged:\n%s", said.text.String())
+	if said.with("WARN", "fell behind", "room=go", "user=ada", "malformed") != 1 {
+		t.Errorf("logged:\n%s", said)
 	}
 	bob.join("tea", nil)
 	bob.say(comms.SendMessage{Room: "tea", ID: "i1", Content: "hello"})

@@ -90,7 +90,10 @@ func readSource(ctx context.Context, src Source, after, upTo uint64) (events []b
 			return nil, ctx.Err()
 		}
 	}
-	return nil, fmt.Errorf("catch up from the log behind %d: %w", after, errors.Join(err, errNoRecord))
+	if err == nil {
+		err = errNoRecord
+	}
+	return nil, fmt.Errorf("catch up from the log behind %d: %w", after, err)
 }
 
 var errNoRecord = errors.New("no record there")

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"positivity-exchange/shard/roomlog"
 )
@@ -92,7 +91,7 @@ func ExportFile(ctx context.Context, log roomlog.Log, path string, opts Options)
 	if err := os.Rename(path+".part", path); err != nil {
 		return s, err
 	}
-	return s, syncDir(filepath.Dir(path))
+	return s, roomlog.SyncDir(filepath.Dir(path)) // who was told that all is exported may remove what it came from
 }
 
 // openPart opens path's .part, which is the caller's alone until it is closed.
@@ -119,20 +118,6 @@ func openPart(path string) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
-}
-
-// syncDir lets the names in a directory survive a power cut: who was told that
-// all is exported may remove what it came from.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		err = nil // a file system that syncs no directories
-	}
-	return errors.Join(err, d.Close())
 }
 
 // resume keeps the whole partitions of a file and returns the one to go on
