@@ -21,6 +21,9 @@ func (r *Router) report(p comms.RoomReport) {
 	}
 	list := r.pages[p.Partition]
 	delete(r.pages, p.Partition)
+	if r.noteFailed(p); p.Failed != "" {
+		list = r.lists[p.Partition] // what was known of it
+	}
 	for _, room := range r.lists[p.Partition] {
 		delete(r.names, room.Name)
 	}

@@ -42,13 +42,15 @@ type Router struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	ready  chan struct{} // closed once every partition's rooms were reported
+	ready  chan struct{} // closed once every partition's rooms were reported, or that nobody can
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 	lists map[int][]comms.Room // rooms by partition, as the shards reported
 	pages map[int][]comms.Room // of reports that are not whole yet
 	names map[string]comms.Room
+
+	failed map[int]string // partitions whose rooms no shard can tell, and why
 }
 
 // New makes a Router. Nothing runs before Run.
@@ -61,7 +63,7 @@ func New(opts Options) *Router {
 	}
 	r := &Router{
 		opts: opts, logger: opts.Logger, ready: make(chan struct{}), conns: map[*conn]struct{}{},
-		lists: map[int][]comms.Room{}, pages: map[int][]comms.Room{}, names: map[string]comms.Room{},
+		lists: map[int][]comms.Room{}, pages: map[int][]comms.Room{}, names: map[string]comms.Room{}, failed: map[int]string{},
 	}
 	for _, room := range opts.Rooms {
 		r.names[room.Name] = room

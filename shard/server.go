@@ -72,7 +72,7 @@ func New(opts Options) *Server {
 		seeds: map[int][]comms.Room{}, parts: map[int]*part{}, sessions: map[*session]struct{}{}, watchers: map[*watcher]struct{}{},
 	}
 	s.away = roomlog.NewOutage(s.logger, "partitions cannot be opened; the log is asked again", "partitions are opened again")
-	s.behind = roomlog.NewOutage(s.logger, "sessions that fell behind are ended, since the log does not give what they missed", "")
+	s.behind = roomlog.NewOutage(s.logger, "sessions that fell behind are out of a room, since the log does not give what they missed", "")
 	for _, r := range opts.Rooms {
 		p := membership.Partition(r.Name)
 		s.seeds[p] = append(s.seeds[p], r)

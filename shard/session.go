@@ -142,10 +142,6 @@ func (s *Server) ended(sess *session, addr net.Addr, why error) {
 	s.mu.Lock()
 	user := sess.user
 	s.mu.Unlock()
-	if errors.Is(why, fanout.ErrCatchUp) {
-		s.behind.Note(why, "user", user, "addr", addr)
-		return
-	}
 	s.logger.Debug("a connection was ended", "user", user, "addr", addr, "err", why)
 }
 

@@ -38,6 +38,8 @@ func (b *book) Records(_ context.Context, after, upTo uint64, maxBytes int) ([]b
 
 func (b *book) Snapshot() []byte { return []byte("snapshot\n") }
 
+func (b *book) GiveUp(*Outlet, error) {}
+
 func pool(t testing.TB) *Pool {
 	p := NewPool(time.Minute)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -23,6 +23,14 @@ var (
 	// ErrUnknown: may or may not be in. The owner acquires again and reads the
 	// heads before it numbers or answers anything.
 	ErrUnknown = errors.New("the room log did not answer: outcome unknown")
+	// ErrLostEnd, always with ErrRefused: the log does not have any more what it had
+	// acknowledged, and rooms end before what their owner knows. The owner acquires
+	// anew, so that what follows has another epoch than what is gone, and reads all.
+	ErrLostEnd = errors.New("the room log has lost its end")
+
+	// ErrDamaged: what is stored of a partition cannot be read, however often it is
+	// tried, until somebody puts it right.
+	ErrDamaged = errors.New("what is stored is damaged")
 
 	ErrConflict   = errors.New("the owner record has changed")      // Acquire: compare-and-set lost
 	ErrNoRoom     = errors.New("no such room")                      // Head, Read, ReadBack

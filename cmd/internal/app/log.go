@@ -9,6 +9,14 @@ import (
 	"positivity-exchange/shard/roomlog/sqlitelog"
 )
 
+// place names where the rooms are, for people's eyes.
+func (c Config) place() string {
+	if c.Log == "" {
+		return c.Data
+	}
+	return jetstreamlog.Redacted(c.Log)
+}
+
 // OpenLog opens the room log that cfg.Log names; the embedded one below
 // cfg.Data if it names none.
 func OpenLog(cfg Config) (roomlog.Log, error) {

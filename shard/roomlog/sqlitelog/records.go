@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"positivity-exchange/shard/failpoint"
 	"positivity-exchange/shard/roomlog"
 )
@@ -104,15 +106,23 @@ func findRoom(ctx context.Context, q rowQuerier, name string) (id int64, descrip
 func (l *Log) read(partition int, f func(db *sql.DB) error) error {
 	p, err := l.part(partition, false)
 	if err != nil {
-		return err
+		return damaged(err)
 	}
 	if p == nil {
 		return roomlog.ErrNoRoom
 	}
 	if err := p.use(func(db *sql.DB) error { return retryBusy(func() error { return f(db) }) }); err != nil {
-		return fmt.Errorf("read partition %d: %w", partition, err)
+		return fmt.Errorf("read partition %d: %w", partition, damaged(err))
 	}
 	return nil
+}
+
+// damaged says so of an error that a damaged file makes.
+func damaged(err error) error {
+	if hasCode(err, sqlite3.SQLITE_CORRUPT) || hasCode(err, sqlite3.SQLITE_NOTADB) {
+		return fmt.Errorf("%w: %w", roomlog.ErrDamaged, err)
+	}
+	return err
 }
 
 // Head returns the newest position of a room and its description.
