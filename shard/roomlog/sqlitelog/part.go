@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -89,7 +90,9 @@ func (p *part) open(create bool) (bool, error) {
 	if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) && !create {
 		return false, nil
 	}
-	dsn := "file:" + p.path + "?_pragma=busy_timeout(0)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + p.log.sync +
+	// Escaped: to SQLite the name is an address here, in which '?', '#' and '%' mean
+	// something. Not as a whole url.URL, which makes a host of where a relative path begins.
+	dsn := "file:" + (&url.URL{Path: p.path}).EscapedPath() + "?_pragma=busy_timeout(0)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + p.log.sync +
 		")&_pragma=cache_size(-512)&_pragma=temp_store(2)&_pragma=wal_autocheckpoint(16000)"
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
