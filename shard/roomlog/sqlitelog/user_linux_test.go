@@ -123,3 +123,54 @@ func TestTheDirectoryOfAnotherUserIsRefused(t *testing.T) {
 	open(t, given)
 	open(t, given)
 }
+
+// TestAFileThatWasNotWritableForAWhile: once its permissions are mended appends
+// and acquisitions go on, without a restart.
+func TestAFileThatWasNotWritableForAWhile(t *testing.T) {
+	dir := commonDir(t)
+	give(t, dir, nobody)
+	me := roomlog.Owner{Name: "s1", Boot: "1"}
+	created := []roomlog.Record{{Room: "go", Kind: roomlog.KindCreated}}
+	var own roomlog.Owner
+	var err error
+	asNobody(t, func() {
+		l := open(t, dir)
+		if own, err = l.Acquire(t.Context(), 3, roomlog.Owner{}, me); err != nil {
+			t.Error(err)
+		}
+		l.CloseIdle(3)
+	})
+	file := filepath.Join(dir, "partitions", "003.db")
+	for name, write := range map[string]func(l *Log) error{
+		"an append": func(l *Log) error { return l.Append(t.Context(), 3, own.Epoch, created) },
+		"an acquisition": func(l *Log) error {
+			_, err := l.Acquire(t.Context(), 3, own, me)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			give(t, file, 0)
+			asNobody(t, func() {
+				l := open(t, dir)
+				if now, err := l.Owner(t.Context(), 3); err != nil || now.Epoch != own.Epoch {
+					t.Errorf("a file that can only be read: %+v, %v", now, err)
+				}
+				if err := write(l); !errors.Is(err, roomlog.ErrRefused) {
+					t.Errorf("to a file of root's: %v", err)
+				}
+				// Root takes its hand off; a file keeps its user's wish to write it.
+				done := make(chan error)
+				go func() { done <- os.Chown(file, nobody, -1) }()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+				if err := write(l); err != nil {
+					t.Errorf("once it is mended: %v", err)
+				}
+				if own, err = l.Owner(t.Context(), 3); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
