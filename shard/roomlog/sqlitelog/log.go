@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"positivity-exchange/shard/roomlog"
@@ -24,6 +25,10 @@ const (
 	checkpointPause   = 100 * time.Millisecond
 )
 
+// idleFor is how long a file stays open that nobody uses, and up to twice as long.
+// An owner reads its owner records each second: what is held stays open.
+const idleFor = 5 * time.Second
+
 // Options configures a Log.
 type Options struct {
 	Sync   string // "normal" (or empty): an append survives a killed process; "full": power loss too
@@ -37,7 +42,8 @@ type Log struct {
 	sync     string
 	logger   *slog.Logger
 
-	parts sync.Map // of *part, by partition
+	parts  sync.Map     // of *part, by partition
+	opened atomic.Int64 // how many of them have open files
 
 	called  chan struct{} // one slot: the checkpointer has something to look at
 	stop    chan struct{}
@@ -114,8 +120,13 @@ func (l *Log) all() (parts []*part) {
 
 // CloseIdle lets go of a partition's files; the next use opens them again.
 func (l *Log) CloseIdle(partition int) {
-	if err := l.file(partition).close(); err != nil {
-		l.logger.Warn("close partition", "partition", partition, "err", err)
+	p := l.file(partition)
+	l.logClose(p, p.close())
+}
+
+func (l *Log) logClose(p *part, err error) {
+	if err != nil {
+		l.logger.Warn("close partition", "partition", p.partition, "err", err)
 	}
 }
 
@@ -130,9 +141,19 @@ func (l *Log) Close() error {
 	return errors.Join(errs...)
 }
 
+// call wakes the checkpointer: it has something new to look at.
+func (l *Log) call() {
+	select {
+	case l.called <- struct{}{}:
+	default:
+	}
+}
+
+// checkpoint checkpoints what is due, and closes what is idle.
 func (l *Log) checkpoint() {
 	next := time.NewTimer(0)
 	defer next.Stop()
+	var sweep time.Time // when idle files are closed next
 	for {
 		select {
 		case <-l.stop:
@@ -140,9 +161,17 @@ func (l *Log) checkpoint() {
 		case <-l.called:
 		case <-next.C:
 		}
+		now := time.Now()
+		sweeping := !sweep.IsZero() && !now.Before(sweep)
+		if sweeping || sweep.IsZero() {
+			sweep = now.Add(idleFor)
+		}
 		var soonest time.Time
 		for _, p := range l.all() {
-			due, at := p.due(time.Now())
+			if sweeping {
+				l.logClose(p, p.closeIdle())
+			}
+			due, at := p.due(now)
 			if !due {
 				if soonest.IsZero() || !at.IsZero() && at.Before(soonest) {
 					soonest = at
@@ -152,6 +181,12 @@ func (l *Log) checkpoint() {
 			if err := p.checkpoint(context.Background()); err != nil {
 				l.logger.Debug("checkpoint", "partition", p.partition, "err", err)
 			}
+		}
+		switch {
+		case l.opened.Load() == 0:
+			sweep = time.Time{} // until something is opened, which calls
+		case soonest.IsZero() || sweep.Before(soonest):
+			soonest = sweep
 		}
 		next.Stop()
 		if !soonest.IsZero() {

@@ -45,7 +45,11 @@ func (p *part) appending(synced bool, f func(w *writer) error) (known bool, err 
 	err = p.use(func(*sql.DB) error {
 		p.write.Lock()
 		defer p.write.Unlock()
-		known, err = p.transact(p.append, synced, func() error { return f(p.append) })
+		w, err := p.appender()
+		if err != nil {
+			return err
+		}
+		known, err = p.transact(w, synced, func() error { return f(w) })
 		return err
 	})
 	p.mend(err)
@@ -60,7 +64,11 @@ func (p *part) owning(synced bool, f func(ctx context.Context, c *sql.Conn) erro
 		defer p.write.Unlock()
 		// Never cancelled half way: it would leave open what the state is.
 		o := ownership{ctx: context.Background()}
-		if o.conn, err = db.Conn(o.ctx); err != nil {
+		err := retryBusy(func() (err error) { o.conn, err = db.Conn(o.ctx); return err })
+		if isBusy(err) {
+			return p.blocked(&p.writing)
+		}
+		if err != nil {
 			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 		}
 		defer o.conn.Close() //nolint:errcheck // goes back to the pool
