@@ -115,6 +115,7 @@ func carry(c *cli.Context, done string, open func(app.Config) (roomlog.Log, erro
 		return usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
 	}
 	cfg := logConfig(c)
+	cfg.AnyCluster = true // --data has said which
 	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	log, err := open(cfg)
 	if err != nil {

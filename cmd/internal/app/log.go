@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -13,14 +14,14 @@ import (
 // OpenLog opens the room log that cfg.Log names; the embedded one below
 // cfg.Data if it names none.
 func OpenLog(cfg Config) (roomlog.Log, error) {
+	cluster := cmp.Or(cfg.Cluster, "px")
 	switch {
 	case cfg.Log == "":
-		return sqlitelog.Open(cfg.Data, sqlitelog.Options{Sync: cfg.Sync, Logger: cfg.Logger})
-	case strings.Contains(cfg.Log, "://"):
-		cluster := cfg.Cluster
-		if cluster == "" {
-			cluster = "px"
+		if cfg.AnyCluster {
+			cluster = ""
 		}
+		return sqlitelog.Open(cfg.Data, sqlitelog.Options{Cluster: cluster, Partitions: membership.Partitions, Sync: cfg.Sync, Logger: cfg.Logger})
+	case strings.Contains(cfg.Log, "://"):
 		n := cfg.NATS
 		return jetstreamlog.Open(jetstreamlog.Options{
 			URL: cfg.Log, Cluster: cluster, Partitions: membership.Partitions, Replicas: n.Replicas, Existing: n.Existing, Sync: cfg.Sync, Monitor: n.Monitor,

@@ -1,7 +1,7 @@
 // Package sqlitelog is the embedded room log: one SQLite file per partition,
 // shared by the shard processes of one machine through one directory.
 //
-//	cluster.json          identity and schema of the directory
+//	cluster.json          identity and schema of the directory, whose it is
 //	partitions/017.db     owner record, rooms and records of partition 17
 //	roll/<boot>.json      one entry per living process, renewed by it alone
 //

@@ -31,8 +31,10 @@ const idleFor = 5 * time.Second
 
 // Options configures a Log.
 type Options struct {
-	Sync   string // "normal" (or empty): an append survives a killed process; "full": power loss too
-	Logger *slog.Logger
+	Cluster    string // name of the one cluster that the directory is for; empty: whichever it is
+	Partitions int    // a constant of the cluster; 0: whatever it is
+	Sync       string // "normal" (or empty): an append survives a killed process; "full": power loss too
+	Logger     *slog.Logger
 }
 
 // Log is the embedded room log in one directory.
@@ -73,7 +75,7 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err := checkFileSystem(dir); err != nil {
 		return nil, err
 	}
-	identity, err := identify(dir)
+	identity, err := identify(dir, opts)
 	if err != nil {
 		return nil, err
 	}
