@@ -48,7 +48,39 @@ func init() {
 // killed rebuilds its index, and one that is stopped in it is in the way of
 // everybody who reads. Who it is must be told, as of one stopped in a write.
 func TestStoppedInARecovery(t *testing.T) {
+	t.Run("on a disk", func(t *testing.T) { stoppedInARecovery(t, t.TempDir()) })
+	t.Run("where files and locks have different devices", func(t *testing.T) { stoppedInARecovery(t, layered(t)) })
+}
+
+// layered is a directory in which, as on btrfs, the device of a file is not the
+// one that the kernel names with a lock of it.
+func layered(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
+	under := func(name string) string {
+		path := filepath.Join(dir, name)
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	lower, upper, work, merged := under("lower"), under("upper"), under("work"), under("merged")
+	mount := func(source, target, kind, options string) {
+		if err := unix.Mount(source, target, kind, 0, options); err != nil {
+			t.Skipf("a %s cannot be had here: %v", kind, err)
+		}
+		t.Cleanup(func() {
+			if err := unix.Unmount(target, 0); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	mount("px", lower, "tmpfs", "size=1m") // another file system than upper's: that makes the difference
+	mount("px", merged, "overlay", fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", lower, upper, work))
+	return merged
+}
+
+func stoppedInARecovery(t *testing.T, dir string) {
 	l := open(t, dir)
 	if _, err := l.Acquire(t.Context(), 3, roomlog.Owner{}, roomlog.Owner{Name: "s1", Boot: "1"}); err != nil {
 		t.Fatal(err)
