@@ -283,7 +283,7 @@ func (p *part) blocked(b *blocker) error {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if holder.PID == 0 {
+	if holder.PID == 0 && b.os.PID != 0 {
 		// The kernel's list is read in pieces while others change it, so an
 		// entry can be missed; who was seen before counts as there still.
 		return &roomlog.BlockedError{Partition: p.partition, OS: holder, For: 0}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,6 +117,32 @@ func stoppedInARecovery(t *testing.T, dir string) {
 		}
 		if blocked.OS.PID != cmd.Process.Pid || blocked.Partition != 3 {
 			t.Fatalf("in the way is said to be %+v, not process %d", blocked, cmd.Process.Pid)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after 5 s it is said to have been there for %s", blocked.For)
+		}
+	}
+}
+
+// TestAHolderWhoCannotBeKnown, as one of another container: for how long it has
+// held the lock is told all the same, so that somebody can say what is waited for.
+func TestAHolderWhoCannotBeKnown(t *testing.T) {
+	l := open(t, t.TempDir())
+	own := hold(t, l, 3)
+	f, err := os.OpenFile(l.file(3).path+"-shm", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	// A lock of the open file, not of a process: the kernel names nobody with it.
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Start: walWriteLock, Len: 1}); err != nil {
+		t.Fatal(err)
+	}
+	var blocked *roomlog.BlockedError
+	for deadline := time.Now().Add(5 * time.Second); blocked == nil || blocked.For < 500*time.Millisecond; {
+		err := l.Append(t.Context(), 3, own.Epoch, []roomlog.Record{{Room: "r3", Seq: 1, Kind: roomlog.KindMessage}})
+		if !errors.As(err, &blocked) || blocked.OS.PID != 0 || !strings.Contains(err.Error(), "not known") {
+			t.Fatalf("behind a lock of nobody's: %v", err)
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("after 5 s it is said to have been there for %s", blocked.For)
