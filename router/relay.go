@@ -80,7 +80,7 @@ func (r *relay) do(command comms.Command) {
 		room = command.Room
 		_, err = r.session.Post(command.Room, command.Content)
 	}
-	var refused *client.Refused
+	var refused *client.RefusedError
 	switch {
 	case errors.As(err, &refused):
 		r.conn.send(comms.Error{Code: refused.Code, Message: refused.Message, Room: room})
@@ -129,7 +129,7 @@ func (r *relay) events() {
 			r.show(e.Room, e.User, true)
 			r.tell(comms.UserMessage{Room: e.Room, User: e.User, Content: e.Content})
 		case client.SendFailed:
-			var refused *client.Refused
+			var refused *client.RefusedError
 			if errors.As(e.Err, &refused) {
 				r.tell(comms.Error{Code: refused.Code, Message: refused.Message, Room: e.Room})
 			}

@@ -2,8 +2,6 @@ package app
 
 import (
 	"cmp"
-	"fmt"
-	"strings"
 
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/roomlog"
@@ -14,19 +12,17 @@ import (
 // OpenLog opens the room log that cfg.Log names; the embedded one below
 // cfg.Data if it names none.
 func OpenLog(cfg Config) (roomlog.Log, error) {
-	cluster := cmp.Or(cfg.Cluster, "px")
-	switch {
-	case cfg.Log == "":
+	cluster := cmp.Or(cfg.Cluster, membership.DefaultCluster)
+	if cfg.Log == "" {
 		if cfg.AnyCluster {
 			cluster = ""
 		}
 		return sqlitelog.Open(cfg.Data, sqlitelog.Options{Cluster: cluster, Partitions: membership.Partitions, Sync: cfg.Sync, Logger: cfg.Logger})
-	case strings.Contains(cfg.Log, "://"):
-		n := cfg.NATS
-		return jetstreamlog.Open(jetstreamlog.Options{
-			URL: cfg.Log, Cluster: cluster, Partitions: membership.Partitions, Replicas: n.Replicas, Existing: n.Existing, Sync: cfg.Sync, Monitor: n.Monitor,
-			Creds: n.Creds, NKey: n.NKey, CA: n.CA, Cert: n.Cert, Key: n.Key, Logger: cfg.Logger,
-		})
 	}
-	return nil, fmt.Errorf("--log %q: use nats://host[,host...], or leave it out for SQLite files below --data", cfg.Log)
+	n := cfg.NATS
+	return jetstreamlog.Open(jetstreamlog.Options{
+		URL: cfg.Log, Cluster: cluster, Partitions: membership.Partitions,
+		Replicas: n.Replicas, Existing: n.Existing, Sync: cfg.Sync, Monitor: n.Monitor,
+		Creds: n.Creds, NKey: n.NKey, CA: n.CA, Cert: n.Cert, Key: n.Key, Logger: cfg.Logger,
+	})
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"positivity-exchange/shard/roomlog"
 )
 
 // schema is the version of the files; one directory has one.
@@ -119,18 +121,8 @@ func sameUser(dir, there, made string) error {
 // may be acknowledged in a file whose name can be lost.
 func syncDirs(dir string) error {
 	for _, path := range []string{filepath.Dir(dir), dir} {
-		d, err := os.Open(path)
-		if errors.Is(err, fs.ErrPermission) {
-			continue // not ours: then we did not make what is in it
-		}
-		if err != nil {
-			return err
-		}
-		err = d.Sync()
-		if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-			err = nil // a file system that syncs no directories
-		}
-		if err := errors.Join(err, d.Close()); err != nil {
+		// A directory that is not ours: then we did not make what is in it.
+		if err := roomlog.SyncDir(path); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ const idleFor = 5 * time.Second
 type Options struct {
 	Cluster    string // name of the one cluster that the directory is for; empty: whichever it is
 	Partitions int    // a constant of the cluster; 0: whatever it is
-	Sync       string // "normal" (or empty): an append survives a killed process; "full": power loss too
+	Sync       string // empty: roomlog.SyncNormal
 	Logger     *slog.Logger
 }
 
@@ -57,12 +57,9 @@ var _ roomlog.Log = (*Log)(nil)
 // Open opens the log in dir, making it if there is none. A process opens a
 // directory once and shares the Log among its members.
 func Open(dir string, opts Options) (*Log, error) {
-	switch opts.Sync {
-	case "":
-		opts.Sync = "normal"
-	case "normal", "full":
-	default:
-		return nil, fmt.Errorf("--sync %q: use normal or full", opts.Sync)
+	synced, err := roomlog.ParseSync(opts.Sync)
+	if err != nil {
+		return nil, fmt.Errorf("--sync %q: %w", opts.Sync, err)
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -82,7 +79,7 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err := syncDirs(dir); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	l := &Log{dir: dir, identity: identity, sync: opts.Sync, logger: opts.Logger,
+	l := &Log{dir: dir, identity: identity, sync: synced, logger: opts.Logger,
 		called: make(chan struct{}, 1), stop: make(chan struct{})}
 	l.stopped.Go(l.checkpoint)
 	return l, nil

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,8 +41,13 @@ CREATE TABLE records (
 	key INTEGER PRIMARY KEY, -- room id << 40 | sequence
 	epoch INTEGER NOT NULL, kind INTEGER NOT NULL, user TEXT NOT NULL, id TEXT NOT NULL, time INTEGER NOT NULL, content TEXT NOT NULL);
 INSERT INTO owner VALUES (1, 0, '', '', '', 1, '', '', NULL);
-PRAGMA user_version = 1;
+PRAGMA user_version = %d;
 `
+
+// pragmas of every connection to a partition's file.
+func pragmas(sync string) []string {
+	return []string{"busy_timeout=0", "synchronous=" + sync, "cache_size=-512", "temp_store=2", "wal_autocheckpoint=16000"}
+}
 
 // part is one partition's file.
 type part struct {
@@ -96,8 +102,7 @@ func (p *part) open(create bool) (bool, error) {
 	}
 	// Escaped: to SQLite the name is an address here, in which '?', '#' and '%' mean
 	// something. Not as a whole url.URL, which makes a host of where a relative path begins.
-	dsn := "file:" + (&url.URL{Path: p.path}).EscapedPath() + "?_pragma=busy_timeout(0)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + p.log.sync +
-		")&_pragma=cache_size(-512)&_pragma=temp_store(2)&_pragma=wal_autocheckpoint(16000)"
+	dsn := "file:" + (&url.URL{Path: p.path}).EscapedPath() + "?_pragma=" + strings.Join(append(pragmas(p.log.sync), "journal_mode=WAL"), "&_pragma=")
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return false, fmt.Errorf("partition %d: %w", p.partition, err)
@@ -136,13 +141,13 @@ func (p *part) prepare(db *sql.DB) (err error) {
 	if version != 0 {
 		return nil
 	}
-	t := ownership{ctx, conn}
+	t := pooled{conn}
 	if err := retryBusy(t.begin); err != nil {
 		return err
 	}
 	// Another process may have been first.
 	if err = conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err == nil && version == 0 {
-		_, err = conn.ExecContext(ctx, createSchema)
+		_, err = conn.ExecContext(ctx, fmt.Sprintf(createSchema, schema))
 	}
 	if err == nil {
 		err = t.end()
