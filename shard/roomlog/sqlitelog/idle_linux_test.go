@@ -65,6 +65,39 @@ func TestWhoListsAllRoomsKeepsNoFileOpen(t *testing.T) {
 	}
 }
 
+// TestTheListAfterACrashWaitsForNoCheckpoint: closing what was not closed in order
+// checkpoints it, and people wait for the list.
+func TestTheListAfterACrashWaitsForNoCheckpoint(t *testing.T) {
+	crashed, dir := open(t, t.TempDir()), t.TempDir()
+	hold(t, crashed, 3)
+	if err := os.Mkdir(dir+"/partitions", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"003.db", "003.db-wal"} { // as a killed process leaves them
+		b, err := os.ReadFile(filepath.Join(crashed.dir, "partitions", name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "partitions", name), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, dir)
+		if rooms, err := l.Rooms(t.Context(), 3, "", 10); err != nil || len(rooms) != 1 {
+			t.Errorf("%v, %v", rooms, err)
+		}
+		if !l.file(3).isOpen() {
+			t.Error("the list has closed the file")
+		}
+		time.Sleep(3 * idleFor)
+		synctest.Wait()
+		if l.file(3).isOpen() || !l.file(3).isClean() {
+			t.Errorf("some time later it is open: %t; clean: %t", l.file(3).isOpen(), l.file(3).isClean())
+		}
+	})
+}
+
 // TestIdleFilesAreClosed: what is looked into once does not stay open, and what
 // is looked into all the time, as an owner does, is not opened each time.
 func TestIdleFilesAreClosed(t *testing.T) {

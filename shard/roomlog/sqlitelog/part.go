@@ -88,6 +88,13 @@ func (p *part) isOpen() bool {
 	return p.db != nil
 }
 
+// isClean tells whether the file has no write-ahead log, as after its last user
+// has closed it.
+func (p *part) isClean() bool {
+	info, err := os.Stat(p.path + "-wal")
+	return err != nil || info.Size() == 0
+}
+
 func (p *part) open(create bool) (bool, error) {
 	if p.isOpen() {
 		return true, nil
