@@ -30,6 +30,7 @@ type conn struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when the reader has ended: write what is queued, then end
 	relay  *relay        // of an ancestor
+	joined atomic.Bool   // it has, and may be silent for ever
 
 	out       chan []byte   // events, encoded: a page of rooms keeps nothing else alive
 	unwritten atomic.Int64  // bytes of them, and of what is being written
@@ -168,6 +169,11 @@ func (c *conn) read(mayRelay bool) (reason string) {
 		case errors.Is(err, os.ErrDeadlineExceeded) && c.aware && silences < 3:
 			silences++
 			c.send(comms.PingEvent{N: uint64(silences)})
+			continue
+		case errors.Is(err, os.ErrDeadlineExceeded) && c.joined.Load():
+			// Whoever only listens says nothing ever after, and knows no ping:
+			// TCP's keep-alive, which accepted connections have, finds the dead.
+			c.wire.SetIdle(0)
 			continue
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return comms.CodeIdle
