@@ -162,8 +162,15 @@ func (c *conn) read(mayRelay bool) (reason string) {
 		switch {
 		case errors.As(err, &e):
 			c.send(*e)
-			if e.Code == comms.CodeFrameTooLong || e.Code == comms.CodeFrameTimeout || e.Code == comms.CodeTLS {
+			switch e.Code {
+			case comms.CodeFrameTooLong, comms.CodeFrameTimeout, comms.CodeTLS:
 				return e.Code
+			case comms.CodeNotJSON, comms.CodeNotUTF8:
+				// Of a stranger's the next line may be a command: any web page can
+				// have a browser send some, behind a request that is none.
+				if !c.aware && c.relay == nil {
+					return e.Code
+				}
 			}
 			continue
 		case errors.Is(err, os.ErrDeadlineExceeded) && c.aware && silences < 3:

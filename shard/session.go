@@ -250,12 +250,16 @@ func (s *session) line(line []byte) (reason string) {
 	}
 	c, err := comms.DecodeCommand(line)
 	if err != nil {
-		s.reply(*comms.AsError(err))
+		refusal := comms.AsError(err)
+		s.reply(*refusal)
+		if s.role == "" {
+			return refusal.Code // a stranger has one line: what follows it may be a web page's
+		}
 		return ""
 	}
 	if s.role == "" {
-		if !s.hello(c) {
-			return comms.CodeHelloFirst
+		if reason = s.hello(c); reason != "" {
+			return reason
 		}
 		s.reader.SetMax(comms.MaxCommandFrame)
 		if s.parks {
@@ -272,25 +276,27 @@ func (s *session) line(line []byte) (reason string) {
 	return ""
 }
 
-// hello lets a ticket's holder in.
-func (s *session) hello(c comms.Command) bool {
+// hello lets a ticket's holder in, or returns the reason why not.
+func (s *session) hello(c comms.Command) (reason string) {
+	now := time.Now()
 	h, ok := c.(comms.Hello)
-	if !ok {
-		s.reply(comms.Error{Code: comms.CodeHelloFirst, Message: "say hello with a ticket first; a router gives one"})
-		return false
-	}
-	if h.Version != comms.Version {
-		s.reply(comms.Error{Code: comms.CodeVersion, Message: "this shard speaks protocol version 1"})
-		return false
-	}
 	role := h.As
 	if role == "" {
 		role = comms.AsClient
 	}
-	now := time.Now()
-	if err := s.server.opts.Keys.Check(h.Ticket, role, h.User, now); err != nil {
-		s.reply(*comms.AsError(err))
-		return false
+	var err error
+	switch {
+	case !ok:
+		err = &comms.Error{Code: comms.CodeHelloFirst, Message: "say hello with a ticket first; a router gives one"}
+	case h.Version != comms.Version:
+		err = &comms.Error{Code: comms.CodeVersion, Message: "this shard speaks protocol version 1"}
+	default:
+		err = s.server.opts.Keys.Check(h.Ticket, role, h.User, now)
+	}
+	if err != nil {
+		refusal := comms.AsError(err)
+		s.reply(*refusal)
+		return refusal.Code
 	}
 	s.user, s.boot = h.User, h.Boot
 	if role != comms.AsClient {
@@ -306,7 +312,7 @@ func (s *session) hello(c comms.Command) bool {
 		w.Expires = expires.UnixMilli()
 	}
 	s.reply(w)
-	return true
+	return ""
 }
 
 func newSessionID() string {
