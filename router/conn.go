@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/tlsconn"
 )
 
 const (
@@ -30,7 +31,7 @@ type conn struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when the reader has ended: write what is queued, then end
 	relay  *relay        // of an ancestor
-	joined atomic.Bool   // it has, and may be silent for ever
+	leave  func()        // the lobby, where it waits until it has said who it is
 
 	out       chan []byte   // events, encoded: a page of rooms keeps nothing else alive
 	unwritten atomic.Int64  // bytes of them, and of what is being written
@@ -72,13 +73,26 @@ func sessionID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])[:21]
 }
 
-// serve greets one connection and answers it until it ends.
+// serve greets one connection and answers it until it ends. A relay's own session
+// may not relay, and is no stranger. The handshake, if there is one, is here, where
+// nobody waits for it.
 func (r *Router) serve(nc net.Conn, mayRelay bool) {
 	c := &conn{
-		router: r, wire: comms.NewServerConn(nc, comms.LobbyTimeout), ended: make(chan struct{}), out: make(chan []byte, pushQueue), wrote: make(chan struct{}, 1),
+		router: r, leave: func() {}, ended: make(chan struct{}), out: make(chan []byte, pushQueue), wrote: make(chan struct{}, 1),
 		user: guestName(), located: map[string]string{},
 	}
 	c.ctx, c.cancel = context.WithCancel(r.ctx)
+	if mayRelay {
+		c.leave = r.lobby.Enter(func(string) { c.cancel() }).Leave
+		defer c.leave()
+		var err error
+		if nc, err = tlsconn.Accept(c.ctx, nc, r.opts.TLS, "router"); err != nil {
+			r.logger.Debug("a connection was not taken", "err", err)
+			c.cancel()
+			return
+		}
+	}
+	c.wire = comms.NewServerConn(nc, 0)                         // the lobby's time is for all that a stranger says together
 	stop := context.AfterFunc(c.ctx, func() { c.wire.Close() }) //nolint:errcheck // ends reader and writer
 	defer stop()
 	r.mu.Lock()
@@ -177,11 +191,6 @@ func (c *conn) read(mayRelay bool) (reason string) {
 			silences++
 			c.send(comms.PingEvent{N: uint64(silences)})
 			continue
-		case errors.Is(err, os.ErrDeadlineExceeded) && c.joined.Load():
-			// Whoever only listens says nothing ever after, and knows no ping:
-			// TCP's keep-alive, which accepted connections have, finds the dead.
-			c.wire.SetIdle(0)
-			continue
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return comms.CodeIdle
 		case err != nil:
@@ -229,6 +238,7 @@ func (c *conn) handle(command comms.Command) {
 		}
 		c.aware = true
 		c.mu.Unlock()
+		c.leave()
 		c.wire.SetIdle(comms.PingAfter)
 		ticket, expires := r.opts.Keys.Issue(comms.AsClient, c.user, time.Now())
 		c.send(comms.Welcome{Version: comms.Version, Session: sessionID(), User: c.user, Role: "router", Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli(), Cluster: r.opts.Keys.Cluster()})

@@ -108,9 +108,6 @@ func (r *relay) carryOut(command comms.Command) {
 	switch command := command.(type) {
 	case comms.JoinRoom:
 		room, err = command.Room, r.session.Join(r.ctx, command.Room, nil)
-		if err == nil {
-			r.conn.joined.Store(true)
-		}
 	case comms.LeaveRoom:
 		// A room that is left forgets what was not stored by then.
 		r.unsettled.wait(r.ctx, lastWordsWithin, func() bool { return !r.unsettled.posted(command.Room) })
@@ -136,6 +133,9 @@ func (r *relay) events() {
 	for e := range r.session.Events() {
 		switch e := e.(type) {
 		case client.Joined:
+			// Whoever only listens says nothing ever after, and knows no ping:
+			// TCP's keep-alive, which accepted connections have, finds the dead.
+			r.conn.leave()
 			present := map[string]bool{r.user: true}
 			for _, u := range e.Users {
 				present[u] = true

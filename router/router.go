@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/lobby"
 	"positivity-exchange/comms/peer"
 	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
@@ -50,6 +51,7 @@ type Router struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	ready  chan struct{}
+	lobby  *lobby.Lobby
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -67,7 +69,7 @@ func New(opts Options) *Router {
 		opts.Dial = func(ctx context.Context, addr string) (net.Conn, error) { return tlsconn.Dial(ctx, addr, nil) }
 	}
 	r := &Router{
-		opts: opts, logger: opts.Logger, ready: make(chan struct{}), conns: map[*conn]struct{}{},
+		opts: opts, logger: opts.Logger, ready: make(chan struct{}), lobby: lobby.New(0), conns: map[*conn]struct{}{},
 		lists: map[int][]comms.Room{}, parts: map[int][]comms.Room{}, names: map[string]comms.Room{},
 	}
 	for _, room := range opts.Rooms {
@@ -105,14 +107,7 @@ func (r *Router) Run(ctx context.Context) error {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		r.wg.Go(func() {
-			nc, err := tlsconn.Accept(r.ctx, nc, r.opts.TLS, "router")
-			if err != nil {
-				r.logger.Debug("a connection was not taken", "err", err)
-				return
-			}
-			r.serve(nc, true)
-		})
+		r.wg.Go(func() { r.serve(nc, true) })
 	}
 }
 

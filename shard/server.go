@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/lobby"
 	"positivity-exchange/comms/peer"
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/fanout"
@@ -43,6 +44,7 @@ type Server struct {
 	keeper *ownership.Keeper
 	pool   *fanout.Pool
 	lot    *parking.Lot         // of silent sessions
+	lobby  *lobby.Lobby         // of those who have not said hello
 	seeds  map[int][]comms.Room // of the rooms file, by partition
 
 	// Silences after which a session is asked and parked, and lingerFor; a test's are shorter.
@@ -67,7 +69,7 @@ func New(opts Options) *Server {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		opts: opts, logger: opts.Logger, pool: fanout.NewPool(fanout.PoolOptions{Logger: opts.Logger}), lot: parking.NewLot(), ping: comms.PingAfter, patience: parkAfter, linger: lingerFor,
+		opts: opts, logger: opts.Logger, pool: fanout.NewPool(fanout.PoolOptions{Logger: opts.Logger}), lot: parking.NewLot(), lobby: lobby.New(0), ping: comms.PingAfter, patience: parkAfter, linger: lingerFor,
 		seeds: map[int][]comms.Room{}, parts: map[int]*part{}, sessions: map[*session]struct{}{}, watchers: map[*watcher]struct{}{},
 	}
 	for _, r := range opts.Rooms {

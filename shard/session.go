@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/lobby"
 	"positivity-exchange/comms/rawconn"
 	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
@@ -47,12 +48,13 @@ type session struct {
 	joined map[string]*part
 
 	// The reader's alone.
-	duties   []*part       // whose queue it is to commit
-	silences int           // asked for, and not a word since
-	parks    bool          // place can be used
-	place    parking.Place // where a silent session has no reader
-	quit     bool          // said so
-	hurried  bool          // its last words before a leave were not all answered in time
+	stranger *lobby.Stranger // until it has said hello; nil then
+	duties   []*part         // whose queue it is to commit
+	silences int             // asked for, and not a word since
+	parks    bool            // place can be used
+	place    parking.Place   // where a silent session has no reader
+	quit     bool            // said so
+	hurried  bool            // its last words before a leave were not all answered in time
 }
 
 func (s *session) heardAt() time.Time { return time.Unix(0, s.heard.Load()) }
@@ -115,22 +117,37 @@ func (s *Server) serve(nc net.Conn) {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		tcp.SetNoDelay(true) //nolint:errcheck // a hint
 	}
-	nc, err := tlsconn.Accept(s.ctx, nc, s.opts.TLS, "shard")
+	nc, err := s.handshake(nc)
 	if err != nil {
 		s.logger.Debug("a connection was not taken", "err", err)
 		s.wg.Done()
 		return
 	}
-	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}, reader: comms.NewReader(nc, comms.MaxHelloFrame, comms.LobbyTimeout)}
+	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}, reader: comms.NewReader(nc, comms.MaxHelloFrame, 0)}
 	if conn := descriptor(nc); conn != nil {
 		sess.place, sess.parks = parking.NewPlace(sess, conn), true
 	}
 	// The Pool closes nc, which ends the reader if there is one.
 	sess.out = s.pool.NewOutlet(nc, func(error) { s.lot.Wake(&sess.place) })
+	sess.stranger = s.lobby.Enter(func(code string) {
+		sess.out.Close(comms.AppendEvent(nil, comms.Goodbye{Reason: code}), goodbyeGrace)
+	})
 	s.mu.Lock()
 	s.sessions[sess] = struct{}{}
 	s.mu.Unlock()
 	sess.attend(false)
+}
+
+// handshake is TLS's, if it is spoken here. Whoever is in the middle of one is a
+// stranger too.
+func (s *Server) handshake(nc net.Conn) (net.Conn, error) {
+	if s.opts.TLS == nil {
+		return nc, nil
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	defer s.lobby.Enter(func(string) { cancel() }).Leave()
+	return tlsconn.Accept(ctx, nc, s.opts.TLS, "shard")
 }
 
 // descriptor is what tells that there is something to read; nil if nothing does.
@@ -156,6 +173,9 @@ func (s *session) Wake(due bool) { go s.attend(due) }
 // end takes the session out of everything it is in.
 func (s *session) end(reason string) {
 	s.leaveAll(!s.quit)
+	if s.stranger != nil {
+		s.stranger.Leave()
+	}
 	s.server.mu.Lock()
 	delete(s.server.sessions, s)
 	s.server.mu.Unlock()
@@ -298,6 +318,8 @@ func (s *session) hello(c comms.Command) (reason string) {
 		s.reply(*refusal)
 		return refusal.Code
 	}
+	s.stranger.Leave()
+	s.stranger = nil
 	s.user, s.boot = h.User, h.Boot
 	if role != comms.AsClient {
 		s.ctx, s.cancel = context.WithCancel(s.server.ctx)
