@@ -20,7 +20,7 @@ const (
 	askedQueue = 128       // of those, answers and what is relayed: from there on no more of either is taken
 	askedBytes = 256 << 10 // and of unwritten bytes
 	writeBytes = 64 << 10  // gathered for one write, and up to an event more
-	maxLocated = 1000      // rooms a connection is told about
+	maxLocated = 1000      // rooms a connection is told about, those it asked for last
 )
 
 // conn is one connection to the router.
@@ -33,22 +33,26 @@ type conn struct {
 	relay  *relay        // of an ancestor
 	leave  func()        // the lobby, where it waits until it has said who it is
 
-	out       chan []byte   // events, encoded: a page of rooms keeps nothing else alive
+	out       chan []byte   // events that go together, encoded: a page of rooms keeps nothing else alive
 	unwritten atomic.Int64  // bytes of them, and of what is being written
 	wrote     chan struct{} // gets one when there are fewer, or when somebody else may look
 
 	mu      sync.Mutex
 	user    string
 	aware   bool
-	located map[string]string // room -> boot of the shard we named
+	located map[string]located // by room
+	asked   uint64             // questions where a room is
 }
 
-// send queues an event; who does not read is let go of.
-func (c *conn) send(e comms.Event) {
-	line := comms.AppendEvent(nil, e)
-	c.unwritten.Add(int64(len(line)))
+// send queues what there is to say together; who does not read is let go of.
+func (c *conn) send(events ...comms.Event) {
+	var lines []byte
+	for _, e := range events {
+		lines = comms.AppendEvent(lines, e)
+	}
+	c.unwritten.Add(int64(len(lines)))
 	select {
-	case c.out <- line:
+	case c.out <- lines:
 	case <-c.ctx.Done():
 	default:
 		c.router.logger.Debug("a connection does not read", "addr", c.wire.RemoteAddr())
@@ -79,7 +83,7 @@ func sessionID() string {
 func (r *Router) serve(nc net.Conn, mayRelay bool) {
 	c := &conn{
 		router: r, leave: func() {}, ended: make(chan struct{}), out: make(chan []byte, pushQueue), wrote: make(chan struct{}, 1),
-		user: guestName(), located: map[string]string{},
+		user: guestName(), located: map[string]located{},
 	}
 	c.ctx, c.cancel = context.WithCancel(r.ctx)
 	if mayRelay {
@@ -251,11 +255,7 @@ func (c *conn) handle(command comms.Command) {
 			}
 		}
 		if boot != "" {
-			c.mu.Lock()
-			if _, known := c.located[command.Room]; known || len(c.located) < maxLocated {
-				c.located[command.Room] = boot
-			}
-			c.mu.Unlock()
+			c.watch(command.Room, boot, command.At != "")
 		}
 		c.send(answer)
 	case comms.ListRooms:
