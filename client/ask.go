@@ -66,7 +66,7 @@ func (s *Session) ask(ctx context.Context, q *question, pick func() *link) (comm
 					return e, nil
 				}
 				if !comms.Retryable(refused.Code) {
-					return nil, &Refused{refused.Code, refused.Message}
+					return nil, &RefusedError{refused.Code, refused.Message}
 				}
 				q.lost = q.lost || refused.Code == comms.CodeUnknownFate
 			case <-time.After(answerIn):
@@ -140,7 +140,7 @@ func (s *Session) askOwner(ctx context.Context, name string, q *question) (comms
 			return s.shardAt(at)
 		})
 		cancel()
-		var refused *Refused
+		var refused *RefusedError
 		redirect, moved := e.(comms.Redirect)
 		switch {
 		case tried && err != nil && disagree != nil:
@@ -209,7 +209,7 @@ func (s *Session) Create(ctx context.Context, name, description string) error {
 		return ok && created.Room == name
 	}}
 	_, err := s.askOwner(ctx, name, q)
-	var refused *Refused
+	var refused *RefusedError
 	if errors.As(err, &refused) && refused.Code == comms.CodeRoomExists && q.lost {
 		return nil
 	}

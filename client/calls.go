@@ -45,7 +45,7 @@ func (s *Session) Join(ctx context.Context, name string, after *comms.Position) 
 		r := &room{session: s, name: name, after: after, waiter: answer}
 		switch {
 		case s.room(name) != nil:
-			err = &Refused{comms.CodeJoined, "you are in #" + name + " already"}
+			err = &RefusedError{comms.CodeJoined, "you are in #" + name + " already"}
 		case s.rooms[name] != nil:
 			s.rooms[name].next = r
 		default:
@@ -119,7 +119,7 @@ func (s *Session) PostTopic(name, topic string) (id string, err error) {
 	if err := checked(comms.CheckDescription(topic)); err != nil {
 		return "", err
 	}
-	return s.enqueue(outgoing{Pending: Pending{Room: name, Content: topic}, topic: true})
+	return s.enqueue(outgoing{Pending: Pending{Room: name, Content: topic, Topic: true}})
 }
 
 // Repost queues a message again under the id it had in an earlier session of
@@ -138,7 +138,7 @@ func (s *Session) RepostTopic(name, topic, id string, seen uint64) error {
 	if err := checked(comms.CheckDescription(topic), comms.CheckID(id)); err != nil {
 		return err
 	}
-	_, err := s.enqueue(outgoing{Pending: Pending{Room: name, Content: topic, ID: id, Seen: seen}, tried: true, topic: true})
+	_, err := s.enqueue(outgoing{Pending: Pending{Room: name, Content: topic, ID: id, Seen: seen, Topic: true}, tried: true})
 	return err
 }
 
@@ -152,7 +152,7 @@ func (s *Session) enqueue(o outgoing) (id string, err error) {
 		case o.ID == "":
 			o.ID = s.ids.Next()
 		case slices.ContainsFunc(r.outbox, func(under *outgoing) bool { return under.ID == o.ID }):
-			err = &Refused{comms.CodePending, "the message is under way already; wait for its answer"}
+			err = &RefusedError{comms.CodePending, "the message is under way already; wait for its answer"}
 			return
 		}
 		id = o.ID
@@ -164,8 +164,15 @@ func (s *Session) enqueue(o outgoing) (id string, err error) {
 	return id, err
 }
 
+// Pending is what was posted and whose fate is not known yet.
+type Pending struct {
+	Room, ID, Content string
+	Seen              uint64 // the newest sequence of the room that was known when it was sent first
+	Topic             bool   // Content is to be the room's description: RepostTopic, not Repost
+}
+
 // Unacknowledged lists what was posted and not yet acknowledged, oldest first per
-// room. After Close, that is what Repost is for.
+// room. After Close, that is what Repost and RepostTopic are for.
 func (s *Session) Unacknowledged() (list []Pending) {
 	s.look(func() {
 		for _, r := range s.rooms {

@@ -152,7 +152,7 @@ func TestFinalRefusalFailsOneMessage(t *testing.T) {
 	for want := range 3 {
 		switch e := nextOf(t, s).(type) {
 		case client.SendFailed:
-			var refused *client.Refused
+			var refused *client.RefusedError
 			if e.ID != ids[1] || !errors.As(e.Err, &refused) || refused.Code != comms.CodeConflict {
 				t.Errorf("failed: %+v", e)
 			}
@@ -235,7 +235,7 @@ func TestJoinFailsForGood(t *testing.T) {
 			})
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			var refused *client.Refused
+			var refused *client.RefusedError
 			if err := s.Join(ctx, "nowhere", nil); !errors.As(err, &refused) || refused.Code != code {
 				t.Errorf("got %v", err)
 			}
@@ -265,7 +265,7 @@ func TestTicketThatExpiresAtOnce(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	var refused *client.Refused
+	var refused *client.RefusedError
 	if err := s.Join(ctx, "go", nil); !errors.As(err, &refused) || refused.Code != comms.CodeExpired || refused.Message != "set the clocks" {
 		t.Errorf("got %v", err)
 	}
@@ -511,6 +511,20 @@ func TestClosedSessionTellsWhatItKnew(t *testing.T) {
 	left := s.Unacknowledged()
 	if len(left) != 2 || left[0].ID != ids[0] || left[1].ID != ids[1] {
 		t.Errorf("not acknowledged: %v, want %v", left, ids)
+	}
+}
+
+// TestUnacknowledgedTellsTopicsFromMessages: one that is posted again as the
+// other would be a description that is read out to the room.
+func TestUnacknowledgedTellsTopicsFromMessages(t *testing.T) {
+	c, s := connected(t, "s1")
+	c.set(func() { c.silent = "s1" })
+	post(t, s, 1)
+	if _, err := s.PostTopic("go", "gophers"); err != nil {
+		t.Fatal(err)
+	}
+	if left := s.Unacknowledged(); len(left) != 2 || left[0].Topic || !left[1].Topic {
+		t.Errorf("not acknowledged: %+v", left)
 	}
 }
 

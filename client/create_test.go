@@ -58,7 +58,7 @@ func TestRoomIsMadeOnce(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				err := s.Create(ctx, "new", "")
-				var refused *client.Refused
+				var refused *client.RefusedError
 				if errors.As(err, &refused); test.code == "" && err != nil || test.code != "" && (refused == nil || refused.Code != test.code) {
 					t.Errorf("got %v, want %q", err, test.code)
 				}

@@ -1,35 +1,6 @@
 package client
 
-import (
-	"context"
-	"crypto/tls"
-	"log/slog"
-	"net"
-
-	"positivity-exchange/comms"
-)
-
-// Options configures a Session.
-type Options struct {
-	Routers []string     // host:port, asked in turn, the next also when one is not quick to answer
-	User    string       // name wished for; empty: a guest name from the router
-	Logger  *slog.Logger // nil: discards
-	// TLS is used on top of the TCP that Dial's default makes; nil: plain. The
-	// server's name is the host of its address unless ServerName is set.
-	TLS *tls.Config
-	// Dial opens connections to routers and shards; nil means TCP with
-	// comms.DialTimeout, and TLS as above.
-	Dial func(ctx context.Context, addr string) (net.Conn, error)
-	// EventBuffer is how many events wait for the reader of Events before the
-	// session stops reading from its connections. 0 means 256.
-	EventBuffer int
-}
-
-// Pending is a message whose fate is not known yet.
-type Pending struct {
-	Room, ID, Content string
-	Seen              uint64
-}
+import "positivity-exchange/comms"
 
 // Event is one of Message, Joined, Left, Presence, People, Cut, SendFailed, RoomLink, RouterLink.
 type Event interface{ event() }
@@ -81,7 +52,7 @@ type Cut struct {
 // SendFailed tells that a message was refused for good.
 type SendFailed struct {
 	Room, ID string
-	Err      error // *Refused
+	Err      error // *RefusedError
 }
 
 // Link states.
@@ -106,24 +77,6 @@ type RouterLink struct {
 	Up   bool
 	Addr string
 	Err  error
-}
-
-// Refused is a server's final refusal.
-type Refused struct {
-	Code    string
-	Message string
-}
-
-func (e *Refused) Error() string { return e.Message }
-
-// checked makes the first error of comms' checks what the server would say.
-func checked(checks ...error) error {
-	for _, err := range checks {
-		if err != nil {
-			return &Refused{comms.AsError(err).Code, err.Error()}
-		}
-	}
-	return nil
 }
 
 func (Message) event()    {}

@@ -77,7 +77,7 @@ func TestLeaveEndsTheSending(t *testing.T) {
 			want = comms.CodeUnknownFate // it may be stored
 		}
 		failed := next[client.SendFailed](t, s)
-		var refused *client.Refused
+		var refused *client.RefusedError
 		if !errors.As(failed.Err, &refused) || failed.ID != id || refused.Code != want {
 			t.Errorf("failed: %+v, want %s of %s", failed, want, id)
 		}
@@ -134,7 +134,7 @@ func TestJoinBehindALeaveIsGivenUp(t *testing.T) {
 					break
 				}
 			}
-			var refused *client.Refused
+			var refused *client.RefusedError
 			if err := s.Join(t.Context(), "go", nil); !errors.As(err, &refused) || refused.Code != comms.CodeJoined {
 				t.Errorf("a second join: %v", err)
 			}

@@ -40,7 +40,7 @@ func TestWhatNoServerTakesIsRefusedAtOnce(t *testing.T) {
 		t.Run(call.what, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel() // it needs nobody's answer
-			var refused *client.Refused
+			var refused *client.RefusedError
 			if err := call.do(ctx); !errors.As(err, &refused) || refused.Code != call.code {
 				t.Errorf("got %v, want a refusal of %s", err, call.code)
 			}
@@ -62,7 +62,7 @@ func TestRepostOfWhatIsUnderWay(t *testing.T) {
 	if err := s.Repost("go", "x", "old.1", 0); err != nil {
 		t.Fatal(err)
 	}
-	var refused *client.Refused
+	var refused *client.RefusedError
 	if err := s.Repost("go", "x", "old.1", 0); !errors.As(err, &refused) || refused.Code != comms.CodePending {
 		t.Errorf("the second: %v", err)
 	}

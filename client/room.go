@@ -50,7 +50,6 @@ type room struct {
 // outgoing is a message without its acknowledgement.
 type outgoing struct {
 	Pending
-	topic bool
 	sent  bool      // over the present link, and not refused for now
 	tried bool      // sent before at all
 	at    time.Time // first sent over the present link, or waiting for those before it; zero if neither
@@ -127,7 +126,8 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 	}
 }
 
-// abandon closes a connection that does not answer; its reader reports the end.
+// abandon gives up the connection to a shard that does not answer. Its rooms are
+// lost with it, and look for another.
 func (s *Session) abandon(l *link) {
 	if l.conn != nil {
 		l.conn.Close() //nolint:errcheck // its reader reports it
@@ -311,7 +311,7 @@ func (r *room) flush(now time.Time) {
 		if r.shard.out.full() {
 			return
 		}
-		if o.topic {
+		if o.Topic {
 			r.shard.send(comms.SetTopic{Room: r.name, Topic: o.Content, ID: o.ID, Again: o.tried, Seen: o.seen()})
 		} else {
 			r.shard.send(comms.SendMessage{Room: r.name, Content: o.Content, ID: o.ID, Again: o.tried, Seen: o.seen()})

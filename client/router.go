@@ -54,10 +54,10 @@ func (s *Session) askNextRouter(now time.Time) {
 func (s *Session) askRouterAt(addr string, now time.Time) {
 	l := &link{session: s, addr: addr, asked: now}
 	s.asking, s.retryAt = append(s.asking, l), now.Add(besideIn)
-	var refusal *Refused
+	var refusal *RefusedError
 	s.open(l, comms.Hello{Version: comms.Version, User: s.user}, func(e comms.Event) {
 		if refused, ok := e.(comms.Error); ok && !l.up && !comms.Retryable(refused.Code) {
-			refusal = &Refused{refused.Code, refused.Message}
+			refusal = &RefusedError{refused.Code, refused.Message}
 			l.conn.Close() //nolint:errcheck // its reader reports it
 			return
 		}
@@ -111,32 +111,11 @@ func (s *Session) renewTicket(now time.Time) {
 // sleeps, and by which tickets expire.
 func wall() time.Time { return time.Now().Round(0) }
 
+// fromRouter handles what a router said.
 func (s *Session) fromRouter(l *link, e comms.Event) {
 	switch e := e.(type) {
 	case comms.Welcome:
-		l.welcomed(e.Name)
-		s.router = l
-		for _, other := range s.asking {
-			if other != l {
-				other.close()
-			}
-		}
-		s.asking = nil
-		s.user, s.cluster, s.renewed, s.tries = e.User, e.Cluster, time.Now(), 0
-		s.ticket, s.issued = e.Ticket, wall()
-		s.emit(RouterLink{Up: true, Addr: l.addr})
-		select {
-		case <-s.login: // an earlier failure nobody has read
-		default:
-		}
-		s.login <- loginEnd{addr: l.addr}
-		for _, r := range s.rooms {
-			r.named, r.retryAt = "", time.Time{}
-			if r.state == stateLocating {
-				r.state = stateIdle // it was another router that was asked
-			}
-			s.tellRouter(r) // so that it tells of the room's moves
-		}
+		s.welcomedBy(l, e)
 	case comms.Ticket:
 		s.ticket, s.issued = e.Ticket, wall()
 	case comms.Located:
@@ -153,43 +132,77 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 		l.answered(e)
 	case comms.RoomMoved:
 		for _, name := range e.Rooms {
-			r := s.rooms[name]
-			if r == nil {
-				continue
-			}
-			from, watched := r.shard, r.named
-			meant := !l.tells(name)
-			if meant {
-				r.named = e.Addr // it watches this one from now on
-			}
-			if from != nil && from.addr == e.Addr {
-				continue
-			}
-			var spread time.Duration
-			if e.Spread > 0 {
-				spread = rand.N(time.Duration(e.Spread) * time.Millisecond)
-			}
-			delete(s.fled, e.Addr) // it is to serve, and was not gone before
-			s.moveTo(r, e.Addr, time.Now().Add(spread))
-			if from != nil && meant && from.addr == watched {
-				s.flee(from) // it is gone: who takes over may not know yet, and send us back
+			if r := s.rooms[name]; r != nil {
+				s.moved(l, r, e)
 			}
 		}
 	case comms.Error:
-		question := l.located(e.Room)
-		r := s.rooms[e.Room]
-		switch {
-		case question.At != "":
-			if r != nil {
-				// It may not watch what we told it of.
-				r.named, r.tellAt = "", time.Now().Add(max(time.Duration(e.Retry)*time.Millisecond, probeEvery))
-			}
-			return
-		case r != nil && r.state == stateLocating:
-			r.fail(&Refused{e.Code, e.Message}, time.Duration(e.Retry)*time.Millisecond)
-		}
-		l.answered(e)
+		s.notLocated(l, e)
 	default:
 		l.answered(e)
 	}
+}
+
+// welcomedBy takes the router that let us in for the one to ask from now on.
+func (s *Session) welcomedBy(l *link, e comms.Welcome) {
+	l.welcomed(e.Name)
+	s.router = l
+	for _, other := range s.asking {
+		if other != l {
+			other.close()
+		}
+	}
+	s.asking = nil
+	s.user, s.cluster, s.renewed, s.tries = e.User, e.Cluster, time.Now(), 0
+	s.ticket, s.issued = e.Ticket, wall()
+	s.emit(RouterLink{Up: true, Addr: l.addr})
+	select {
+	case <-s.login: // an earlier failure nobody has read
+	default:
+	}
+	s.login <- loginEnd{addr: l.addr}
+	for _, r := range s.rooms {
+		r.named, r.retryAt = "", time.Time{}
+		if r.state == stateLocating {
+			r.state = stateIdle // it was another router that was asked
+		}
+		s.tellRouter(r) // so that it tells of the room's moves
+	}
+}
+
+// moved follows a router's word that another shard is to serve the room.
+func (s *Session) moved(l *link, r *room, e comms.RoomMoved) {
+	from, watched := r.shard, r.named
+	meant := !l.tells(r.name)
+	if meant {
+		r.named = e.Addr // it watches this one from now on
+	}
+	if from != nil && from.addr == e.Addr {
+		return
+	}
+	var spread time.Duration
+	if e.Spread > 0 {
+		spread = rand.N(time.Duration(e.Spread) * time.Millisecond)
+	}
+	delete(s.fled, e.Addr) // it is to serve, and was not gone before
+	s.moveTo(r, e.Addr, time.Now().Add(spread))
+	if from != nil && meant && from.addr == watched {
+		s.flee(from) // it is gone: who takes over may not know yet, and send us back
+	}
+}
+
+// notLocated takes a router's refusal, of a question about a room or of another.
+func (s *Session) notLocated(l *link, e comms.Error) {
+	question, r := l.located(e.Room), s.rooms[e.Room]
+	retry := time.Duration(e.Retry) * time.Millisecond
+	if question.At != "" {
+		if r != nil { // it may not watch what we told it of
+			r.named, r.tellAt = "", time.Now().Add(max(retry, probeEvery))
+		}
+		return
+	}
+	if r != nil && r.state == stateLocating {
+		r.fail(&RefusedError{e.Code, e.Message}, retry)
+	}
+	l.answered(e)
 }

@@ -186,7 +186,7 @@ func TestConnectFailsClearly(t *testing.T) {
 	if _, err := client.Connect(t.Context(), client.Options{}); err == nil {
 		t.Error("no router was taken for one")
 	}
-	var refused *client.Refused
+	var refused *client.RefusedError
 	if _, err := client.Connect(t.Context(), client.Options{Routers: []string{addr}, User: "A B"}); !errors.As(err, &refused) || refused.Code != comms.CodeBadUser {
 		t.Errorf("a bad name: %v", err)
 	}

@@ -34,15 +34,6 @@ const (
 	maxKnown    = 32               // shards remembered
 )
 
-// ErrClosed is returned by calls on a closed Session.
-var ErrClosed = errors.New("the session is closed")
-
-// ErrNotJoined is returned by Post in a room that was not joined.
-var ErrNotJoined = errors.New("not in the room: join it first")
-
-// ErrLeft is returned by Join if Leave came before the room was joined.
-var ErrLeft = errors.New("the room was left before it was joined")
-
 // Session is one logical session. Make it with Connect.
 type Session struct {
 	opts   Options
@@ -85,7 +76,7 @@ type loginEnd struct {
 }
 
 // Connect logs in at the first router that answers. It fails when none does
-// before ctx ends (*Unreachable), when the login is refused for good (*Refused), or when there
+// before ctx ends (*UnreachableError), when the login is refused for good (*RefusedError), or when there
 // is no agreement on TLS with any of them (tlsconn.Trouble).
 func Connect(ctx context.Context, opts Options) (*Session, error) {
 	if len(opts.Routers) == 0 {
@@ -119,7 +110,7 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 	for {
 		select {
 		case end := <-s.login:
-			var refused *Refused
+			var refused *RefusedError
 			if end.err == nil {
 				return s, nil
 			}
@@ -128,7 +119,7 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 				return nil, errors.Join(last, s.Close())
 			}
 		case <-ctx.Done():
-			return nil, &Unreachable{opts.Routers, errors.Join(last, ctx.Err(), s.Close()), last}
+			return nil, &UnreachableError{opts.Routers, errors.Join(last, ctx.Err(), s.Close()), last}
 		}
 	}
 }

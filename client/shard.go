@@ -17,12 +17,6 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 	if l.undone(e) {
 		return
 	}
-	at := func(name string) *room {
-		if r := s.rooms[name]; r != nil && r.shard == l && !l.givenUp[name] {
-			return r
-		}
-		return nil
-	}
 	switch e := e.(type) {
 	case comms.Welcome:
 		l.welcomed(e.Name)
@@ -30,52 +24,35 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 	case comms.Ticket:
 		s.ticket, s.issued = e.Ticket, time.Time{}
 	case comms.UserJoinedRoom:
-		if r := at(e.Room); r != nil && r.state == stateJoining {
+		if r := l.room(e.Room); r != nil && r.state == stateJoining {
 			s.welcomed(r, e)
 		}
 	case comms.UserMessage:
-		if r := at(e.Room); r != nil {
+		if r := l.room(e.Room); r != nil {
 			s.record(r, comms.Record{Kind: comms.KindMessage, Seq: e.Seq, Epoch: e.Epoch, User: e.User, ID: e.ID, Time: e.Time, Content: e.Content})
 		}
 	case comms.TopicChanged:
-		if r := at(e.Room); r != nil {
+		if r := l.room(e.Room); r != nil {
 			s.record(r, comms.Record{Kind: comms.KindTopic, Seq: e.Seq, Epoch: e.Epoch, User: e.User, ID: e.ID, Time: e.Time, Content: e.Topic})
 		}
 	case comms.HistoryCut:
-		if r := at(e.Room); r != nil {
-			r.last = comms.Position{Seq: e.At}
-			if e.At == r.head.Seq {
-				r.last = r.head // else the next record tells the epoch at once
-			}
-			s.emit(Cut{e.Room, e.At})
+		if r := l.room(e.Room); r != nil {
+			s.cut(r, e.At)
 		}
 	case comms.Presence:
-		if at(e.Room) != nil {
+		if l.room(e.Room) != nil {
 			s.emit(Presence{e.Room, e.Joined, e.Left, e.Count})
 		}
 	case comms.PresenceList:
-		if at(e.Room) != nil {
+		if l.room(e.Room) != nil {
 			s.emit(People{e.Room, e.Users, e.Count})
 		}
 	case comms.RoomMoving:
-		s.shardAt(e.Addr)
-		for _, name := range e.Rooms {
-			if r := at(name); r != nil {
-				s.emit(RoomLink{Room: name, State: LinkMoving, Shard: l.name, Addr: l.addr, Epoch: r.epoch})
-			}
-		}
+		s.moving(l, e)
 	case comms.RoomMoved:
-		if e.Ticket != "" {
-			s.ticket, s.issued = e.Ticket, time.Time{}
-		}
-		delete(s.fled, e.Addr) // it took the room
-		for _, name := range e.Rooms {
-			if r := at(name); r != nil {
-				s.moveTo(r, e.Addr, time.Time{})
-			}
-		}
+		s.movedFrom(l, e)
 	case comms.Redirect:
-		if r := at(e.Room); r != nil && (e.ID != "" || r.joining()) {
+		if r := l.room(e.Room); r != nil && (e.ID != "" || r.joining()) {
 			s.redirected(r, e)
 			return
 		}
@@ -84,6 +61,46 @@ func (s *Session) fromShard(l *link, e comms.Event) {
 		s.refused(l, e)
 	default: // Located, HistoryPage, RoomCreated, RoomLeft: answers
 		l.answered(e)
+	}
+}
+
+// room is the one of that name that the shard serves to us, or is to; nil if none is.
+func (l *link) room(name string) *room {
+	if r := l.session.rooms[name]; r != nil && r.shard == l && !l.givenUp[name] {
+		return r
+	}
+	return nil
+}
+
+// cut goes back to where the room's records end now.
+func (s *Session) cut(r *room, end uint64) {
+	r.last = comms.Position{Seq: end}
+	if end == r.head.Seq {
+		r.last = r.head // else the next record tells the epoch at once
+	}
+	s.emit(Cut{r.name, end})
+}
+
+// moving gets ready for a move that the shard has begun, and still serves.
+func (s *Session) moving(l *link, e comms.RoomMoving) {
+	s.shardAt(e.Addr)
+	for _, name := range e.Rooms {
+		if r := l.room(name); r != nil {
+			s.emit(RoomLink{Room: name, State: LinkMoving, Shard: l.name, Addr: l.addr, Epoch: r.epoch})
+		}
+	}
+}
+
+// movedFrom follows the rooms that the shard has handed over.
+func (s *Session) movedFrom(l *link, e comms.RoomMoved) {
+	if e.Ticket != "" {
+		s.ticket, s.issued = e.Ticket, time.Time{}
+	}
+	delete(s.fled, e.Addr) // it took the room
+	for _, name := range e.Rooms {
+		if r := l.room(name); r != nil {
+			s.moveTo(r, e.Addr, time.Time{})
+		}
 	}
 }
 
@@ -184,7 +201,7 @@ func (s *Session) expired(l *link, e comms.Error) {
 	}
 	for _, r := range s.rooms {
 		if r.shard == l && r.waiter != nil {
-			s.gone(r, &Refused{e.Code, e.Message})
+			s.gone(r, &RefusedError{e.Code, e.Message})
 		}
 	}
 }
@@ -198,7 +215,7 @@ func (s *Session) refused(l *link, e comms.Error) {
 		l.answered(e)
 		return
 	}
-	refusal := &Refused{e.Code, e.Message}
+	refusal := &RefusedError{e.Code, e.Message}
 	if e.ID == "" {
 		switch {
 		case !r.joining():
@@ -259,9 +276,9 @@ func (s *Session) gone(r *room, err error) {
 		delete(s.rooms, r.name)
 	}
 	for _, o := range r.outbox {
-		refusal := &Refused{comms.CodeNotJoined, "the room was left before it was stored"}
+		refusal := &RefusedError{comms.CodeNotJoined, "the room was left before it was stored"}
 		if o.tried {
-			refusal = &Refused{comms.CodeUnknownFate, "the room was left before it was known whether it is stored"}
+			refusal = &RefusedError{comms.CodeUnknownFate, "the room was left before it was known whether it is stored"}
 		}
 		o.settle(sendResult{err: refusal})
 		s.emit(SendFailed{r.name, o.ID, refusal})

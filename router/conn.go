@@ -3,8 +3,8 @@ package router
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -13,6 +13,7 @@ import (
 
 	"positivity-exchange/comms"
 	"positivity-exchange/comms/tlsconn"
+	"positivity-exchange/membership"
 )
 
 const (
@@ -71,12 +72,6 @@ func guestName() string {
 	return string(b)
 }
 
-func sessionID() string {
-	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])[:21]
-}
-
 // serve greets one connection and answers it until it ends. A relay's own session
 // may not relay, and is no stranger. The handshake, if there is one, is here, where
 // nobody waits for it.
@@ -104,7 +99,7 @@ func (r *Router) serve(nc net.Conn, mayRelay bool) {
 	r.mu.Unlock()
 	var writer sync.WaitGroup
 	writer.Go(c.write)
-	c.send(comms.LoginSuccessful{Session: sessionID(), User: c.user, Rooms: r.greeting()})
+	c.send(comms.LoginSuccessful{Session: comms.NewSessionID(), User: c.user, Rooms: r.greeting()})
 	reason := c.read(mayRelay)
 	if c.relay != nil {
 		c.relay.close()
@@ -173,7 +168,7 @@ func (c *conn) read(mayRelay bool) (reason string) {
 	for {
 		// A relay's own session is this process's: it reads when it has said all.
 		if mayRelay && c.awaitWriter(c.ctx) != nil {
-			return "quit"
+			return comms.CodeQuit
 		}
 		command, err := c.wire.ReadCommand()
 		var e *comms.Error
@@ -198,12 +193,12 @@ func (c *conn) read(mayRelay bool) (reason string) {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return comms.CodeIdle
 		case err != nil:
-			return "quit"
+			return comms.CodeQuit
 		}
 		silences = 0
 		switch command := command.(type) {
 		case comms.Quit:
-			return "quit"
+			return comms.CodeQuit
 		case comms.JoinRoom, comms.LeaveRoom, comms.SendMessage:
 			switch {
 			case c.aware || !mayRelay:
@@ -225,7 +220,7 @@ func (c *conn) handle(command comms.Command) {
 	switch command := command.(type) {
 	case comms.Hello:
 		if command.Version != comms.Version {
-			c.send(comms.Error{Code: comms.CodeVersion, Message: "this router speaks protocol version 1"})
+			c.send(comms.Error{Code: comms.CodeVersion, Message: fmt.Sprintf("this router speaks protocol version %d", comms.Version)})
 			return
 		}
 		if c.aware {
@@ -245,7 +240,7 @@ func (c *conn) handle(command comms.Command) {
 		c.leave()
 		c.wire.SetIdle(comms.PingAfter)
 		ticket, expires := r.opts.Keys.Issue(comms.AsClient, c.user, time.Now())
-		c.send(comms.Welcome{Version: comms.Version, Session: sessionID(), User: c.user, Role: "router", Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli(), Cluster: r.opts.Keys.Cluster()})
+		c.send(comms.Welcome{Version: comms.Version, Session: comms.NewSessionID(), User: c.user, Role: string(membership.RoleRouter), Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli(), Cluster: r.opts.Keys.Cluster()})
 	case comms.Locate:
 		m, answer := r.locate(command.Room)
 		boot := m.Boot

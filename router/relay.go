@@ -118,7 +118,7 @@ func (r *relay) carryOut(command comms.Command) {
 			settled = size(command)
 		}
 	}
-	var refused *client.Refused
+	var refused *client.RefusedError
 	switch {
 	case errors.As(err, &refused):
 		r.tell(comms.Error{Code: refused.Code, Message: refused.Message, Room: room})
@@ -174,7 +174,7 @@ func (r *relay) events() {
 				r.unsettled.settle(e.ID)
 			}
 		case client.SendFailed:
-			var refused *client.Refused
+			var refused *client.RefusedError
 			if errors.As(e.Err, &refused) {
 				r.tell(comms.Error{Code: refused.Code, Message: refused.Message, Room: e.Room})
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"positivity-exchange/client"
+	"positivity-exchange/client/state"
 	"positivity-exchange/comms"
 )
 
@@ -189,9 +190,9 @@ func (c *Config) check() error {
 		}
 		return nil
 	}
-	c.Room = strings.TrimPrefix(c.Room, "#")
+	c.Room = state.RoomName(c.Room)
 	for name, p := range c.Profiles {
-		p.Room = strings.TrimPrefix(p.Room, "#")
+		p.Room = state.RoomName(p.Room)
 		c.Profiles[name] = p
 		if err := names(p.User, p.Router, p.Room, "profiles", name); err != nil {
 			return err

@@ -63,7 +63,7 @@ func (s State) Apply(e client.Event) State {
 
 // cut takes away what the store has lost, and says so where it happened.
 func (r *Room) cut(at uint64, now time.Time) {
-	kept := slices.DeleteFunc(slices.Clone(r.Lines), func(l Line) bool { return l.place() > at })
+	kept := slices.DeleteFunc(slices.Clone(r.Lines), func(l Line) bool { return l.Place() > at })
 	text := fmt.Sprintf("%s missing: the store lost its end behind #%d", count(int(r.Last-min(at, r.Last)), "message"), at)
 	r.Lines = append(kept, Line{Kind: LineCut, After: at, Text: text, Time: now})
 	r.Last, r.Read = at, min(r.Read, at)
@@ -103,7 +103,7 @@ func (s State) message(e client.Message) State {
 // up ten times as many, for the sake of the place.
 func (r *Room) add(l Line, keep int) {
 	at := len(r.Lines)
-	for at > 0 && r.Lines[at-1].place() > l.place() {
+	for at > 0 && r.Lines[at-1].Place() > l.Place() {
 		at-- // a server that sends out of order
 	}
 	if at == len(r.Lines) {

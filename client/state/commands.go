@@ -39,10 +39,14 @@ var Commands = []Command{
 
 // Parsed is what a line of input means: either text to send, or a command.
 type Parsed struct {
-	Text    string
 	Command string // canonical name; empty: Text is to be sent
-	Args    string
+	Args    string // all that stands behind the command
+	Room    string // that the arguments name, or the prefix of some; empty: none
+	Text    string // what a command with a room has behind it, or the line's text
 }
+
+// RoomName is a room as people name it: with or without the '#' that it is shown with.
+func RoomName(typed string) string { return strings.TrimPrefix(typed, "#") }
 
 // Parse reads a line of input. "//x" sends "/x"; a command that there is not is
 // an error, never text.
@@ -55,16 +59,25 @@ func Parse(line string) (Parsed, error) {
 		return Parsed{Text: line}, nil
 	}
 	word, args, _ := strings.Cut(rest, " ")
-	name, args := canonical(word), strings.TrimSpace(args)
-	switch {
-	case name == "":
+	c := Parsed{Command: canonical(word), Args: strings.TrimSpace(args)}
+	switch c.Command {
+	case "":
 		return Parsed{}, fmt.Errorf("there is no command /%s; ? lists them, // sends a slash", word)
-	case name == "me" && args == "":
-		return Parsed{}, fmt.Errorf("/me what?")
-	case name == "me":
-		return Parsed{Text: "/me " + args}, nil
+	case "me":
+		if c.Args == "" {
+			return Parsed{}, fmt.Errorf("/me what?")
+		}
+		return Parsed{Text: "/me " + c.Args}, nil
+	case "join", "part", "names", "where", "list":
+		c.Room = RoomName(c.Args)
+	case "create":
+		room, about, _ := strings.Cut(c.Args, " ")
+		c.Room, c.Text = RoomName(room), strings.TrimSpace(about)
+	case "msg": // what stands before its text may belong to it
+		room, text, _ := strings.Cut(c.Args, " ")
+		c.Room, c.Text = RoomName(room), text
 	}
-	return Parsed{Command: name, Args: args}, nil
+	return c, nil
 }
 
 // canonical is the name of a command that is known by a word, "" if none is.

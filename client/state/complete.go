@@ -85,41 +85,59 @@ func (s State) candidates(word, before string) (list []string) {
 			add("#"+r.Name, " ")
 		}
 	case word[0] == ':' && len(word) > 1:
-		for name, symbol := range emoji.CodeMap() {
-			if strings.HasPrefix(name, word) {
-				list = append(list, name+"\x00"+symbol+" ")
-			}
-		}
-		slices.Sort(list) // the shortest of those with one start comes first
-		for i, l := range list {
-			_, list[i], _ = strings.Cut(l, "\x00")
-		}
+		list = symbols(word)
 	default:
-		r := s.Current()
-		if r == nil {
-			return nil
+		list = s.speakers(word, first)
+	}
+	return list
+}
+
+// symbols are the emoji whose names begin with word; the shortest of those with
+// one start comes first.
+func symbols(word string) (list []string) {
+	codes := emoji.CodeMap()
+	var names []string
+	for name := range codes {
+		if strings.HasPrefix(name, word) {
+			names = append(names, name)
 		}
-		at := ""
-		if word[0] == '@' {
-			at = "@"
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		list = append(list, codes[name]+" ")
+	}
+	return list
+}
+
+// speakers are those in the open room whose names begin with word: who spoke last
+// comes first, then the others by name. What begins with a name speaks to it.
+func (s State) speakers(word string, first bool) (list []string) {
+	r := s.Current()
+	if r == nil {
+		return nil
+	}
+	name, mention := strings.CutPrefix(word, "@")
+	at, end := "", " "
+	switch {
+	case mention:
+		at = "@"
+	case first:
+		end = ": "
+	}
+	seen := map[string]bool{s.User: true}
+	add := func(u string) {
+		if !seen[u] && strings.HasPrefix(u, name) {
+			list = append(list, at+u+end)
 		}
-		end := " "
-		if first && at == "" {
-			end = ": "
+		seen[u] = true
+	}
+	for i := len(r.Lines) - 1; i >= max(0, len(r.Lines)-200); i-- {
+		if u := r.Lines[i].User; r.Users[u] {
+			add(u)
 		}
-		// Those who spoke last come first, then the others by name.
-		seen := map[string]bool{s.User: true}
-		for i := len(r.Lines) - 1; i >= max(0, len(r.Lines)-200); i-- {
-			if u := r.Lines[i].User; u != "" && !seen[u] && r.Users[u] {
-				seen[u] = true
-				add(at+u, end)
-			}
-		}
-		for _, u := range r.People() {
-			if !seen[u] {
-				add(at+u, end)
-			}
-		}
+	}
+	for _, u := range r.People() {
+		add(u)
 	}
 	return list
 }

@@ -11,13 +11,17 @@ import (
 
 func TestLinesOfInput(t *testing.T) {
 	for line, want := range map[string]Parsed{
-		"hello":         {Text: "hello"},
-		"//quit":        {Text: "/quit"},
-		"/quit":         {Command: "quit"},
-		"/q":            {Command: "quit"},
-		"/join  #tea ":  {Command: "join", Args: "#tea"},
-		"/me waves":     {Text: "/me waves"},
-		"/topic a b  c": {Command: "topic", Args: "a b  c"},
+		"hello":                        {Text: "hello"},
+		"//quit":                       {Text: "/quit"},
+		"/quit":                        {Command: "quit"},
+		"/q":                           {Command: "quit"},
+		"/join  #tea ":                 {Command: "join", Args: "#tea", Room: "tea"},
+		"/n tea":                       {Command: "names", Args: "tea", Room: "tea"},
+		"/part":                        {Command: "part"},
+		"/create #tea  of all leaves ": {Command: "create", Args: "#tea  of all leaves", Room: "tea", Text: "of all leaves"},
+		"/msg #tea  of all leaves ":    {Command: "msg", Args: "#tea  of all leaves", Room: "tea", Text: " of all leaves"},
+		"/me waves":                    {Text: "/me waves"},
+		"/topic a b  c":                {Command: "topic", Args: "a b  c"},
 	} {
 		if got, err := Parse(line); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", line, got, err)

@@ -8,8 +8,9 @@ import (
 	"positivity-exchange/comms"
 )
 
-// place is where a line stands among the recorded ones.
-func (l Line) place() uint64 {
+// Place is where a line stands among the recorded ones: its sequence, or that of
+// the record that it follows.
+func (l Line) Place() uint64 {
 	if l.Seq != 0 {
 		return l.Seq
 	}
@@ -18,13 +19,13 @@ func (l Line) place() uint64 {
 
 // search finds the index of the first line at or behind seq.
 func (r *Room) search(seq uint64) int {
-	i, _ := slices.BinarySearchFunc(r.Lines, seq, func(l Line, seq uint64) int { return cmp.Compare(l.place(), seq) })
+	i, _ := slices.BinarySearchFunc(r.Lines, seq, func(l Line, seq uint64) int { return cmp.Compare(l.Place(), seq) })
 	return i
 }
 
 // index is where the record of a sequence stands, -1 if it is not there.
 func (r *Room) index(seq uint64) int {
-	for i := r.search(seq); i < len(r.Lines) && r.Lines[i].place() == seq; i++ {
+	for i := r.search(seq); i < len(r.Lines) && r.Lines[i].Place() == seq; i++ {
 		if r.Lines[i].Seq == seq {
 			return i
 		}
@@ -46,7 +47,7 @@ func (r *Room) merge(page comms.HistoryPage, s State) {
 	below := 0 // of the new lines, how many stand below the bottom of the screen
 	bottom := uint64(1 << 63)
 	if !r.AtEnd() && r.Scroll < len(r.Lines) {
-		bottom = r.Lines[len(r.Lines)-1-r.Scroll].place()
+		bottom = r.Lines[len(r.Lines)-1-r.Scroll].Place()
 	}
 	for _, rec := range page.Records {
 		if r.Has(rec.Seq) {
@@ -55,12 +56,12 @@ func (r *Room) merge(page comms.HistoryPage, s State) {
 		if rec.Seq > bottom {
 			below++
 		}
-		fresh = append(fresh, line(rec, rec.User == s.User, s.Now.Add(-1e12))) // its mark needs no waiting
+		fresh = append(fresh, line(rec, rec.User == s.User, s.Now.Add(-markAfter))) // its mark is shown at once
 	}
 	if len(fresh) > 0 {
 		r.Lines = append(slices.Clone(r.Lines), fresh...)
 		slices.SortStableFunc(r.Lines, func(a, b Line) int {
-			if c := cmp.Compare(a.place(), b.place()); c != 0 {
+			if c := cmp.Compare(a.Place(), b.Place()); c != 0 {
 				return c
 			}
 			// What is not recorded stands behind the record it follows.
@@ -75,7 +76,7 @@ func (r *Room) merge(page comms.HistoryPage, s State) {
 	if r.Unread > 0 {
 		// Those of one's absence come as history, and count none the less.
 		r.Mentions = 0
-		for i := len(r.Lines) - 1; i >= 0 && r.Lines[i].place() > r.Read; i-- {
+		for i := len(r.Lines) - 1; i >= 0 && r.Lines[i].Place() > r.Read; i-- {
 			if l := r.Lines[i]; l.Kind == LineMessage && !l.Mine && Mentions(l.Text, s.User) {
 				r.Mentions++
 			}
@@ -112,7 +113,7 @@ func (r *Room) diverged(page comms.HistoryPage, s State) {
 		inPage[rec.Seq] = true
 	}
 	r.Lines = slices.DeleteFunc(slices.Clone(r.Lines), func(l Line) bool {
-		return l.place() >= from && (l.place() < first || l.Kind == LineCut || inPage[l.Seq])
+		return l.Place() >= from && (l.Place() < first || l.Kind == LineCut || inPage[l.Seq])
 	})
 	i := r.search(first)
 	r.Lines = slices.Insert(r.Lines, i, Line{Kind: LineCut, After: first - 1, Text: text, Time: s.Now})
@@ -180,7 +181,7 @@ func (r *Room) ScrollBy(by int) (more uint64) {
 	bottom := len(r.Lines) - 1 - r.Scroll
 	to := max(0, min(r.Scroll+by, len(r.Lines)-1))
 	for i := max(bottom, 0); i < len(r.Lines)-1-to; i++ {
-		if above, below := r.Lines[i].place(), r.Lines[i+1].place(); below > above+Large {
+		if above, below := r.Lines[i].Place(), r.Lines[i+1].Place(); below > above+Large {
 			r.Scroll = len(r.Lines) - 1 - i
 			return above + 1
 		}

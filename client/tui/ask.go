@@ -1,10 +1,10 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"positivity-exchange/client"
@@ -34,7 +34,7 @@ func (a *app) lacks(c state.Parsed, open string) bool {
 	case "create":
 		return !a.reaches("")
 	case "where":
-		return !a.reaches(named(c.Args, open))
+		return !a.reaches(cmp.Or(c.Room, open))
 	}
 	return false
 }
@@ -59,9 +59,7 @@ func why(err error) string {
 	return err.Error()
 }
 
-func (a *app) create(args string) {
-	name, description, _ := strings.Cut(args, " ")
-	name, description = strings.TrimPrefix(name, "#"), strings.TrimSpace(description)
+func (a *app) create(name, description string) {
 	s, asked := a.session, a.pressed
 	a.ask(func(ctx context.Context) func() {
 		err := s.Create(ctx, name, description)
@@ -97,8 +95,7 @@ func (a *app) where(name, open string) {
 
 // list shows rooms in the palette: those known here at once, the others as they
 // come.
-func (a *app) list(args string) {
-	prefix := strings.TrimPrefix(args, "#")
+func (a *app) list(prefix string) {
 	a.openPalette()
 	a.st.Palette.Query = state.NewInput("#" + prefix)
 	if !a.reaches("") {

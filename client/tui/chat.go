@@ -177,7 +177,7 @@ func (a *app) paletteKey(e *tcell.EventKey) {
 		a.st.Overlay = state.OverlayNone
 		if choices := a.st.Choices(); p.Chosen < len(choices) {
 			a.choose(choices[p.Chosen])
-		} else if name := strings.TrimPrefix(strings.TrimSpace(p.Query.String()), "#"); name != "" {
+		} else if name := state.RoomName(strings.TrimSpace(p.Query.String())); name != "" {
 			a.open(name)
 		}
 	case tcell.KeyBackspace, tcell.KeyBackspace2:

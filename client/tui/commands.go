@@ -39,7 +39,7 @@ func (a *app) send() {
 	a.st = a.st.Remember(line)
 	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = r.Draft.Set(""); r.ToEnd(); r.New = 0 })
 	if parsed.Command != "" && !topic {
-		a.command(r.Name, parsed.Command, parsed.Args)
+		a.command(r.Name, parsed)
 	}
 	a.st = a.st.Focus(!a.st.Blurred) // what came below is on the screen now, unless the command scrolled
 }
@@ -73,59 +73,57 @@ func (a *app) post(room, text string, topic bool) bool {
 	return true
 }
 
-// command carries out a slash command.
-func (a *app) command(room, name, args string) {
-	switch name {
+// command carries out a slash command that was typed in a room.
+func (a *app) command(room string, c state.Parsed) {
+	switch c.Command {
 	case "join":
-		a.open(args)
+		a.open(c.Room)
 	case "part":
-		a.part(named(args, room))
+		a.part(cmp.Or(c.Room, room))
 	case "create":
-		a.create(args)
+		a.create(c.Room, c.Text)
 	case "list":
-		a.list(args)
+		a.list(c.Room)
 	case "topic":
 		a.st = a.st.Tell(room, cmp.Or(a.st.Room(room).Description, "no topic is set"))
 	case "names":
-		text, ok := whoIsIn(a.st, named(args, room), room)
+		text, ok := whoIsIn(a.st, cmp.Or(c.Room, room), room)
 		if !ok {
 			a.say("%s", text)
 			return
 		}
 		a.st = a.st.Tell(room, text)
 	case "msg":
-		to, text, _ := strings.Cut(args, " ")
-		to = strings.TrimPrefix(to, "#")
-		if r := a.st.Room(to); to == "" || text == "" {
+		if r := a.st.Room(c.Room); c.Room == "" || c.Text == "" {
 			a.say("/msg #ROOM TEXT; there are no private messages")
 		} else if r == nil || r.Place == 0 {
-			a.say("you are not in #%s: /join it first", to)
-		} else if a.post(to, state.Emoji(text), false) {
-			a.say("sent to #%s", to)
+			a.say("you are not in #%s: /join it first", c.Room)
+		} else if a.post(c.Room, state.Emoji(c.Text), false) {
+			a.say("sent to #%s", c.Room)
 		}
 	case "search":
-		a.search(args)
+		a.search(c.Args)
 	case "goto":
-		a.goTo(args)
+		a.goTo(c.Args)
 	case "notify":
-		if args != state.NotifyAll && args != state.NotifyMentions && args != state.NotifyNone {
+		if c.Args != state.NotifyAll && c.Args != state.NotifyMentions && c.Args != state.NotifyNone {
 			a.say("/notify all, mentions or none")
 			return
 		}
-		a.st = a.st.Update(room, func(r *state.Room) { r.Level = args })
-		a.say("#%s: notifications of %s", room, args)
+		a.st = a.st.Update(room, func(r *state.Room) { r.Level = c.Args })
+		a.say("#%s: notifications of %s", room, c.Args)
 	case "copy":
-		a.copy(room, args)
+		a.copy(room, c.Args)
 	case "bare":
 		a.st.Overlay = state.OverlayBare
 	case "retry", "discard":
-		if name == "retry" && a.parted(room) {
+		if c.Command == "retry" && a.parted(room) {
 			return
 		}
 		var failed []state.Line
 		a.st, failed = a.st.Discard(room)
 		for _, l := range failed {
-			if name == "retry" {
+			if c.Command == "retry" {
 				a.post(room, l.Text, l.Topic)
 			}
 		}
@@ -133,7 +131,7 @@ func (a *app) command(room, name, args string) {
 			a.say("no message has failed here")
 		}
 	case "where":
-		a.where(named(args, room), room)
+		a.where(cmp.Or(c.Room, room), room)
 	case "whoami":
 		a.st = a.st.Tell(room, a.st.WhoAmI(a.session != nil))
 	case "help":
@@ -142,9 +140,6 @@ func (a *app) command(room, name, args string) {
 		a.quit = true
 	}
 }
-
-// named is the room that a command's argument names, else the open one.
-func named(args, room string) string { return cmp.Or(strings.TrimPrefix(args, "#"), room) }
 
 // whoIsIn names who is in a room, in words for those in the open one; not if
 // one is not in it oneself.

@@ -45,7 +45,7 @@ func actions() []action {
 		{"first-unread", []string{"Alt-U"}, "first message that is new", (*app).firstUnread},
 		{"search-again", []string{"Alt-R"}, "the place before that has the searched text", func(a *app) { a.search("") }},
 		{"numbers", []string{"Alt-S"}, "messages' numbers in place of times", func(a *app) { a.numbers = !a.numbers }},
-		{"retry", []string{"Alt-Y"}, "send failed messages again", func(a *app) { a.command(a.st.Active, "retry", "") }},
+		{"retry", []string{"Alt-Y"}, "send failed messages again", func(a *app) { a.command(a.st.Active, state.Parsed{Command: "retry"}) }},
 		{"history-older", []string{"Up"}, "older input", func(a *app) { a.recall(1) }},
 		{"history-newer", []string{"Down"}, "newer input", func(a *app) { a.recall(-1) }},
 		{"left", []string{"Left", "Ctrl-B"}, "left", moves(-1)},
@@ -139,12 +139,18 @@ func (a *app) keyOf(name string) string {
 
 // CheckKeys tells what is wrong first with a configuration's bindings, and where.
 func CheckKeys(c profile.Config) error {
-	_, err := bind(c.Keys)
+	_, err := bindConfig(c)
+	return err
+}
+
+// bindConfig makes the bindings of a configuration, those that are wrong left out.
+func bindConfig(c profile.Config) (bindings, error) {
+	b, err := bind(c.Keys)
 	var wrong *keyError
 	if errors.As(err, &wrong) {
-		return fmt.Errorf("%s: %w", c.Where("keys", wrong.key), wrong)
+		err = fmt.Errorf("%s: %w", c.Where("keys", wrong.key), wrong)
 	}
-	return err
+	return b, err
 }
 
 // Sample is the commented configuration, with the names of all actions.

@@ -83,29 +83,24 @@ func (a *app) login(router, name string, forever bool) {
 		for {
 			s, err := client.Connect(ctx, client.Options{Routers: routers, User: name, TLS: a.opts.TLS, Logger: a.opts.Logger})
 			if err == nil {
-				select {
-				case a.results <- func() {
+				if !a.deliver(func() {
 					if a.try == mine {
 						a.loggedIn(s, routers, name)
 					} else {
 						a.effects.Go(func() { s.Close() }) //nolint:errcheck // never fails
 					}
-				}:
-				case <-a.ctx.Done():
+				}) {
 					s.Close() //nolint:errcheck // never fails
 				}
 				return
 			}
-			var refused *client.Refused
+			var refused *client.RefusedError
 			if !forever || errors.As(err, &refused) {
-				select {
-				case a.results <- func() {
+				a.deliver(func() {
 					if a.try == mine {
 						a.st.Page, a.st.Connect.Busy, a.st.Connect.Error = state.PageConnect, false, err.Error()
 					}
-				}:
-				case <-a.ctx.Done():
-				}
+				})
 				return
 			}
 			select { // no agreement on TLS: somebody may see to it
@@ -190,7 +185,7 @@ func (a *app) openFirst() {
 	if comms.CheckRoomName(last) != nil { // no visit yet
 		last = state.General
 	}
-	room := cmp.Or(strings.TrimPrefix(a.opts.Room, "#"), last)
+	room := cmp.Or(state.RoomName(a.opts.Room), last)
 	if err := comms.CheckRoomName(room); err != nil {
 		notice, room = cmp.Or(notice, oneLine(err.Error())), last
 	}

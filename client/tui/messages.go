@@ -138,7 +138,7 @@ func (a *app) line(r *state.Room, i int, c columns) (rows []row) {
 		rows = append(rows, row{rule: l.Time.Format(day), style: a.look.dim})
 	}
 	if above != nil && l.Seq != 0 {
-		if seq := place(*above); l.Seq > seq+1 && seq > 0 {
+		if seq := above.Place(); l.Seq > seq+1 && seq > 0 {
 			what := "missing, asking for them"
 			if !a.st.Asks(r) {
 				what = "not loaded"
@@ -149,18 +149,11 @@ func (a *app) line(r *state.Room, i int, c columns) (rows []row) {
 			a.sight = [2]uint64{seq + 1, l.Seq - 1}
 		}
 	}
-	if r.New > 0 && l.Seq > r.Marker && (above == nil || place(*above) <= r.Marker) {
+	if r.New > 0 && l.Seq > r.Marker && (above == nil || above.Place() <= r.Marker) {
 		rows = append(rows, row{rule: fmt.Sprintf("%d new", r.New), style: a.look.warn})
 		above = nil // the author's name stands again
 	}
 	return append(rows, a.message(l, above, c)...)
-}
-
-func place(l state.Line) uint64 {
-	if l.Seq != 0 {
-		return l.Seq
-	}
-	return l.After
 }
 
 // message lays out what one line says.

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -223,9 +224,9 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 	case "":
 		p.post(p.room, state.Emoji(parsed.Text), false)
 	case "join":
-		p.open(ctx, strings.TrimPrefix(parsed.Args, "#"))
+		p.open(ctx, parsed.Room)
 	case "part":
-		room := named(parsed.Args, p.room)
+		room := cmp.Or(parsed.Room, p.room)
 		if err = p.Session.Leave(ctx, room); errors.Is(err, client.ErrNotJoined) {
 			err = errors.New(notIn(room))
 		}
@@ -236,20 +237,18 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 			p.say("* #%s: %s", p.room, r.Description)
 		}
 	case "msg":
-		to, text, _ := strings.Cut(parsed.Args, " ")
-		to = strings.TrimPrefix(to, "#")
-		if r := p.st.Room(to); r == nil || !r.Joined || text == "" {
+		if r := p.st.Room(parsed.Room); r == nil || !r.Joined || parsed.Text == "" {
 			p.say("* /msg #ROOM TEXT, in a room that you are in")
 			return false
 		}
-		p.post(to, state.Emoji(text), false)
+		p.post(parsed.Room, state.Emoji(parsed.Text), false)
 	case "create", "list", "where", "goto":
 		p.asked = true
-		go func() { p.answers <- p.answer(ctx, parsed.Command, parsed.Args, p.room) }()
+		go func() { p.answers <- p.answer(ctx, parsed, p.room) }()
 	case "whoami":
 		p.say("* you are %s", p.st.User)
 	case "names":
-		text, _ := whoIsIn(p.st, named(parsed.Args, p.room), p.room)
+		text, _ := whoIsIn(p.st, cmp.Or(parsed.Room, p.room), p.room)
 		p.say("* %s", text)
 	case "quit":
 		if !p.Script && p.st.Waits() {
@@ -301,28 +300,26 @@ const plainPage = 20
 
 // answer asks the servers, beside the reading of events. A person waits for so
 // long; what a script says next may depend on it.
-func (p *plainClient) answer(ctx context.Context, command, args, room string) (got answer) {
+func (p *plainClient) answer(ctx context.Context, c state.Parsed, open string) (got answer) {
 	tell := func(format string, args ...any) { got.lines = append(got.lines, fmt.Sprintf("* "+format, args...)) }
 	if !p.Script {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, answerWithin)
 		defer cancel()
 	}
-	switch command {
+	switch c.Command {
 	case "create":
-		name, about, _ := strings.Cut(args, " ")
-		name = strings.TrimPrefix(name, "#")
-		err := p.Session.Create(ctx, name, strings.TrimSpace(about))
-		var refused *client.Refused
+		err := p.Session.Create(ctx, c.Room, c.Text)
+		var refused *client.RefusedError
 		if err != nil {
 			tell("%s", why(err))
 		}
 		if errors.As(err, &refused) && refused.Code == comms.CodeRoomExists {
 			err = nil // opened is what it is to be
 		}
-		got.made = &joinEnd{name, err}
+		got.made = &joinEnd{c.Room, err}
 	case "list":
-		list, err := p.Session.Rooms(ctx, comms.ListRooms{Prefix: strings.TrimPrefix(args, "#"), Limit: plainPage})
+		list, err := p.Session.Rooms(ctx, comms.ListRooms{Prefix: c.Room, Limit: plainPage})
 		if err != nil {
 			tell("%s", why(err))
 		}
@@ -333,7 +330,7 @@ func (p *plainClient) answer(ctx context.Context, command, args, room string) (g
 			tell("and more: /list PREFIX")
 		}
 	case "where":
-		room := named(args, room)
+		room := cmp.Or(c.Room, open)
 		at, err := p.Session.Where(ctx, room)
 		if err != nil {
 			tell("%s", why(err))
@@ -341,18 +338,18 @@ func (p *plainClient) answer(ctx context.Context, command, args, room string) (g
 			tell("#%s is served by %s at %s, epoch %d", room, at.Shard, at.Addr, at.Epoch)
 		}
 	case "goto":
-		seq, err := parseSeq(args)
+		seq, err := parseSeq(c.Args)
 		if err != nil {
 			tell("/goto NUMBER shows the %d messages from there on", plainPage)
 			return got
 		}
-		page, err := p.Session.History(ctx, comms.History{Room: room, From: max(seq, 1), Limit: plainPage})
+		page, err := p.Session.History(ctx, comms.History{Room: open, From: max(seq, 1), Limit: plainPage})
 		if err != nil {
 			tell("%s", why(err))
 		}
 		for _, rec := range page.Records {
 			if rec.Kind == comms.KindMessage {
-				got.lines = append(got.lines, signed(fmt.Sprintf("#%s %d ", room, rec.Seq), rec.User, strings.ReplaceAll(rec.Content, "\n", " / ")))
+				got.lines = append(got.lines, signed(fmt.Sprintf("#%s %d ", open, rec.Seq), rec.User, strings.ReplaceAll(rec.Content, "\n", " / ")))
 			}
 		}
 	}

@@ -18,7 +18,7 @@ const joinAgain = 10 * time.Second
 
 // open shows a room, joining it if need be.
 func (a *app) open(name string) {
-	a.st = a.st.Open(strings.TrimPrefix(name, "#"))
+	a.st = a.st.Open(state.RoomName(name))
 	if a.st.Current() != nil {
 		a.join(a.st.Active)
 	}
@@ -125,7 +125,7 @@ func (a *app) entered(name string) {
 // refusedRoom says why a room cannot be entered, keeps what waited for it as
 // failed, and forgets a room that has gone. Who wants to try again says so.
 func (a *app) refusedRoom(name string, err error) {
-	var refused *client.Refused
+	var refused *client.RefusedError
 	if errors.Is(err, client.ErrLeft) {
 		a.apply(client.Left{Room: name}) // no event tells it: it was never joined
 		return
@@ -235,10 +235,7 @@ func (a *app) fill() {
 			case <-time.After(200 * time.Millisecond):
 			case <-a.ctx.Done():
 			}
-			select {
-			case a.results <- func() { delete(a.filling, name) }:
-			case <-a.ctx.Done():
-			}
+			a.deliver(func() { delete(a.filling, name) })
 		})
 	})
 }

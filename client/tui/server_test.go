@@ -211,7 +211,7 @@ func TestRoomThatIsNotThereIsAskedForOnce(t *testing.T) {
 			}
 			a.st.Notice = ""
 			if c.failed > 0 {
-				a.command("tpyo", "retry", "")
+				a.command("tpyo", state.Parsed{Command: "retry"})
 			} else {
 				a.typed("\n")
 			}
@@ -233,7 +233,7 @@ func TestRoomWhoseShardHasAnotherTime(t *testing.T) {
 	defer a.effects.Wait()
 	defer cancel()
 	a.st = a.st.Open("go").Take("go").Queue("go", "1", "hello", false)
-	a.refusedRoom("go", &client.Refused{Code: comms.CodeExpired, Message: "set both machines' clocks"})
+	a.refusedRoom("go", &client.RefusedError{Code: comms.CodeExpired, Message: "set both machines' clocks"})
 	if r := a.st.Room("go"); r.Place == 0 || len(r.Unposted()) != 1 || a.st.Notice != "#go: set both machines' clocks" {
 		t.Errorf("place %d, waiting %+v, notice %q", r.Place, r.Waiting, a.st.Notice)
 	}

@@ -95,9 +95,9 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	keys, _ := bind(opts.Config.Keys)
-	if err := CheckKeys(opts.Config); err != nil && opts.Warning == "" {
-		opts.Warning = err.Error()
+	keys, wrong := bindConfig(opts.Config)
+	if wrong != nil && opts.Warning == "" {
+		opts.Warning = wrong.Error()
 	}
 	if opts.Screen == nil {
 		if opts.Screen, err = tcell.NewScreen(); err != nil {
@@ -252,13 +252,17 @@ func (a *app) afterDraw() {
 
 // effect runs f beside the UI and what it returns in it.
 func (a *app) effect(f func(ctx context.Context) func()) {
-	a.effects.Go(func() {
-		done := f(a.ctx)
-		select {
-		case a.results <- done:
-		case <-a.ctx.Done():
-		}
-	})
+	a.effects.Go(func() { a.deliver(f(a.ctx)) })
+}
+
+// deliver has f run in the UI; false: there is none any more.
+func (a *app) deliver(f func()) bool {
+	select {
+	case a.results <- f:
+		return true
+	case <-a.ctx.Done():
+		return false
+	}
 }
 
 func (a *app) say(format string, args ...any) {

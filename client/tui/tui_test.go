@@ -89,7 +89,7 @@ func showing(t interface{ Fatal(...any) }, w, h int, st state.State) (*app, tcel
 func states() map[string]state.State {
 	reconnecting := chat().Apply(client.RoomLink{Room: "general", State: client.LinkReconnecting, Shard: "s2"})
 	reconnecting.Now = reconnecting.Now.Add(3 * time.Second)
-	failed := chat().Apply(client.SendFailed{Room: "general", ID: "5", Err: &client.Refused{Message: "too long"}})
+	failed := chat().Apply(client.SendFailed{Room: "general", ID: "5", Err: &client.RefusedError{Message: "too long"}})
 	draft := chat().Update("general", func(r *state.Room) { r.Draft = r.Draft.Insert("and if it dies in betwe\na second line") })
 	unread := chat().Open("go").Apply(said("general", "mia", "@ada look at s4, it took https://example.org/ring/with/a/rather/long/path/that/does/not/fit and `go`", 5)).Apply(said("general", "bob", "it *really* did", 6))
 	marker := unread.Open("general")
@@ -279,8 +279,8 @@ func TestAnyStateDraws(t *testing.T) {
 				a.st.Save()
 				for _, r := range a.st.Rooms {
 					for i := 1; i < len(r.Lines); i++ {
-						if place(r.Lines[i-1]) > place(r.Lines[i]) {
-							t.Fatalf("#%s: line %d stands behind %d", r.Name, place(r.Lines[i]), place(r.Lines[i-1]))
+						if r.Lines[i-1].Place() > r.Lines[i].Place() {
+							t.Fatalf("#%s: line %d stands behind %d", r.Name, r.Lines[i].Place(), r.Lines[i-1].Place())
 						}
 					}
 				}

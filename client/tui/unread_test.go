@@ -69,7 +69,7 @@ func TestSearchFindsWhatWasSaid(t *testing.T) {
 	st = st.Tell("go", "Crabs").Tell("go", "1 here: dora")
 	a, s := showing(t, 80, 24, st)
 	defer s.Fini()
-	at := func() uint64 { r := a.st.Current(); return place(r.Lines[len(r.Lines)-1-r.Scroll]) }
+	at := func() uint64 { r := a.st.Current(); return r.Lines[len(r.Lines)-1-r.Scroll].Place() }
 	if a.search("crabs"); at() != 2 || a.st.Current().Scroll != 2 || a.st.Notice != "" {
 		t.Errorf("at %d, scroll %d, %q", at(), a.st.Current().Scroll, a.st.Notice)
 	}

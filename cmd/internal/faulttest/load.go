@@ -191,7 +191,7 @@ func createRoom(ctx context.Context, s *client.Session, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	err := s.Create(ctx, name, "")
-	var refused *client.Refused
+	var refused *client.RefusedError
 	if errors.As(err, &refused) && refused.Code == comms.CodeRoomExists {
 		return nil
 	}

@@ -107,7 +107,7 @@ func (u *user) note(e client.Event) {
 		h.add(checker.Event{Kind: checker.Cut, Room: e.Room, Who: u.name, Seq: e.At})
 	case client.SendFailed:
 		u.waiting[e.Room]--
-		var refused *client.Refused
+		var refused *client.RefusedError
 		code := "?"
 		if errors.As(e.Err, &refused) {
 			code = refused.Code

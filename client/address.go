@@ -1,12 +1,9 @@
 package client
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"strings"
 )
 
@@ -48,41 +45,4 @@ func parseRouter(typed string) (string, error) {
 		return "", fmt.Errorf("%q is no router's address; use host:port", typed)
 	}
 	return net.JoinHostPort(host, port), nil
-}
-
-// Unreachable is what Connect returns when no router answered before its context
-// ended.
-type Unreachable struct {
-	Routers []string
-	Err     error // what went wrong last, if anything did, and the context's end
-	last    error
-}
-
-// Error is one line, with the innermost reason alone.
-func (e *Unreachable) Error() string {
-	return fmt.Sprintf("could not reach %s: %s", strings.Join(e.Routers, ","), reason(e.last))
-}
-
-func (e *Unreachable) Unwrap() error { return e.Err }
-
-// reason says in a few words what err, of a dial or a first read, comes from.
-// The address in it is said beside it.
-func reason(err error) string {
-	var name *net.DNSError
-	var slow net.Error
-	var call *os.SyscallError
-	var op *net.OpError
-	switch {
-	case errors.As(err, &name) && !name.IsTimeout:
-		return name.Err
-	case err == nil, errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
-		return "no answer"
-	case errors.Is(err, io.EOF):
-		return "it closed the connection"
-	case errors.As(err, &call):
-		return call.Err.Error()
-	case errors.As(err, &op):
-		return op.Err.Error()
-	}
-	return err.Error()
 }
