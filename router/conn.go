@@ -17,22 +17,24 @@ import (
 )
 
 const (
-	pushQueue  = 256       // events a connection may have unwritten
-	askedQueue = 128       // of those, answers and what is relayed: from there on no more of either is taken
-	askedBytes = 256 << 10 // and of unwritten bytes
-	writeBytes = 64 << 10  // gathered for one write, and up to an event more
-	maxLocated = 1000      // rooms a connection is told about, those it asked for last
+	pushQueue     = 256       // events a connection may have unwritten
+	askedQueue    = 128       // of those, answers and what is relayed: from there on no more of either is taken
+	askedBytes    = 256 << 10 // and of unwritten bytes
+	writeBytes    = 64 << 10  // gathered for one write, and up to an event more
+	goodbyeWithin = time.Second
+	maxLocated    = 1000 // rooms a connection is told about, those it asked for last
 )
 
 // conn is one connection to the router.
 type conn struct {
-	router *Router
-	wire   *comms.Conn
-	ctx    context.Context
-	cancel context.CancelFunc
-	ended  chan struct{} // closed when the reader has ended: write what is queued, then end
-	relay  *relay        // of an ancestor
-	leave  func()        // the lobby, where it waits until it has said who it is
+	router  *Router
+	wire    *comms.Conn
+	ctx     context.Context
+	cancel  context.CancelFunc
+	ended   chan struct{} // closed when the reader has ended: write what is queued, then end
+	written chan struct{} // closed when the writer has
+	relay   *relay        // of an ancestor
+	leave   func()        // the lobby, where it waits until it has said who it is
 
 	out       chan []byte   // events that go together, encoded: a page of rooms keeps nothing else alive
 	unwritten atomic.Int64  // bytes of them, and of what is being written
@@ -43,6 +45,20 @@ type conn struct {
 	aware   bool
 	located map[string]located // by room
 	asked   uint64             // questions where a room is
+}
+
+// end closes the connection, and with it ends the reader and the writer. Where
+// that is since the router ends, the writer has a moment to say so.
+func (c *conn) end() {
+	wait := time.Duration(0)
+	if c.router.ctx.Err() != nil {
+		wait = goodbyeWithin
+	}
+	select {
+	case <-c.written:
+	case <-time.After(wait):
+	}
+	c.wire.Close() //nolint:errcheck // it is over either way
 }
 
 // send queues what there is to say together; who does not read is let go of.
@@ -77,7 +93,7 @@ func guestName() string {
 // nobody waits for it.
 func (r *Router) serve(nc net.Conn, mayRelay bool) {
 	c := &conn{
-		router: r, leave: func() {}, ended: make(chan struct{}), out: make(chan []byte, pushQueue), wrote: make(chan struct{}, 1),
+		router: r, leave: func() {}, ended: make(chan struct{}), written: make(chan struct{}), out: make(chan []byte, pushQueue), wrote: make(chan struct{}, 1),
 		user: guestName(), located: map[string]located{},
 	}
 	c.ctx, c.cancel = context.WithCancel(r.ctx)
@@ -91,14 +107,13 @@ func (r *Router) serve(nc net.Conn, mayRelay bool) {
 			return
 		}
 	}
-	c.wire = comms.NewServerConn(nc, 0)                         // the lobby's time is for all that a stranger says together
-	stop := context.AfterFunc(c.ctx, func() { c.wire.Close() }) //nolint:errcheck // ends reader and writer
+	c.wire = comms.NewServerConn(nc, 0) // the lobby's time is for all that a stranger says together
+	stop := context.AfterFunc(c.ctx, c.end)
 	defer stop()
 	r.mu.Lock()
 	r.conns[c] = struct{}{}
 	r.mu.Unlock()
-	var writer sync.WaitGroup
-	writer.Go(c.write)
+	go c.write()
 	c.send(comms.LoginSuccessful{Session: comms.NewSessionID(), User: c.user, Rooms: r.greeting()})
 	reason := c.read(mayRelay)
 	if c.relay != nil {
@@ -111,16 +126,20 @@ func (r *Router) serve(nc net.Conn, mayRelay bool) {
 		c.send(comms.Goodbye{Reason: reason})
 	}
 	close(c.ended)
-	writer.Wait()
+	<-c.written
 	c.cancel()
 }
 
 func (c *conn) write() {
+	defer close(c.written)
 	for {
 		var lines []byte
 		select {
 		case lines = <-c.out:
 		case <-c.ctx.Done():
+			if c.isAware() && c.router.ctx.Err() != nil {
+				c.wire.WriteEvent(comms.Goodbye{Reason: comms.CodeShutdown}) //nolint:errcheck // it is over either way
+			}
 			return
 		case <-c.ended:
 			select {
@@ -154,6 +173,12 @@ func (c *conn) awaitWriter(ctx context.Context) error {
 	}
 	c.wake() // the other one may wait for the same write
 	return nil
+}
+
+func (c *conn) isAware() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.aware
 }
 
 func (c *conn) wake() {

@@ -70,7 +70,7 @@ func New(opts Options) *Server {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		opts: opts, logger: opts.Logger, pool: fanout.NewPool(comms.WriteTimeout), lot: parking.NewLot(), lobby: lobby.New(0), ping: comms.PingAfter, patience: parkAfter, linger: lingerFor,
+		opts: opts, logger: opts.Logger, pool: fanout.NewPool(comms.WriteTimeout, comms.AppendEvent(nil, comms.Goodbye{Reason: comms.CodeShutdown})), lot: parking.NewLot(), lobby: lobby.New(0), ping: comms.PingAfter, patience: parkAfter, linger: lingerFor,
 		seeds: map[int][]comms.Room{}, parts: map[int]*part{}, sessions: map[*session]struct{}{}, watchers: map[*watcher]struct{}{},
 	}
 	s.away = roomlog.NewOutage(s.logger, "partitions cannot be opened; the log is asked again", "partitions are opened again")
