@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"positivity-exchange/comms"
@@ -46,11 +47,12 @@ type Router struct {
 	ready  chan struct{} // closed once every partition's rooms were reported
 	lobby  *lobby.Lobby
 
+	directory atomic.Pointer[directory] // changed with mu held
+
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 	lists map[int][]comms.Room // rooms by partition, as the shards reported
 	pages map[int][]comms.Room // of reports that are not whole yet
-	names map[string]comms.Room
 }
 
 // New makes a Router. Nothing runs before Run.
@@ -63,11 +65,9 @@ func New(opts Options) *Router {
 	}
 	r := &Router{
 		opts: opts, logger: opts.Logger, ready: make(chan struct{}), lobby: lobby.New(0), conns: map[*conn]struct{}{},
-		lists: map[int][]comms.Room{}, pages: map[int][]comms.Room{}, names: map[string]comms.Room{},
+		lists: map[int][]comms.Room{}, pages: map[int][]comms.Room{},
 	}
-	for _, room := range opts.Rooms {
-		r.names[room.Name] = room
-	}
+	r.directory.Store(newDirectory(sorted(opts.Rooms), opts.Rooms))
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
