@@ -173,7 +173,7 @@ func (c *Cluster) join(ctx context.Context, addr string) bool {
 		return answered
 	}
 	if why != nil {
-		if !c.repeated(addr + " hung up") { // it may just have been killed
+		if c.firstTime(addr + " hung up") { // it may just have been killed
 			return true
 		}
 		cause = why.Error()
@@ -196,23 +196,23 @@ func (c *Cluster) rejoinLoop(ctx context.Context) {
 
 // warnOnce logs what would else be said every two seconds, or by everybody who tries.
 func (c *Cluster) warnOnce(key, msg string, args ...any) {
-	if !c.repeated(key) {
+	if c.firstTime(key) {
 		c.logger.Warn(msg, args...)
 	}
 }
 
-// repeated tells whether key was there before.
-func (c *Cluster) repeated(key string) bool {
+// firstTime takes key down and tells whether it was not there yet.
+func (c *Cluster) firstTime(key string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.warnings[key] {
-		return true
+		return false
 	}
 	if len(c.warnings) > 1000 { // of addresses that come and go for years
 		clear(c.warnings)
 	}
 	c.warnings[key] = true
-	return false
+	return true
 }
 
 // warned tells whether warnOnce has logged key.

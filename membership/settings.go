@@ -145,7 +145,8 @@ func (c *Cluster) config(host, advertise string, port int) *memberlist.Config {
 	cfg.GossipToTheDeadTime, cfg.DeadNodeReclaimTime = 30*time.Second, time.Second
 	cfg.EnableCompression, cfg.UDPBufferSize = false, 1400
 	cfg.Label, cfg.SecretKey = c.opts.Cluster, c.opts.Secret
-	cfg.Delegate, cfg.Events, cfg.Merge, cfg.Alive = c, c, c, c
+	d := delegate{c}
+	cfg.Delegate, cfg.Events, cfg.Merge, cfg.Alive = d, d, d, d
 	cfg.Logger = slog.NewLogLogger(c.logger.Handler(), slog.LevelDebug)
 	return cfg
 }

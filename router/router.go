@@ -3,14 +3,14 @@ package router
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/lobby"
 	"positivity-exchange/comms/peer"
 	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
@@ -23,10 +23,10 @@ type Gossip interface {
 	Watch() (changed <-chan struct{}, stop func())
 }
 
-// Options configures a Router; all but TLS, Dial, Rooms and Logger are needed.
+// Options configures a Router; all but HTTP, TLS, Dial, Rooms and Logger are needed.
 type Options struct {
 	Name, Boot, Cluster string
-	Listener, HTTP      net.Listener // the Router closes them
+	Listener, HTTP      net.Listener // the Router closes them; no HTTP: health and status are not answered
 	TLS                 *tls.Config  // of Listener; nil: plain
 	Gossip              Gossip
 	Gone                func(boot string) bool // whether a shard is gone for good
@@ -44,13 +44,17 @@ type Router struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	ready  chan struct{} // closed once every partition's rooms were reported
+	ready  chan struct{} // closed once every partition's rooms were reported, or that nobody can
+	lobby  *lobby.Lobby
+
+	directory atomic.Pointer[directory] // changed with mu held
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 	lists map[int][]comms.Room // rooms by partition, as the shards reported
 	pages map[int][]comms.Room // of reports that are not whole yet
-	names map[string]comms.Room
+
+	failed map[int]string // partitions whose rooms no shard can tell, and why
 }
 
 // New makes a Router. Nothing runs before Run.
@@ -62,12 +66,10 @@ func New(opts Options) *Router {
 		opts.Dial = func(ctx context.Context, addr string) (net.Conn, error) { return tlsconn.Dial(ctx, addr, nil) }
 	}
 	r := &Router{
-		opts: opts, logger: opts.Logger, ready: make(chan struct{}), conns: map[*conn]struct{}{},
-		lists: map[int][]comms.Room{}, pages: map[int][]comms.Room{}, names: map[string]comms.Room{},
+		opts: opts, logger: opts.Logger, ready: make(chan struct{}), lobby: lobby.New(0), conns: map[*conn]struct{}{},
+		lists: map[int][]comms.Room{}, pages: map[int][]comms.Room{}, failed: map[int]string{},
 	}
-	for _, room := range opts.Rooms {
-		r.names[room.Name] = room
-	}
+	r.directory.Store(newDirectory(sorted(opts.Rooms), opts.Rooms))
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -76,81 +78,27 @@ func New(opts Options) *Router {
 func (r *Router) Run(ctx context.Context) error {
 	defer r.wg.Wait()
 	defer r.cancel()
-	stop := context.AfterFunc(ctx, func() {
-		r.cancel()
-		r.opts.Listener.Close() //nolint:errcheck // ends the accept below
-	})
+	stop := context.AfterFunc(ctx, r.cancel)
 	defer stop()
-	r.wg.Go(func() { r.serveHTTP(r.ctx) })
-	r.wg.Go(func() { r.watchShards(r.ctx) })
-	r.wg.Go(func() { r.watchGone(r.ctx) })
-	for {
-		nc, err := r.opts.Listener.Accept()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return fmt.Errorf("accept: %w", err)
-			}
-			r.logger.Warn("accept", "err", err)
-			time.Sleep(10 * time.Millisecond)
-			continue
-		}
-		r.wg.Go(func() {
-			nc, err := tlsconn.Accept(r.ctx, nc, r.opts.TLS, "router")
-			if err != nil {
-				r.logger.Debug("a connection was not taken", "err", err)
-				return
-			}
-			r.serve(nc, true)
-		})
+	if r.opts.HTTP != nil {
+		r.wg.Go(func() { r.serveHTTP(r.ctx) })
 	}
+	r.wg.Go(func() { membership.EachShard(r.ctx, r.opts.Gossip, r.watchShard) })
+	r.wg.Go(func() { r.watchGone(r.ctx) })
+	return tlsconn.Serve(ctx, r.opts.Listener, r.logger, func(nc net.Conn) {
+		r.wg.Go(func() { r.serve(nc, true) })
+	})
 }
 
-// watchShards keeps one watch on every shard's rooms.
-func (r *Router) watchShards(ctx context.Context) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	changed, stop := r.opts.Gossip.Watch()
-	defer stop()
-	running := map[string]context.CancelFunc{}
-	for {
-		seen := map[string]bool{}
-		for _, m := range r.opts.Gossip.Members() {
-			if m.Role != membership.RoleShard {
-				continue
-			}
-			seen[m.Boot] = true
-			if running[m.Boot] == nil {
-				watchCtx, cancel := context.WithCancel(ctx)
-				running[m.Boot] = cancel
-				wg.Go(func() {
-					for watchCtx.Err() == nil {
-						if err := r.opts.Peers.Watch(watchCtx, m.Client, r.report); err != nil {
-							r.logger.Debug("watch rooms", "shard", m.Name, "err", err)
-						}
-						select {
-						case <-watchCtx.Done():
-						case <-time.After(200 * time.Millisecond):
-						}
-					}
-				})
-			}
-		}
-		for boot, cancel := range running {
-			if !seen[boot] {
-				cancel()
-				delete(running, boot)
-			}
+// watchShard keeps one watch on a shard's rooms.
+func (r *Router) watchShard(ctx context.Context, m membership.Member) {
+	for ctx.Err() == nil {
+		if err := r.opts.Peers.Watch(ctx, m.Client, r.report); err != nil {
+			r.logger.Debug("watch rooms", "shard", m.Name, "err", err)
 		}
 		select {
 		case <-ctx.Done():
-			for _, cancel := range running {
-				cancel()
-			}
-			return
-		case <-changed:
+		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }

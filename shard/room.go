@@ -40,7 +40,7 @@ type dedupKey struct{ user, id string }
 type seen struct {
 	record  roomlog.Record // Seq 0 while its commit runs
 	looking bool           // being looked for in the log
-	forgone bool           // Content is not kept, but for its hash
+	dropped bool           // Content is not kept, but for its hash
 	hash    uint64
 }
 
@@ -50,18 +50,20 @@ const (
 	// longer one's go when a hand-over does not take it along any more. 1,024 of the
 	// longest would be 16 MiB a room.
 	keptBytes = 256
+
+	unreadableFor = 3000 // milliseconds after which a session may try again to catch up
 )
 
 var textSeed = maphash.MakeSeed()
 
-// forgo lets go of a long text: of the id, too, which may be a part of the same
+// dropText lets go of a long text: of the id, too, which may be a part of the same
 // piece of memory. false: it is not long.
-func (e *seen) forgo() bool {
+func (e *seen) dropText() bool {
 	text := e.record.Content
 	if len(text) <= keptBytes {
 		return false
 	}
-	e.forgone, e.hash, e.record.Content = true, maphash.String(textSeed, text), ""
+	e.dropped, e.hash, e.record.Content = true, maphash.String(textSeed, text), ""
 	e.record.ID = strings.Clone(e.record.ID)
 	return true
 }
@@ -71,7 +73,7 @@ func (e *seen) is(rec *roomlog.Record) bool {
 	if e.record.Kind != rec.Kind {
 		return false
 	}
-	if e.forgone {
+	if e.dropped {
 		return e.hash == maphash.String(textSeed, rec.Content)
 	}
 	return e.record.Content == rec.Content
@@ -191,7 +193,7 @@ func (r *room) remember(entry *seen) {
 	if len(r.order) <= tailRecords {
 		return
 	}
-	if old := r.latest(tailRecords); old.forgo() {
+	if old := r.latest(tailRecords); old.dropText() {
 		key := dedupKey{old.record.User, old.record.ID}
 		delete(r.window, key) // whose id is the old one still
 		r.window[key] = old
@@ -231,6 +233,28 @@ func (s source) Snapshot() []byte {
 	}
 	users := r.listing()
 	return comms.AppendEvent(nil, comms.PresenceList{Room: s.name, Users: clipUsers(users), Count: len(users)})
+}
+
+// GiveUp implements fanout.Source: the session is out of this room, and stays in its
+// others. Whether it comes back here is for the client to say.
+func (s source) GiveUp(o *fanout.Outlet, err error) {
+	p := s.part
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.rooms[s.name]
+	if r == nil {
+		return // it has moved, and nobody is in it here
+	}
+	for sess := range r.members {
+		if sess.out != o {
+			continue
+		}
+		p.server.behind.Note(err, "user", sess.user, "room", s.name, "partition", p.partition)
+		r.remove(sess, true)
+		sess.leftRoom(s.name, p)
+		o.Detach(r.ring, comms.AppendEvent(nil, comms.Error{Code: comms.CodeUnreadable, Message: "what follows cannot be read from the store", Room: s.name, Retry: unreadableFor}))
+		return
+	}
 }
 
 // appendRecord encodes a record as the event that its readers get.

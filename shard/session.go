@@ -3,6 +3,7 @@ package shard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -11,13 +12,13 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/lobby"
 	"positivity-exchange/comms/rawconn"
 	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/fanout"
 	"positivity-exchange/shard/ownership"
 	"positivity-exchange/shard/parking"
-	"positivity-exchange/shard/roomlog"
 )
 
 const (
@@ -34,9 +35,8 @@ type session struct {
 	reader *comms.Reader
 	ctx    context.Context    // the server's; a member's own, which ends with the session
 	cancel context.CancelFunc // of a member's; nil
+	role   string             // this and user change under the Server's mu, at hello
 	user   string
-	role   string
-	boot   string // of a member
 	heard  atomic.Int64
 
 	unsettled unsettled // of its messages
@@ -45,12 +45,13 @@ type session struct {
 	joined map[string]*part
 
 	// The reader's alone.
-	duties   []*part       // whose queue it is to commit
-	silences int           // asked for, and not a word since
-	parks    bool          // place can be used
-	place    parking.Place // where a silent session has no reader
-	quit     bool          // said so
-	hurried  bool          // its last words before a leave were not all answered in time
+	stranger *lobby.Stranger // until it has said hello; nil then
+	duties   []*part         // whose queue it is to commit
+	silences int             // asked for, and not a word since
+	parks    bool            // place can be used
+	place    parking.Place   // where a silent session has no reader
+	quit     bool            // said so
+	hurried  bool            // its last words before a leave were not all answered in time
 }
 
 func (s *session) heardAt() time.Time { return time.Unix(0, s.heard.Load()) }
@@ -113,22 +114,52 @@ func (s *Server) serve(nc net.Conn) {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		tcp.SetNoDelay(true) //nolint:errcheck // a hint
 	}
-	nc, err := tlsconn.Accept(s.ctx, nc, s.opts.TLS, "shard")
+	nc, err := s.handshake(nc)
 	if err != nil {
 		s.logger.Debug("a connection was not taken", "err", err)
 		s.wg.Done()
 		return
 	}
-	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}, reader: comms.NewReader(nc, comms.MaxHelloFrame, comms.LobbyTimeout)}
+	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}, reader: comms.NewReader(nc, comms.MaxHelloFrame, 0)}
 	if conn := descriptor(nc); conn != nil {
 		sess.place, sess.parks = parking.NewPlace(sess, conn), true
 	}
 	// The Pool closes nc, which ends the reader if there is one.
-	sess.out = s.pool.NewOutlet(nc, func(error) { s.lot.Wake(&sess.place) })
+	sess.out = s.pool.NewOutlet(nc, func(why error) {
+		s.lot.Wake(&sess.place)
+		s.ended(sess, nc.RemoteAddr(), why)
+	})
+	sess.stranger = s.lobby.Enter(func(code string) {
+		sess.out.Close(comms.AppendEvent(nil, comms.Goodbye{Reason: code}), goodbyeGrace)
+	})
 	s.mu.Lock()
 	s.sessions[sess] = struct{}{}
 	s.mu.Unlock()
 	sess.attend(false)
+}
+
+// handshake is TLS's, if it is spoken here. Whoever is in the middle of one is a
+// stranger too.
+func (s *Server) handshake(nc net.Conn) (net.Conn, error) {
+	if s.opts.TLS == nil {
+		return nc, nil
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	defer s.lobby.Enter(func(string) { cancel() }).Leave()
+	return tlsconn.Accept(ctx, nc, s.opts.TLS, "shard")
+}
+
+// ended logs why a connection was ended, if not by its session or by the shard's
+// own end: nobody else learns that.
+func (s *Server) ended(sess *session, addr net.Addr, why error) {
+	if why == nil || errors.Is(why, context.Canceled) {
+		return
+	}
+	s.mu.Lock()
+	user := sess.user
+	s.mu.Unlock()
+	s.logger.Debug("a connection was ended", "user", user, "addr", addr, "err", why)
 }
 
 // descriptor is what tells that there is something to read; nil if nothing does.
@@ -154,6 +185,9 @@ func (s *session) Wake(due bool) { go s.attend(due) }
 // end takes the session out of everything it is in.
 func (s *session) end(reason string) {
 	s.leaveAll(!s.quit)
+	if s.stranger != nil {
+		s.stranger.Leave()
+	}
 	s.server.mu.Lock()
 	delete(s.server.sessions, s)
 	s.server.mu.Unlock()
@@ -163,10 +197,11 @@ func (s *session) end(reason string) {
 	s.out.Close(comms.AppendEvent(nil, comms.Goodbye{Reason: reason}), goodbyeGrace)
 }
 
-// read handles commands until the connection ends and returns the reason, or
-// until it is parked and returns none: it is another reader's then. An idle
-// session that cannot be parked waits in here: what its frame and those below
-// hold is the session's stack, so the work is done in functions of its own.
+// read handles commands until the connection ends, and returns the reason, or
+// until the session is parked, and returns none: another reader goes on with it
+// then. A session that cannot be parked waits in here while it is idle. The stack
+// that this takes is kept for each of them, so read itself holds little and leaves
+// the work to other functions.
 func (s *session) read(due bool) (reason string) {
 	if due {
 		reason = s.readFailed(os.ErrDeadlineExceeded)
@@ -233,7 +268,7 @@ func (s *session) readFailed(err error) (reason string) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return comms.CodeIdle
 	}
-	return "quit"
+	return comms.CodeQuit
 }
 
 // line does one command; a reason ends the session.
@@ -248,12 +283,16 @@ func (s *session) line(line []byte) (reason string) {
 	}
 	c, err := comms.DecodeCommand(line)
 	if err != nil {
-		s.reply(*comms.AsError(err))
+		refusal := comms.AsError(err)
+		s.reply(*refusal)
+		if s.role == "" {
+			return refusal.Code // a stranger has one line: what follows it may be a web page's
+		}
 		return ""
 	}
 	if s.role == "" {
-		if !s.hello(c) {
-			return comms.CodeHelloFirst
+		if reason = s.hello(c); reason != "" {
+			return reason
 		}
 		s.reader.SetMax(comms.MaxCommandFrame)
 		if s.parks {
@@ -264,38 +303,41 @@ func (s *session) line(line []byte) (reason string) {
 		return ""
 	}
 	if _, s.quit = c.(comms.Quit); s.quit {
-		return "quit"
+		return comms.CodeQuit
 	}
 	s.handle(c)
 	return ""
 }
 
-// hello lets a ticket's holder in.
-func (s *session) hello(c comms.Command) bool {
+// hello lets a ticket's holder in, or returns the reason why not.
+func (s *session) hello(c comms.Command) (reason string) {
+	now := time.Now()
 	h, ok := c.(comms.Hello)
-	if !ok {
-		s.reply(comms.Error{Code: comms.CodeHelloFirst, Message: "say hello with a ticket first; a router gives one"})
-		return false
-	}
-	if h.Version != comms.Version {
-		s.reply(comms.Error{Code: comms.CodeVersion, Message: "this shard speaks protocol version 1"})
-		return false
-	}
 	role := h.As
 	if role == "" {
 		role = comms.AsClient
 	}
-	now := time.Now()
-	if err := s.server.opts.Keys.Check(h.Ticket, role, h.User, now); err != nil {
-		s.reply(*comms.AsError(err))
-		return false
+	var err error
+	switch {
+	case !ok:
+		err = &comms.Error{Code: comms.CodeHelloFirst, Message: "say hello with a ticket first; a router gives one"}
+	case h.Version != comms.Version:
+		err = &comms.Error{Code: comms.CodeVersion, Message: fmt.Sprintf("this shard speaks protocol version %d", comms.Version)}
+	default:
+		err = s.server.opts.Keys.Check(h.Ticket, role, h.User, now)
 	}
-	s.user, s.boot = h.User, h.Boot
+	if err != nil {
+		refusal := comms.AsError(err)
+		s.reply(*refusal)
+		return refusal.Code
+	}
+	s.stranger.Leave()
+	s.stranger = nil
 	if role != comms.AsClient {
 		s.ctx, s.cancel = context.WithCancel(s.server.ctx)
 	}
 	s.server.mu.Lock()
-	s.role = role
+	s.role, s.user = role, h.User
 	s.server.mu.Unlock()
 	w := comms.Welcome{Version: comms.Version, Session: comms.NewSessionID(), User: h.User, Role: "shard", Name: s.server.opts.Name, Boot: s.server.opts.Boot}
 	if role == comms.AsClient {
@@ -304,79 +346,5 @@ func (s *session) hello(c comms.Command) bool {
 		w.Expires = expires.UnixMilli()
 	}
 	s.reply(w)
-	return true
-}
-
-// handle does one command of a session that is logged in.
-func (s *session) handle(c comms.Command) {
-	srv := s.server
-	switch c.(type) {
-	case comms.SendMessage, comms.SetTopic:
-	case comms.LeaveRoom:
-		s.lastWords()
-	default:
-		s.settle() // the others may wait for the log
-	}
-	switch c.(type) {
-	case comms.Yield, comms.Offer, comms.WatchRooms:
-		if s.role != comms.AsMember {
-			s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "only members of the cluster may ask this"})
-			return
-		}
-	case comms.Drain:
-		if s.role != comms.AsOperator {
-			s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "only operators may drain; use px drain with the cluster's secret"})
-			return
-		}
-	}
-	switch c := c.(type) {
-	case comms.Hello:
-		s.reply(comms.Error{Code: comms.CodeHelloTwice, Message: "you said hello already"})
-	case comms.JoinRoom:
-		s.join(c)
-	case comms.LeaveRoom:
-		s.leave(c.Room)
-	case comms.SendMessage:
-		if c.ID == "" {
-			s.refuse(&comms.Error{Code: comms.CodeBadID, Message: "a message to a shard needs an id"}, c.Room, "")
-			return
-		}
-		s.say(roomlog.Record{Room: c.Room, Kind: roomlog.KindMessage, User: s.user, ID: c.ID, Content: c.Content}, c.Again, c.Seen)
-	case comms.SetTopic:
-		if c.ID == "" {
-			s.refuse(&comms.Error{Code: comms.CodeBadID, Message: "a topic needs an id"}, c.Room, "")
-			return
-		}
-		s.say(roomlog.Record{Room: c.Room, Kind: roomlog.KindTopic, User: s.user, ID: c.ID, Content: c.Topic}, c.Again, c.Seen)
-	case comms.History:
-		s.history(c)
-	case comms.CreateRoom:
-		s.create(c)
-	case comms.ListRooms:
-		s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "a shard knows only its own rooms; ask a router for the list", Tag: c.Tag})
-	case comms.Locate:
-		s.locate(c.Room)
-	case comms.Ping:
-		s.reply(comms.PongEvent(c))
-	case comms.Pong:
-	case comms.Renew:
-		ticket, expires := srv.opts.Keys.Issue(comms.AsClient, s.user, time.Now())
-		if s.role == comms.AsClient {
-			s.reply(comms.Ticket{Ticket: ticket, Expires: expires.UnixMilli()})
-		}
-	case comms.Status:
-		s.reply(srv.Status())
-	case comms.Yield:
-		// Off the reader: a move takes a while, and other questions wait behind.
-		srv.wg.Go(func() {
-			s.send(comms.Yielded{Partition: c.Partition, Answer: srv.keeper.Yield(s.ctx, c.Partition, c.Name, c.Boot)})
-		})
-	case comms.Offer:
-		ok := c.Partition >= 0 && c.Partition < membership.Partitions && srv.keeper.Offered(c.Partition, c.Draining)
-		s.reply(comms.Offered{Partition: c.Partition, OK: ok})
-	case comms.WatchRooms:
-		srv.watch(s)
-	case comms.Drain:
-		s.drain(c)
-	}
+	return ""
 }

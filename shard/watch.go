@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,8 @@ import (
 
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
+	"positivity-exchange/shard/ownership"
+	"positivity-exchange/shard/roomlog"
 )
 
 // reportSize is how many rooms one report carries.
@@ -19,77 +22,96 @@ const reportAgain = time.Second
 
 // watcher is a member that wants to know this shard's rooms.
 type watcher struct {
-	wake chan struct{} // one slot
+	session *session
+	wake    chan struct{} // one slot
 
 	mu    sync.Mutex
 	dirty map[int]bool
+
+	// Of run alone.
+	told, due, failed map[int]bool
 }
 
 // watch reports the rooms of the partitions that the table gives to us, now
 // and at each change, until the session ends.
 func (s *Server) watch(sess *session) {
-	w := &watcher{wake: make(chan struct{}, 1), dirty: map[int]bool{}}
+	w := &watcher{session: sess, wake: make(chan struct{}, 1), dirty: map[int]bool{}, told: map[int]bool{}, due: map[int]bool{}, failed: map[int]bool{}}
 	s.mu.Lock()
 	s.watchers[w] = struct{}{}
 	s.mu.Unlock()
 	s.wg.Go(func() {
-		changed, stop := s.opts.Gossip.Watch()
-		defer stop()
-		defer func() {
-			s.mu.Lock()
-			delete(s.watchers, w)
-			s.mu.Unlock()
-		}()
-		told, due := map[int]bool{}, map[int]bool{}
-		var failing error
-		for {
-			w.mu.Lock()
-			dirty := w.dirty
-			w.dirty = map[int]bool{}
-			w.mu.Unlock()
-			table, self := s.opts.Gossip.Table(), s.opts.Gossip.Self()
-			for p := range membership.Partitions {
-				owner, ok := table.Owner(p)
-				mine := ok && owner.Boot == self.Boot
-				if mine && !told[p] || dirty[p] {
-					due[p] = true
-				}
-				told[p] = mine
-			}
-			before := failing
-			failing = s.reportAll(sess, due)
-			if sess.ctx.Err() != nil {
-				return
-			}
-			var again <-chan time.Time
-			if failing != nil {
-				again = time.After(reportAgain)
-				if before == nil {
-					s.logger.Warn("rooms cannot be listed now; the log is asked again", "partitions", len(due), "err", failing)
-				}
-			}
-			select {
-			case <-sess.ctx.Done():
-				return
-			case <-changed:
-			case <-w.wake:
-			case <-again:
-			}
-		}
+		w.run(s)
+		s.mu.Lock()
+		delete(s.watchers, w)
+		s.mu.Unlock()
 	})
 }
 
-// reportAll reports the partitions that are due, and takes them off; those of
-// which the log does not tell stay on.
-func (s *Server) reportAll(sess *session, due map[int]bool) (err error) {
-	for p := range due {
-		if failed := s.report(sess, p); failed != nil {
-			err = failed
-		} else {
-			delete(due, p)
+// run reports what is due until the session ends. What the log does not tell is
+// asked for again.
+func (w *watcher) run(s *Server) {
+	changed, stop := s.opts.Gossip.Watch()
+	defer stop()
+	var failing error
+	for {
+		w.look(s.opts.Gossip)
+		before := failing
+		failing = w.reportAll(s)
+		if w.session.ctx.Err() != nil {
+			return
+		}
+		var again <-chan time.Time
+		if failing != nil {
+			again = time.After(reportAgain)
+			if before == nil {
+				s.logger.Warn("rooms cannot be listed now; the log is asked again", "partitions", len(w.due), "err", failing)
+			}
+		}
+		select {
+		case <-w.session.ctx.Done():
+			return
+		case <-changed:
+		case <-w.wake:
+		case <-again:
 		}
 	}
-	return err
+}
+
+// look adds what is to be reported now to what is due.
+func (w *watcher) look(gossip ownership.Gossip) {
+	w.mu.Lock()
+	dirty := w.dirty
+	w.dirty = map[int]bool{}
+	w.mu.Unlock()
+	table, self := gossip.Table(), gossip.Self()
+	for p := range membership.Partitions {
+		owner, ok := table.Owner(p)
+		mine := ok && owner.Boot == self.Boot
+		if mine && !w.told[p] || dirty[p] {
+			w.due[p] = true
+		}
+		w.told[p] = mine
+	}
+}
+
+// reportAll reports the partitions that are due, and takes them off; those of
+// which the log does not tell stay on. Whoever watches waits for all, and must not
+// do so for a partition that is damaged: they are told once, and that is failed.
+func (w *watcher) reportAll(s *Server) (last error) {
+	for p := range w.due {
+		err := s.report(w.session, p)
+		if err == nil {
+			delete(w.due, p)
+			delete(w.failed, p)
+			continue
+		}
+		last = err
+		if errors.Is(err, roomlog.ErrDamaged) && !w.failed[p] {
+			w.failed[p] = true
+			w.session.send(comms.RoomReport{Partition: p, First: true, Failed: err.Error()})
+		}
+	}
+	return last
 }
 
 // report sends one partition's rooms, read without owning it: all of them, or

@@ -68,8 +68,20 @@ func beyond(c *cli.Context, s *client.Session, room string, err error) error {
 	return fmt.Errorf("--since %d: the newest in #%s is %d", c.Int64("since"), room, page.Records[0].Seq)
 }
 
+// unreadable says, once, that no more of a room comes for now and why: who waits
+// would take it for silence.
+func unreadable(link client.RoomLink, said bool) bool {
+	var refused *client.RefusedError
+	if said || !errors.As(link.Err, &refused) || refused.Code != comms.CodeUnreadable {
+		return said
+	}
+	fmt.Fprintf(os.Stderr, "px: #%s: %s; trying again\n", link.Room, refused.Message)
+	return true
+}
+
 func follow(c *cli.Context, s *client.Session, joined <-chan error) error {
 	out := json.NewEncoder(os.Stdout)
+	said := false // that the store cannot read on
 	for n := 0; ; {
 		select {
 		case <-c.Context.Done():
@@ -85,6 +97,9 @@ func follow(c *cli.Context, s *client.Session, joined <-chan error) error {
 			}
 			if cut, is := e.(client.Cut); is {
 				fmt.Fprintf(os.Stderr, "px: the store lost its end behind #%d\n", cut.At)
+			}
+			if link, is := e.(client.RoomLink); is {
+				said = unreadable(link, said)
 			}
 			m, is := e.(client.Message)
 			if !is {

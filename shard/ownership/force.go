@@ -3,6 +3,7 @@ package ownership
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"positivity-exchange/shard/roomlog"
@@ -23,27 +24,26 @@ func (k *Keeper) Refused(err error) {
 
 // force ends the process in the way if every condition for it holds.
 func (k *Keeper) force(ctx context.Context, b *roomlog.BlockedError) {
+	if b.For < forceAfter || b.OS.PID == os.Getpid() {
+		return
+	}
 	forcer, ok := k.log.(roomlog.Forcer)
-	if !ok || k.opts.NoFenceKill || b.For < forceAfter || b.OS.PID == 0 || b.OS.PID == os.Getpid() {
+	if !ok || k.opts.NoFenceKill || b.OS.PID == 0 {
+		k.blocked.Note(b, "pid", b.OS.PID)
 		return
 	}
 	entries := k.census.entriesOf(ctx, b.OS)
 	if len(entries) == 0 {
-		k.logger.Warn("waiting for a process that is on no roll and holds a partition's lock", "partition", b.Partition, "pid", b.OS.PID)
+		k.blocked.Note(b, "pid", b.OS.PID, "member", "on no roll")
 		return
 	}
 	for _, e := range entries {
 		if !e.Alone || !k.census.Gone(e.Boot) {
-			k.logger.Warn("waiting for a process that holds a partition's lock", "partition", b.Partition, "pid", b.OS.PID, "member", e.Name)
+			k.blocked.Note(b, "pid", b.OS.PID, "member", e.Name)
 			return
 		}
 	}
 	if err := forcer.End(ctx, b); err != nil {
-		k.logger.Warn("end a stopped process", "pid", b.OS.PID, "err", err)
-		return
+		k.blocked.Note(fmt.Errorf("end it: %w", err), "partition", b.Partition, "pid", b.OS.PID)
 	}
-	k.forced.Add(1)
 }
-
-// Forced is how many processes were ended by force.
-func (k *Keeper) Forced() int64 { return k.forced.Load() }

@@ -23,7 +23,7 @@ type Config struct {
 	SecretFile string   // file with the cluster's secret; empty: Secret, then Data/secret
 	Secret     string   // hexadecimal or base64 of 32 bytes (PX_SECRET)
 	Listen     string   // host:port for clients
-	HTTP       string   // host:port for health and status; routers only
+	HTTP       string   // host:port for health and status; empty: nowhere; routers only
 	Advertise  string   // host or host:port where others reach us, if not Listen
 	Gossip     string   // host:port for gossip; empty: 127.0.0.1:7946 or the next free
 	Join       []string // gossip addresses of members to start from
@@ -31,7 +31,10 @@ type Config struct {
 
 	Log  string // where rooms are stored: empty for SQLite below Data, or nats://host[,host...]
 	NATS NATS   // for a Log on NATS
-	TLS  TLS    // of clients and of members that ask each other; zero: plain
+	// AnyCluster: SQLite files are read or filled whatever cluster they are of,
+	// and stay open to any: no member of a cluster opens them.
+	AnyCluster bool
+	TLS        TLS // of clients and of members that ask each other; zero: plain
 
 	Sync        string // empty: roomlog.SyncNormal
 	NoFenceKill bool   // never end a frozen process by force

@@ -20,22 +20,20 @@ type transaction interface {
 	undo() bool // false: there was nothing to undo, or nobody knows
 }
 
-// ownership is a transaction of a connection that the pool has lent.
-type ownership struct {
-	ctx  context.Context
-	conn *sql.Conn
-}
+// pooled is a transaction of a connection that the pool has lent. It is never
+// cancelled half way: that would leave open what the state is.
+type pooled struct{ *sql.Conn }
 
-func (o ownership) exec(query string) error {
-	_, err := o.conn.ExecContext(o.ctx, query)
+func (c pooled) exec(query string) error {
+	_, err := c.ExecContext(context.Background(), query)
 	return err
 }
 
-func (o ownership) setSync(mode string) error { return o.exec("PRAGMA synchronous=" + mode) }
+func (c pooled) setSync(mode string) error { return c.exec("PRAGMA synchronous=" + mode) }
 
-func (o ownership) begin() error { return o.exec("BEGIN IMMEDIATE") }
-func (o ownership) end() error   { return o.exec("COMMIT") }
-func (o ownership) undo() bool   { return o.exec("ROLLBACK") == nil }
+func (c pooled) begin() error { return c.exec("BEGIN IMMEDIATE") }
+func (c pooled) end() error   { return c.exec("COMMIT") }
+func (c pooled) undo() bool   { return c.exec("ROLLBACK") == nil }
 
 // appending runs f in a transaction of the partition's writer. known tells,
 // with an error, whether the transaction is certainly not in. synced: the
@@ -45,9 +43,14 @@ func (p *part) appending(synced bool, f func(w *writer) error) (known bool, err 
 	err = p.use(func(*sql.DB) error {
 		p.write.Lock()
 		defer p.write.Unlock()
-		known, err = p.transact(p.append, synced, func() error { return f(p.append) })
+		w, err := p.appender()
+		if err != nil {
+			return err
+		}
+		known, err = p.transact(w, synced, func() error { return f(w) })
 		return err
 	})
+	p.mend(err)
 	return known, err
 }
 
@@ -57,16 +60,30 @@ func (p *part) owning(synced bool, f func(ctx context.Context, c *sql.Conn) erro
 	err = p.use(func(db *sql.DB) error {
 		p.write.Lock()
 		defer p.write.Unlock()
-		// Never cancelled half way: it would leave open what the state is.
-		o := ownership{ctx: context.Background()}
-		if o.conn, err = db.Conn(o.ctx); err != nil {
+		ctx := context.Background()
+		var conn *sql.Conn
+		err := retryBusy(func() (err error) { conn, err = db.Conn(ctx); return err })
+		if isBusy(err) {
+			return p.blocked(&p.writing)
+		}
+		if err != nil {
 			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 		}
-		defer o.conn.Close() //nolint:errcheck // goes back to the pool
-		known, err = p.transact(o, synced, func() error { return f(o.ctx, o.conn) })
+		defer conn.Close() //nolint:errcheck // goes back to the pool
+		known, err = p.transact(pooled{conn}, synced, func() error { return f(ctx, conn) })
 		return err
 	})
+	p.mend(err)
 	return known, err
+}
+
+// mend lets go of the files after an error that a file opened anew may not have:
+// a connection that could only read once stays so, whatever permissions become,
+// and hands that on to those that are opened beside it.
+func (p *part) mend(err error) {
+	if isFault(err) {
+		p.log.CloseIdle(p.partition)
+	}
 }
 
 // transact runs f between the begin and the end of t. The caller holds p.write.
@@ -105,6 +122,13 @@ func isBusy(err error) bool { return hasCode(err, sqlite3.SQLITE_BUSY) }
 
 // isFull tells that the disk has no room.
 func isFull(err error) bool { return hasCode(err, sqlite3.SQLITE_FULL) }
+
+// isFault tells that SQLite has failed, for another reason than that it has to
+// wait, or has no room.
+func isFault(err error) bool {
+	var e interface{ Code() int }
+	return errors.As(err, &e) && !isBusy(err) && !isFull(err)
+}
 
 func hasCode(err error, code int) bool {
 	var e interface{ Code() int }

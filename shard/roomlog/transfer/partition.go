@@ -2,12 +2,8 @@ package transfer
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -26,12 +22,12 @@ const (
 	pageBytes   = 64 << 10
 )
 
-// retry calls f again while the log refuses to answer.
+// retry calls f again while the log refuses to answer; what is damaged stays so.
 func retry(ctx context.Context, f func() error) error {
 	deadline := time.Now().Add(retryFor)
 	for {
 		err := f()
-		if !errors.Is(err, roomlog.ErrRefused) || time.Now().After(deadline) {
+		if !errors.Is(err, roomlog.ErrRefused) || errors.Is(err, roomlog.ErrDamaged) || time.Now().After(deadline) {
 			return err
 		}
 		select {
@@ -40,23 +36,6 @@ func retry(ctx context.Context, f func() error) error {
 		case <-time.After(retryEvery):
 		}
 	}
-}
-
-// end closes the sums of a partition.
-func (s *sums) end(partition int) endLine {
-	slices.Sort(s.order)
-	e := endLine{End: partition, Rooms: uint64(len(s.order))}
-	h := sha256.New()
-	for _, name := range s.order {
-		room := s.rooms[name]
-		b := appendString(nil, name)
-		b = appendString(b, room.description)
-		b = binary.AppendUvarint(b, room.records)
-		h.Write(room.hash.Sum(b)) //nolint:errcheck // never fails
-		e.Records += room.records
-	}
-	e.Hash = hex.EncodeToString(h.Sum(nil))
-	return e
 }
 
 // cursor reads one room.
@@ -112,7 +91,7 @@ func cursors(ctx context.Context, log roomlog.Log, partition int) (all []*cursor
 		var rooms []roomlog.RoomInfo
 		err = retry(ctx, func() (err error) { rooms, err = log.Rooms(ctx, partition, after, 1000); return err })
 		if err != nil {
-			return nil, fmt.Errorf("partition %d: %w", partition, err)
+			return nil, err
 		}
 		for _, info := range rooms {
 			c := &cursor{info: info, next: 1}
