@@ -120,14 +120,16 @@ func TestHelpTellsWhatJSONHolds(t *testing.T) {
 	dir := t.TempDir()
 	startShard(t, dir, "s1")
 	router := startRouter(t, dir).addr("client")
-	for _, command := range []string{"send --room go hello", "tail --room go --since 0 --count 1", "rooms --prefix gen", "where go", "status"} {
+	for _, command := range []string{"send --room go hello", "tail --room go --since 0 --count 1", "rooms --prefix gen", "where go", "status", "version"} {
 		name, rest, _ := strings.Cut(command, " ")
-		out, errs, code := px(append([]string{name, "--router", router, "--json"}, strings.Fields(rest)...)...)
-		if code != 0 {
-			t.Fatal(errs)
+		cmd := exec.Command(binary, append([]string{name, "--json"}, strings.Fields(rest)...)...)
+		cmd.Env = append(os.Environ(), "PX_ROUTER="+router)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("px %s: %v", command, err)
 		}
 		help, _, _ := px(name, "--help")
-		for _, key := range regexp.MustCompile(`"([a-z]+)":`).FindAllStringSubmatch(out, -1) {
+		for _, key := range regexp.MustCompile(`"([a-z]+)":`).FindAllStringSubmatch(string(out), -1) {
 			if !regexp.MustCompile(`(?s)--json prints.*\b` + key[1] + `\b.*OPTIONS`).MatchString(help) {
 				t.Errorf("px %s: %s is not told of", name, key[1])
 			}

@@ -67,7 +67,10 @@ func (v versionReport) print(to io.Writer) {
 func versionCommand() *cli.Command {
 	return &cli.Command{
 		Name: "version", Usage: "tell which px this is, and what it understands of others", UsageText: "px version",
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print an object", EnvVars: []string{env("json")}}},
+		Description: "--json prints an object: version (of the module), revision (of the source, where that is known), modified\n" +
+			"(true: the source was not quite that), go, os, arch; of protocols wire (with clients) and members (among\n" +
+			"members), of stores sqlite and jetstream: the version of each.",
+		Flags: []cli.Flag{jsonFlag("print an object")},
 		Action: func(c *cli.Context) error {
 			if err := noArgs(c); err != nil {
 				return err
