@@ -51,13 +51,8 @@ func (a *app) ask(f func(ctx context.Context) func()) {
 
 func (a *app) sayWhy(err error) { a.say("%s", why(err)) }
 
-// why says why a question has no answer. That time was up tells less than what it
-// was refused with meanwhile.
+// why says why a question has no answer.
 func why(err error) string {
-	var refused *client.RefusedError
-	if errors.As(err, &refused) {
-		return refused.Message
-	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer from the cluster"
 	}

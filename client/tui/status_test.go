@@ -1,17 +1,11 @@
 package tui
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gdamore/tcell/v2"
-
-	"positivity-exchange/client"
-	"positivity-exchange/comms"
 )
 
 // TestANoticeGoesWhenItWasRead: it hides what the status line says.
@@ -56,22 +50,5 @@ func TestANoticeGoesWhenItWasRead(t *testing.T) {
 				t.Errorf("the notice is %q, the screen\n%s", a.st.Notice, dump(s))
 			}
 		})
-	}
-}
-
-// TestARefusalSaysMoreThanThatNoAnswerCame in time.
-func TestARefusalSaysMoreThanThatNoAnswerCame(t *testing.T) {
-	refused := &client.RefusedError{Code: comms.CodeNoShard, Message: "no shard serves just now; try again"}
-	for _, c := range []struct {
-		err  error
-		want string
-	}{
-		{context.DeadlineExceeded, "no answer from the cluster"},
-		{fmt.Errorf("ask: %w", errors.Join(context.DeadlineExceeded, refused)), "no shard serves just now; try again"},
-		{refused, "no shard serves just now; try again"},
-	} {
-		if got := why(c.err); got != c.want {
-			t.Errorf("%v: got %q, want %q", c.err, got, c.want)
-		}
 	}
 }
