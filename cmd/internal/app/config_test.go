@@ -12,7 +12,7 @@ import (
 func TestRoomsOfAFileAreThoseThatCouldBeCreated(t *testing.T) {
 	for name, c := range map[string]struct{ file, want string }{
 		"a name":      {`[{"name":"A b"}]`, `"A b" is no room name`},
-		"two lines":   {`[{"name":"a","description":"one\ntwo"}]`, `room "a": the text has the control character U+000A`},
+		"two lines":   {`[{"name":"a","description":"one\ntwo"}]`, `room "a": a topic, or description, is one line`},
 		"an escape":   {`[{"name":"a","description":"\u001b[2J"}]`, "U+001B"},
 		"a long text": {`[{"name":"a","description":"` + strings.Repeat("x", 513) + `"}]`, "513 bytes"},
 	} {
