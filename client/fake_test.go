@@ -218,6 +218,10 @@ func (s *fakeServer) serve(conn *comms.Conn) {
 		if s.name != "router" && lag > 0 {
 			<-time.After(lag)
 		}
+		if _, ok := command.(comms.Quit); ok {
+			conn.WriteEvent(comms.Goodbye{Reason: "quit"}) //nolint:errcheck // it ends either way
+			return
+		}
 		conn.WriteEvent(answers...) //nolint:errcheck // its end is read above
 	}
 }

@@ -13,8 +13,9 @@ import (
 type link struct {
 	session *Session
 	addr    string
-	conn    *comms.Conn // nil until the dial is done
-	out     *writer     // to conn
+	conn    *comms.Conn   // nil until the dial is done
+	out     *writer       // to conn
+	ended   chan struct{} // closed once nothing is read from it any more
 	name    string
 	up      bool // welcomed
 	closed  bool
@@ -97,7 +98,9 @@ func (l *link) welcomed(name string) {
 
 // open dials and says hello; handle gets every event, lost the end. Both run in the loop.
 func (s *Session) open(l *link, hello comms.Hello, handle func(comms.Event), lost func(error)) {
+	l.ended = make(chan struct{})
 	s.wg.Go(func() {
+		defer close(l.ended)
 		nc, err := s.opts.Dial(s.ctx, l.addr)
 		if err != nil {
 			s.post(func() { lost(err) })
@@ -233,6 +236,9 @@ func (s *Session) shardAt(addr string) *link {
 		}
 		if tlsconn.Trouble(err) {
 			s.trouble[addr] = err
+		}
+		if s.closing {
+			return // it hung up because it was told to
 		}
 		for _, r := range s.rooms {
 			switch {

@@ -67,6 +67,7 @@ type Session struct {
 	known   []string          // addresses of shards, newest first: whom to ask while no router is there
 	trouble map[string]error  // of shards with which there is no agreement on TLS
 	fled    map[string]flight // from which shards a room fled: they answered nothing since
+	closing bool              // the shards were told: nothing is looked for or sent any more
 }
 
 // loginEnd is what became of asking one router.
@@ -125,22 +126,25 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 }
 
 // Close ends the session and waits for everything it started. Events is closed
-// then. Shards are told, so that others see at once that the user left.
+// then. Shards are told, so that others see at once that the user left, and are
+// listened to until they hang up: a connection that is closed over what was not
+// read breaks, and a shard whose end broke may not read what was said before.
 func (s *Session) Close() error {
 	patience := time.AfterFunc(quitWithin, s.cancel) // a connection may hang
 	defer patience.Stop()
-	var goodbyes []*writer
+	var told []*link
 	s.call(s.ctx, func() { //nolint:errcheck // it is closed already
+		s.closing = true
 		for _, l := range s.shards {
 			if l.send(comms.Quit{}); l.out != nil {
 				l.out.finish()
-				goodbyes = append(goodbyes, l.out)
+				told = append(told, l)
 			}
 		}
 	})
-	for _, w := range goodbyes {
+	for _, l := range told {
 		select {
-		case <-w.ended:
+		case <-l.ended:
 		case <-s.ctx.Done():
 		}
 	}
@@ -178,7 +182,7 @@ func (s *Session) loop() {
 			out, first = s.events, s.out[0]
 		}
 		inbox := s.inbox
-		if len(s.out) > s.opts.EventBuffer {
+		if len(s.out) > s.opts.EventBuffer && !s.closing {
 			inbox = nil // the reader is behind: the network waits
 			s.behind = time.Now()
 		}
@@ -255,6 +259,9 @@ func backoff(tries int) time.Duration {
 
 // step does what is due.
 func (s *Session) step(now time.Time) {
+	if s.closing {
+		return
+	}
 	s.stepRouter(now)
 	for _, r := range s.rooms {
 		s.stepRoom(r, now)
