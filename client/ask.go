@@ -22,17 +22,21 @@ type question struct {
 
 // put asks over l, unless it is to be answered there already. The loop's.
 func (q *question) put(l *link) {
-	underWay := q.waiter != nil && q.waiter.unsent == nil
-	if q.once && underWay && q.at == l {
-		if time.Since(q.sent) >= 2*answerIn {
+	underWay, now := q.waiter != nil && q.waiter.unsent == nil, time.Now()
+	if underWay && q.at == l {
+		since := q.sent
+		if q.once {
+			since = since.Add(answerIn)
+		}
+		if l.overdue(since, now) {
 			// The first answer is ours, to whichever; the other one is nobody's.
-			q.sent, q.lost = time.Now(), true
+			q.sent, q.lost = now, true
 			l.ask(&waiter{matches: q.matches, answer: make(chan comms.Event, 1), unsent: q.command})
 		}
 		return
 	}
 	q.lost = q.lost || underWay
-	q.at, q.sent, q.waiter = l, time.Now(), &waiter{matches: q.matches, answer: make(chan comms.Event, 1), unsent: q.command}
+	q.at, q.sent, q.waiter = l, now, &waiter{matches: q.matches, answer: make(chan comms.Event, 1), unsent: q.command}
 	l.ask(q.waiter)
 }
 

@@ -22,6 +22,8 @@ type link struct {
 	waiting []*waiter
 	givenUp map[string]bool // rooms whose join was sent over it and given up since, until it is undone
 	locates []comms.Locate  // to a router, that it has not answered, oldest first
+	reads   uint64          // of conn, at the last look
+	heard   time.Time       // when it was seen last that something came, be it a part of an event
 	asked   time.Time       // when it was dialled, or last written to since it said something; zero: nothing is due
 }
 
@@ -64,6 +66,24 @@ func (l *link) send(commands ...comms.Command) {
 		}
 		l.out.send(commands...)
 	}
+}
+
+// listen notes whether something came since the last look.
+func (l *link) listen(now time.Time) {
+	if l.conn == nil {
+		return
+	}
+	if reads := l.conn.Reads(); reads != l.reads {
+		l.reads, l.heard = reads, now
+	}
+}
+
+// overdue tells that an answer which l has owed since then should be there: it is
+// silent, or brought other things for very long, and we have read what it said. A
+// long answer, or one behind much else, takes its time over a slow network.
+func (l *link) overdue(since, now time.Time) bool {
+	owed := now.Sub(since)
+	return owed > answerIn && now.Sub(l.session.behind) > answerIn && (now.Sub(l.heard) > answerIn || owed > slowIn)
 }
 
 // ask sends a request, or lets it wait until the link is up.

@@ -92,19 +92,19 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 			s.goTo(r, addr, now)
 		}
 	case stateLocating:
-		if now.Sub(r.since) > answerIn || s.router == nil {
+		if s.router == nil || s.router.overdue(r.since, now) {
 			r.fail(errors.New("no router answers"), 0)
 		}
 	case stateJoining:
 		if r.mayAsk() && !r.asked {
 			r.ask(now)
-		} else if fled, ok := s.fled[r.shard.addr]; ok && now.Sub(fled.at) < fledFor && now.Sub(r.since) > fled.patient {
+		} else if fled, ok := s.fled[r.shard.addr]; ok && now.Sub(fled.at) < fledFor && now.Sub(r.since) > fled.patient && now.Sub(s.behind) > fled.patient {
 			l := r.shard
 			fled.patient *= 2 // it may only be slow
 			s.fled[l.addr] = fled
 			r.fail(errors.New("the shard does not answer"), 0)
 			s.dropUnused(l)
-		} else if now.Sub(r.since) > answerIn {
+		} else if r.shard.overdue(r.since, now) {
 			s.abandon(r.shard)
 		}
 	case stateUp:
@@ -113,7 +113,7 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 			r.flush(now)
 		case !r.leaveAt.IsZero() && !now.Before(r.leaveAt):
 			r.leave()
-		case r.next != nil && r.leaveAt.IsZero() && now.Sub(r.since) > answerIn:
+		case r.next != nil && r.leaveAt.IsZero() && r.shard.overdue(r.since, now):
 			s.abandon(r.shard) // a join waits for its answer
 		}
 		if r.named == "" && !now.Before(r.tellAt) {

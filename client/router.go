@@ -29,7 +29,8 @@ func (s *Session) stepRouter(now time.Time) {
 // may stand still, with the shard that it should tell us of, and its silence alone
 // is noticed late.
 func (s *Session) leaveSilent(l *link, now time.Time) {
-	if !l.asked.IsZero() && now.Sub(l.asked) > answerIn && now.Sub(s.behind) > answerIn {
+	l.listen(now)
+	if !l.asked.IsZero() && l.overdue(l.asked, now) {
 		s.lostRouter(l, errors.New("the router does not answer"))
 		s.retryAt = time.Time{} // it was waited for long enough
 	}

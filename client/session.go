@@ -20,7 +20,8 @@ const (
 	minBackoff  = 50 * time.Millisecond
 	maxBackoff  = 2 * time.Second
 	stuckAfter  = 1500 * time.Millisecond // unacknowledged for so long: where is the room now?
-	answerIn    = 3 * time.Second         // a locate or join without an answer is tried again
+	answerIn    = 3 * time.Second         // a locate or join without an answer is tried again, if nothing else came meanwhile
+	slowIn      = 30 * time.Second        // the same, if something did
 	besideIn    = 750 * time.Millisecond  // a router that has not welcomed us by then is not the only one asked
 	probeEvery  = 250 * time.Millisecond  // how often is asked where a stuck room is
 	probeLater  = time.Second             // the same, once it has been stuck for so long that it stays there
@@ -261,6 +262,9 @@ func backoff(tries int) time.Duration {
 func (s *Session) step(now time.Time) {
 	if s.closing {
 		return
+	}
+	for _, l := range s.shards {
+		l.listen(now)
 	}
 	s.stepRouter(now)
 	for _, r := range s.rooms {
