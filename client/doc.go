@@ -22,8 +22,8 @@
 // Nothing is to be done about a lost connection, a moved room or a dead shard: the
 // session finds its way back, joins behind the last record that it has seen, and
 // sends again what has no answer. RoomLink and RouterLink tell of it, for a person
-// who looks. Calls give up with their context. A Left that nobody asked for says
-// that the room was refused for good.
+// who looks. Calls give up with their context. A Left with an error says that the
+// room was refused for good.
 //
 // Within a session no record is missing and none comes twice: Message.Seq counts
 // up by one. From one session to the next the bot keeps the position (Seq and

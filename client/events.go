@@ -25,8 +25,13 @@ type Joined struct {
 	Epoch       uint64
 }
 
-// Left tells that a room was left.
-type Left struct{ Room string }
+// Left tells that a room was left: after Leave, or since it was refused for good
+// when it was to be joined again, as one is that the store has lost. Then it may
+// only be made or joined anew.
+type Left struct {
+	Room string
+	Err  error // *RefusedError; nil after Leave
+}
 
 // Presence is a net change of participants.
 type Presence struct {

@@ -84,7 +84,7 @@ func echo(ctx context.Context, opts client.Options, room string, from comms.Posi
 		case client.SendFailed:
 			return fmt.Errorf("answer %s: %w", e.ID, e.Err)
 		case client.Left:
-			return errors.New("the room was closed to us")
+			return e.Err
 		}
 	}
 	return ctx.Err()

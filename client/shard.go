@@ -283,13 +283,13 @@ func (s *Session) gone(r *room, err error) {
 		o.settle(sendResult{err: refusal})
 		s.emit(SendFailed{r.name, o.ID, refusal})
 	}
+	if r.joined {
+		s.emit(Left{r.name, err})
+	}
 	if r.waiter != nil {
 		if err == nil {
 			err = ErrLeft
 		}
 		r.waiter <- err
-	}
-	if r.joined {
-		s.emit(Left{r.name})
 	}
 }
