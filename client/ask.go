@@ -18,6 +18,7 @@ type question struct {
 	sent    time.Time // over that link, last
 	waiter  *waiter   // at that link; nil before, and once that one has answered
 	lost    bool      // it was sent, and whether it was done is not known
+	why     error     // it was refused for now, last; nil: it was not
 }
 
 // put asks over l, unless it is to be answered there already. The loop's.
@@ -43,7 +44,12 @@ func (q *question) put(l *link) {
 // askRouter sends a request to the router and returns its answer, through
 // reconnections, until ctx ends.
 func (s *Session) askRouter(ctx context.Context, command comms.Command, matches func(comms.Event) bool) (comms.Event, error) {
-	return s.ask(ctx, &question{command: command, matches: matches}, func() *link { return s.router })
+	q := &question{command: command, matches: matches}
+	e, err := s.ask(ctx, q, func() *link { return s.router })
+	if err != nil && err == ctx.Err() {
+		err = late(err, q.why)
+	}
+	return e, err
 }
 
 // ask puts a question over the link that pick returns (nil: not yet) and waits.
@@ -69,9 +75,11 @@ func (s *Session) ask(ctx context.Context, q *question, pick func() *link) (comm
 				if !is {
 					return e, nil
 				}
+				refusal := &RefusedError{refused.Code, refused.Message}
 				if !comms.Retryable(refused.Code) {
-					return nil, &RefusedError{refused.Code, refused.Message}
+					return nil, refusal
 				}
+				q.why = refusal
 				q.lost = q.lost || refused.Code == comms.CodeUnknownFate
 			case <-time.After(answerIn):
 				s.call(s.ctx, func() { q.at.withdraw(q.waiter) }) //nolint:errcheck // ends with the session
@@ -150,7 +158,7 @@ func (s *Session) askOwner(ctx context.Context, name string, q *question) (comms
 		case tried && err != nil && disagree != nil:
 			return nil, disagree
 		case ctx.Err() != nil:
-			return nil, fmt.Errorf("ask the owner of #%s: %w", name, ctx.Err())
+			return nil, fmt.Errorf("ask the owner of #%s: %w", name, late(ctx.Err(), q.why))
 		case errors.As(err, &refused), errors.Is(err, ErrClosed):
 			return nil, err
 		case err == nil && !moved:

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"positivity-exchange/comms"
@@ -62,13 +63,22 @@ func (s *Session) Join(ctx context.Context, name string, after *comms.Position) 
 	case <-ctx.Done():
 		if err := s.call(context.Background(), func() {
 			if r := s.room(name); r != nil && r.waiter == answer {
-				s.giveUp(r, ctx.Err())
+				s.giveUp(r, late(ctx.Err(), r.why))
 			}
 		}); err != nil {
 			return errors.Join(ctx.Err(), err)
 		}
 		return <-answer // which may have come first: then it is joined
 	}
+}
+
+// late is the error of a call whose context ended; why is what kept it until then,
+// if anything is known of it.
+func late(err, why error) error {
+	if why == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, why)
 }
 
 // room is the one that a call means: not one that is being left.
@@ -111,7 +121,7 @@ func (s *Session) Post(name, content string) (id string, err error) {
 	if err := checked(comms.CheckContent(content)); err != nil {
 		return "", err
 	}
-	return s.enqueue(outgoing{Pending: Pending{Room: name, Content: content}})
+	return s.enqueue(&outgoing{Pending: Pending{Room: name, Content: content}})
 }
 
 // PostTopic is Post for a new description.
@@ -119,7 +129,7 @@ func (s *Session) PostTopic(name, topic string) (id string, err error) {
 	if err := checked(comms.CheckDescription(topic)); err != nil {
 		return "", err
 	}
-	return s.enqueue(outgoing{Pending: Pending{Room: name, Content: topic, Topic: true}})
+	return s.enqueue(&outgoing{Pending: Pending{Room: name, Content: topic, Topic: true}})
 }
 
 // Repost queues a message again under the id it had in an earlier session of
@@ -129,7 +139,7 @@ func (s *Session) Repost(name, content, id string, seen uint64) error {
 	if err := checked(comms.CheckContent(content), comms.CheckID(id)); err != nil {
 		return err
 	}
-	_, err := s.enqueue(outgoing{Pending: Pending{Room: name, Content: content, ID: id, Seen: seen}, tried: true})
+	_, err := s.enqueue(&outgoing{Pending: Pending{Room: name, Content: content, ID: id, Seen: seen}, tried: true})
 	return err
 }
 
@@ -138,11 +148,11 @@ func (s *Session) RepostTopic(name, topic, id string, seen uint64) error {
 	if err := checked(comms.CheckDescription(topic), comms.CheckID(id)); err != nil {
 		return err
 	}
-	_, err := s.enqueue(outgoing{Pending: Pending{Room: name, Content: topic, ID: id, Seen: seen, Topic: true}, tried: true})
+	_, err := s.enqueue(&outgoing{Pending: Pending{Room: name, Content: topic, ID: id, Seen: seen, Topic: true}, tried: true})
 	return err
 }
 
-func (s *Session) enqueue(o outgoing) (id string, err error) {
+func (s *Session) enqueue(o *outgoing) (id string, err error) {
 	callErr := s.call(context.Background(), func() {
 		r := s.room(o.Room)
 		switch {
@@ -156,7 +166,7 @@ func (s *Session) enqueue(o outgoing) (id string, err error) {
 			return
 		}
 		id = o.ID
-		r.outbox = append(r.outbox, &o)
+		r.outbox = append(r.outbox, o)
 	})
 	if callErr != nil {
 		return "", callErr
@@ -188,11 +198,16 @@ func (s *Session) Unacknowledged() (list []Pending) {
 
 // Send is Post that waits for the acknowledgement. Events must be read
 // meanwhile, by another goroutine or from a buffer large enough.
+//
+// If ctx ends before, what was not sent yet is not sent any more, and the message
+// is empty. Else it has the id: the message may be stored, and is sent again until
+// Events has its end, as those of Post; who tries again calls Repost in a later
+// session, and not Send. The same goes for ErrClosed.
 func (s *Session) Send(ctx context.Context, name, content string) (Message, error) {
 	if err := checked(comms.CheckContent(content)); err != nil {
 		return Message{}, err
 	}
-	o := outgoing{Pending: Pending{Room: name, Content: content}, answer: make(chan sendResult, 1)}
+	o := &outgoing{Pending: Pending{Room: name, Content: content}, answer: make(chan sendResult, 1)}
 	if _, err := s.enqueue(o); err != nil {
 		return Message{}, err
 	}
@@ -200,8 +215,30 @@ func (s *Session) Send(ctx context.Context, name, content string) (Message, erro
 	case r := <-o.answer:
 		return r.message, r.err
 	case <-ctx.Done():
-		return Message{}, ctx.Err()
+		return s.unsent(o, ctx.Err())
 	case <-s.ctx.Done():
-		return Message{}, ErrClosed
+		return s.unsent(o, ErrClosed)
+	}
+}
+
+// unsent ends the waiting for a message whose fate is not known.
+func (s *Session) unsent(o *outgoing, cause error) (m Message, err error) {
+	m, err = Message{Room: o.Room, Record: comms.Record{Kind: comms.KindMessage, ID: o.ID, Content: o.Content}}, cause
+	s.call(context.Background(), func() { //nolint:errcheck // then Unacknowledged has it
+		r := s.room(o.Room)
+		if r == nil {
+			return
+		}
+		err = late(cause, r.why)
+		if i := slices.Index(r.outbox, o); i >= 0 && !o.tried {
+			r.outbox = slices.Delete(r.outbox, i, i+1)
+			m = Message{}
+		}
+	})
+	select {
+	case r := <-o.answer: // it came first
+		return r.message, r.err
+	default:
+		return m, err
 	}
 }

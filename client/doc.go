@@ -22,7 +22,8 @@
 // Nothing is to be done about a lost connection, a moved room or a dead shard: the
 // session finds its way back, joins behind the last record that it has seen, and
 // sends again what has no answer. RoomLink and RouterLink tell of it, for a person
-// who looks. Calls give up with their context. A Left with an error says that the
+// who looks, and Held of a shard that takes no messages for now. Calls give up with
+// their context, and say what they had waited for. A Left with an error says that the
 // room was refused for good.
 //
 // Within a session no record is missing and none comes twice: Message.Seq counts

@@ -21,9 +21,10 @@ var ErrNotJoined = errors.New("not in the room: join it first")
 // ErrLeft is returned by Join if Leave came before the room was joined.
 var ErrLeft = errors.New("the room was left before it was joined")
 
-// RefusedError is a refusal in a server's words. From a call, or in SendFailed, it
-// is final: the session does not try again. In RoomLink it says why a room is not
-// served yet.
+// RefusedError is a refusal in a server's words. From a call, or in SendFailed or
+// Left, it is final: the session does not try again. In RoomLink and Held, and beside
+// the end of a call's context, it says what the session still waits for or did:
+// comms.Retryable knows its code then.
 //
 //	err := session.Join(ctx, "general", nil)
 //	var refused *client.RefusedError
@@ -31,7 +32,7 @@ var ErrLeft = errors.New("the room was left before it was joined")
 //		err = session.Create(ctx, "general", "")
 //	}
 type RefusedError struct {
-	Code    string // one of comms' constants
+	Code    string // one of comms' constants that begin with Code, such as comms.CodeNoRoom
 	Message string // for people, one line
 }
 

@@ -2,7 +2,7 @@ package client
 
 import "positivity-exchange/comms"
 
-// Event is one of Message, Joined, Left, Presence, People, Cut, SendFailed, RoomLink, RouterLink.
+// Event is one of Message, Joined, Left, Presence, People, Cut, SendFailed, Held, RoomLink, RouterLink.
 type Event interface{ event() }
 
 // Message is a record of a room: a message (comms.KindMessage) or another kind.
@@ -60,6 +60,14 @@ type SendFailed struct {
 	Err      error // *RefusedError
 }
 
+// Held tells that what was posted in a room has waited for more than a second,
+// since its shard refuses it for now: its disk may be full. It is sent again all
+// the while. Without an error it tells that the shard takes it again.
+type Held struct {
+	Room string
+	Err  error // *RefusedError
+}
+
 // Link states.
 const (
 	LinkUp           = "up"
@@ -91,5 +99,6 @@ func (Presence) event()   {}
 func (People) event()     {}
 func (Cut) event()        {}
 func (SendFailed) event() {}
+func (Held) event()       {}
 func (RoomLink) event()   {}
 func (RouterLink) event() {}

@@ -36,6 +36,8 @@ type room struct {
 	joined    bool            // answered once: Joined was emitted
 	waiter    chan error
 	outbox    []*outgoing
+	why       error     // what it waits for to be joined, or its messages to be stored; nil: nothing
+	held      bool      // Held said so
 	blocked   time.Time // send nothing before
 	probed    time.Time // last time a router was asked for a room that seems stuck
 	named     string    // address that the router watches for us
@@ -111,6 +113,7 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 		switch {
 		case !r.leaving:
 			r.flush(now)
+			r.hold(now)
 		case !r.leaveAt.IsZero() && !now.Before(r.leaveAt):
 			r.leave()
 		case r.next != nil && r.leaveAt.IsZero() && r.shard.overdue(r.since, now):
@@ -284,7 +287,7 @@ func (r *room) fail(err error, retry time.Duration) {
 		r.session.gone(r, nil)
 		return
 	}
-	r.state, r.shard = stateIdle, nil
+	r.state, r.shard, r.why = stateIdle, nil, err
 	r.retryAt = time.Now().Add(max(retry, backoff(r.tries)))
 	r.tries++
 	if !r.down {
@@ -320,6 +323,23 @@ func (r *room) flush(now time.Time) {
 			o.Seen = r.last.Seq
 		}
 		o.sent, o.tried = true, true
+	}
+}
+
+// hold tells once that messages wait for longer than a shard takes to pause.
+func (r *room) hold(now time.Time) {
+	if r.why != nil && !r.held && len(r.outbox) > 0 && !r.outbox[0].at.IsZero() && now.Sub(r.outbox[0].at) > heldAfter {
+		r.held = true
+		r.session.emit(Held{r.name, r.why})
+	}
+}
+
+// freed notes that the shard has taken or settled a message.
+func (r *room) freed() {
+	r.why = nil
+	if r.held {
+		r.held = false
+		r.session.emit(Held{Room: r.name})
 	}
 }
 

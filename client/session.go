@@ -23,6 +23,7 @@ const (
 	answerIn    = 3 * time.Second         // a locate or join without an answer is tried again, if nothing else came meanwhile
 	slowIn      = 30 * time.Second        // the same, if something did
 	besideIn    = 750 * time.Millisecond  // a router that has not welcomed us by then is not the only one asked
+	heldAfter   = time.Second             // messages that are refused for so long are told of
 	probeEvery  = 250 * time.Millisecond  // how often is asked where a stuck room is
 	probeLater  = time.Second             // the same, once it has been stuck for so long that it stays there
 	deafFor     = 500 * time.Millisecond  // like answerIn, for the first join at a shard that a room fled from

@@ -123,7 +123,7 @@ func (s *Session) welcomed(r *room, e comms.UserJoinedRoom) {
 		r.waiter <- nil
 		r.waiter = nil
 	}
-	r.down = false
+	r.down, r.why = false, nil
 	if r.doubted {
 		r.named, r.doubted = "", false // it knows more by now
 	}
@@ -170,6 +170,9 @@ func (s *Session) record(r *room, rec comms.Record) {
 		r.outbox = append(r.outbox[:own:own], r.outbox[own+1:]...)
 	}
 	s.emit(m)
+	if own >= 0 {
+		r.freed()
+	}
 }
 
 func (s *Session) redirected(r *room, e comms.Redirect) {
@@ -240,6 +243,9 @@ func (s *Session) refused(l *link, e comms.Error) {
 		case e.Code == comms.CodeNotJoined:
 			s.abandon(l)
 		case comms.Retryable(e.Code):
+			if e.Code != comms.CodeOutOfOrder { // one before it was refused, and tells more
+				r.why = refusal
+			}
 			// Everything not acknowledged again, in order; repeats are recognized.
 			for _, o := range r.outbox {
 				o.sent = false
@@ -251,6 +257,7 @@ func (s *Session) refused(l *link, e comms.Error) {
 			r.outbox = append(r.outbox[:i:i], r.outbox[i+1:]...)
 			o.settle(sendResult{err: refusal})
 			s.emit(SendFailed{r.name, o.ID, refusal})
+			r.freed()
 		}
 		return
 	}
