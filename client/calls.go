@@ -116,7 +116,8 @@ func (s *Session) Leave(ctx context.Context, name string) error {
 // Post queues a message in a joined room and returns its client id at once. It
 // is sent, and sent again through moves and crashes, until Message{Mine} or
 // SendFailed with that id arrives. Close ends that too: what is not acknowledged
-// by then may be stored or not, and Unacknowledged lists it.
+// by then may be stored or not, and Unacknowledged lists it. Nothing bounds what is
+// queued: who reads a file waits for acknowledgements now and then.
 func (s *Session) Post(name, content string) (id string, err error) {
 	if err := checked(comms.CheckContent(content)); err != nil {
 		return "", err
@@ -231,7 +232,7 @@ func (s *Session) unsent(o *outgoing, cause error) (m Message, err error) {
 		}
 		err = late(cause, r.why)
 		if i := slices.Index(r.outbox, o); i >= 0 && !o.tried {
-			r.outbox = slices.Delete(r.outbox, i, i+1)
+			r.take(i)
 			m = Message{}
 		}
 	})

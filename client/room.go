@@ -343,6 +343,16 @@ func (r *room) freed() {
 	}
 }
 
+// take takes a message out of the outbox. It is among those that are under way, the
+// first few: of a long outbox the rest stays where it is.
+func (r *room) take(i int) *outgoing {
+	o := r.outbox[i]
+	copy(r.outbox[1:i+1], r.outbox[:i])
+	r.outbox[0] = nil
+	r.outbox = r.outbox[1:]
+	return o
+}
+
 func (o *outgoing) seen() uint64 {
 	if o.tried {
 		return o.Seen

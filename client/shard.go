@@ -166,8 +166,7 @@ func (s *Session) record(r *room, rec comms.Record) {
 	}
 	m := Message{Room: r.name, Record: rec, Mine: own >= 0}
 	if own >= 0 {
-		r.outbox[own].settle(sendResult{message: m})
-		r.outbox = append(r.outbox[:own:own], r.outbox[own+1:]...)
+		r.take(own).settle(sendResult{message: m})
 	}
 	s.emit(m)
 	if own >= 0 {
@@ -254,8 +253,7 @@ func (s *Session) refused(l *link, e comms.Error) {
 				r.blocked = now.Add(max(time.Duration(e.Retry)*time.Millisecond, minBackoff))
 			}
 		default:
-			r.outbox = append(r.outbox[:i:i], r.outbox[i+1:]...)
-			o.settle(sendResult{err: refusal})
+			r.take(i).settle(sendResult{err: refusal})
 			s.emit(SendFailed{r.name, o.ID, refusal})
 			r.freed()
 		}
