@@ -182,10 +182,16 @@ type Pending struct {
 	Topic             bool   // Content is to be the room's description: RepostTopic, not Repost
 }
 
-// Unacknowledged lists what was posted and not yet acknowledged, oldest first per
-// room. After Close, that is what Repost and RepostTopic are for.
+// Unacknowledged lists what was posted and whose Message or SendFailed is not yet in
+// Events, oldest first per room. After Close, that is what Repost and RepostTopic are
+// for: some of it may be stored, and is not stored again.
 func (s *Session) Unacknowledged() (list []Pending) {
 	s.look(func() {
+		for _, t := range s.out {
+			if t.fate != nil && t.fate.answer == nil {
+				list = append(list, t.fate.Pending)
+			}
+		}
 		for _, r := range s.rooms {
 			for ; r != nil; r = r.next {
 				for _, o := range r.outbox {
@@ -224,8 +230,10 @@ func (s *Session) Send(ctx context.Context, name, content string) (Message, erro
 
 // unsent ends the waiting for a message whose fate is not known.
 func (s *Session) unsent(o *outgoing, cause error) (m Message, err error) {
+	answer := o.answer
 	m, err = Message{Room: o.Room, Record: comms.Record{Kind: comms.KindMessage, ID: o.ID, Content: o.Content}}, cause
 	s.call(context.Background(), func() { //nolint:errcheck // then Unacknowledged has it
+		o.answer = nil // events tell of it
 		r := s.room(o.Room)
 		if r == nil {
 			return
@@ -237,7 +245,7 @@ func (s *Session) unsent(o *outgoing, cause error) (m Message, err error) {
 		}
 	})
 	select {
-	case r := <-o.answer: // it came first
+	case r := <-answer: // it came first
 		return r.message, r.err
 	default:
 		return m, err

@@ -71,3 +71,56 @@ func TestCloseListensUntilTheShardHangsUp(t *testing.T) {
 		}
 	})
 }
+
+// TestCloseLosesNoFate: each message is acknowledged, or failed, or one that may be
+// posted again, also where nobody reads what became of it.
+func TestCloseLosesNoFate(t *testing.T) {
+	refuse := func(command comms.Command) comms.Event {
+		if m, ok := command.(comms.SendMessage); ok {
+			return comms.Error{Code: comms.CodeConflict, Message: "no", Room: m.Room, ID: m.ID}
+		}
+		return nil
+	}
+	for name, answer := range map[string]func(comms.Command) comms.Event{
+		"refused": refuse,
+		"stored":  func(comms.Command) comms.Event { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, dial := piped("s1")
+				defer c.wg.Wait()
+				c.set(func() { c.refuse = func(_ string, command comms.Command) comms.Event { return answer(command) } })
+				s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", EventBuffer: 4, Dial: dial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := s.Join(t.Context(), "go", nil); err != nil {
+					t.Fatal(err)
+				}
+				want := map[string]bool{}
+				for _, id := range post(t, s, 6) {
+					want[id] = true
+				}
+				synctest.Wait()
+				s.Close() //nolint:errcheck // never fails
+				for e := range s.Events() {
+					switch e := e.(type) {
+					case client.Message:
+						delete(want, e.ID)
+					case client.SendFailed:
+						delete(want, e.ID)
+					}
+				}
+				for _, p := range s.Unacknowledged() {
+					if !want[p.ID] {
+						t.Errorf("%s is told of twice", p.ID)
+					}
+					delete(want, p.ID)
+				}
+				if len(want) > 0 {
+					t.Errorf("nobody knows what became of %v", want)
+				}
+			})
+		})
+	}
+}

@@ -56,19 +56,13 @@ type outgoing struct {
 	tried bool      // sent before at all
 	at    time.Time // first sent over the present link, or waiting for those before it; zero if neither
 
-	answer chan sendResult // of Send; nil for Post
+	answer chan sendResult // of Send, while it waits; nil for Post
 }
 
 // sendResult is what Send waits for.
 type sendResult struct {
 	message Message
 	err     error
-}
-
-func (o *outgoing) settle(r sendResult) {
-	if o.answer != nil {
-		o.answer <- r
-	}
 }
 
 // stepRoom does what is due in one room.

@@ -51,7 +51,7 @@ type Session struct {
 	ids    *comms.IDSource
 
 	// Below is the loop's alone.
-	out     []Event // not yet taken by the reader of Events
+	out     []telling // not yet taken by the reader of Events
 	user    string
 	cluster string // as the router names it
 	ticket  string
@@ -162,6 +162,7 @@ func (s *Session) Events() <-chan Event { return s.events }
 // loop owns the session's state.
 func (s *Session) loop() {
 	defer close(s.events)
+	defer s.handOver()
 	defer func() {
 		if s.router != nil {
 			s.router.close()
@@ -181,7 +182,7 @@ func (s *Session) loop() {
 		var out chan Event
 		var first Event
 		if len(s.out) > 0 {
-			out, first = s.events, s.out[0]
+			out, first = s.events, s.out[0].event
 		}
 		inbox := s.inbox
 		if len(s.out) > s.opts.EventBuffer && !s.closing {
@@ -230,7 +231,33 @@ func (s *Session) nextDue(now time.Time) time.Time {
 	return next
 }
 
-func (s *Session) emit(e Event) { s.out = append(s.out, e) }
+// telling is an event on its way to the reader of Events.
+type telling struct {
+	event Event
+	fate  *outgoing // whose fate it tells; nil if it is no message's
+}
+
+func (s *Session) emit(e Event) { s.out = append(s.out, telling{event: e}) }
+
+// settle tells what became of a message. Until that is read, it is not acknowledged.
+func (s *Session) settle(o *outgoing, result sendResult, e Event) {
+	if o.answer != nil {
+		o.answer <- result
+	}
+	s.out = append(s.out, telling{e, o})
+}
+
+// handOver leaves behind what the channel of events has room for: nobody may read it.
+func (s *Session) handOver() {
+	for len(s.out) > 0 {
+		select {
+		case s.events <- s.out[0].event:
+			s.out = s.out[1:]
+		default:
+			return
+		}
+	}
+}
 
 // call runs f in the loop and waits for it.
 func (s *Session) call(ctx context.Context, f func()) error {

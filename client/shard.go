@@ -165,13 +165,12 @@ func (s *Session) record(r *room, rec comms.Record) {
 		return
 	}
 	m := Message{Room: r.name, Record: rec, Mine: own >= 0}
-	if own >= 0 {
-		r.take(own).settle(sendResult{message: m})
+	if own < 0 {
+		s.emit(m)
+		return
 	}
-	s.emit(m)
-	if own >= 0 {
-		r.freed()
-	}
+	s.settle(r.take(own), sendResult{message: m}, m)
+	r.freed()
 }
 
 func (s *Session) redirected(r *room, e comms.Redirect) {
@@ -253,8 +252,7 @@ func (s *Session) refused(l *link, e comms.Error) {
 				r.blocked = now.Add(max(time.Duration(e.Retry)*time.Millisecond, minBackoff))
 			}
 		default:
-			r.take(i).settle(sendResult{err: refusal})
-			s.emit(SendFailed{r.name, o.ID, refusal})
+			s.settle(r.take(i), sendResult{err: refusal}, SendFailed{r.name, o.ID, refusal})
 			r.freed()
 		}
 		return
@@ -285,8 +283,7 @@ func (s *Session) gone(r *room, err error) {
 		if o.tried {
 			refusal = &RefusedError{comms.CodeUnknownFate, "the room was left before it was known whether it is stored"}
 		}
-		o.settle(sendResult{err: refusal})
-		s.emit(SendFailed{r.name, o.ID, refusal})
+		s.settle(o, sendResult{err: refusal}, SendFailed{r.name, o.ID, refusal})
 	}
 	if r.joined {
 		s.emit(Left{r.name, err})
