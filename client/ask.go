@@ -177,7 +177,7 @@ func (s *Session) askOwner(ctx context.Context, name string, q *question) (comms
 
 // History asks the owner for one page of records.
 func (s *Session) History(ctx context.Context, q comms.History) (comms.HistoryPage, error) {
-	if err := checked(comms.CheckRoomName(q.Room)); err != nil {
+	if err := checked(comms.CheckCommand(q)); err != nil {
 		return comms.HistoryPage{}, err
 	}
 	if err := s.call(ctx, func() { q.Tag = s.ids.Next() }); err != nil {
@@ -193,6 +193,9 @@ func (s *Session) History(ctx context.Context, q comms.History) (comms.HistoryPa
 
 // Rooms asks a router for one page of the room list.
 func (s *Session) Rooms(ctx context.Context, q comms.ListRooms) (comms.RoomList, error) {
+	if err := checked(comms.CheckCommand(q)); err != nil {
+		return comms.RoomList{}, err
+	}
 	if err := s.call(ctx, func() { q.Tag = s.ids.Next() }); err != nil {
 		return comms.RoomList{}, err
 	}

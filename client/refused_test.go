@@ -33,6 +33,26 @@ func TestWhatNoServerTakesIsRefusedAtOnce(t *testing.T) {
 			_, err := s.History(ctx, comms.History{Room: "Bad Name", Limit: 1})
 			return err
 		}},
+		{"history of no records", comms.CodeBadRange, func(ctx context.Context) error {
+			_, err := s.History(ctx, comms.History{Room: "go"})
+			return err
+		}},
+		{"rooms with a bad prefix", comms.CodeBadRoom, func(ctx context.Context) error {
+			_, err := s.Rooms(ctx, comms.ListRooms{Prefix: "\xff"})
+			return err
+		}},
+		{"rooms with a prefix longer than a line", comms.CodeBadRoom, func(ctx context.Context) error {
+			_, err := s.Rooms(ctx, comms.ListRooms{Prefix: long})
+			return err
+		}},
+		{"rooms after a bad name", comms.CodeBadRoom, func(ctx context.Context) error {
+			_, err := s.Rooms(ctx, comms.ListRooms{After: "Bad Name"})
+			return err
+		}},
+		{"too many rooms", comms.CodeBadRange, func(ctx context.Context) error {
+			_, err := s.Rooms(ctx, comms.ListRooms{Limit: comms.MaxPage + 1})
+			return err
+		}},
 		{"create a bad name", comms.CodeBadRoom, func(ctx context.Context) error { return s.Create(ctx, "Bad Name", "") }},
 		{"create with a long description", comms.CodeTooLong, func(ctx context.Context) error { return s.Create(ctx, "new", long) }},
 		{"ask where a bad name is", comms.CodeBadRoom, func(ctx context.Context) error { _, err := s.Where(ctx, "Bad Name"); return err }},
