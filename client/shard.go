@@ -208,6 +208,10 @@ func (s *Session) expired(l *link, e comms.Error) {
 }
 
 func (s *Session) refused(l *link, e comms.Error) {
+	if e.Tag != "" { // a question about the room, and no join or message
+		l.answered(e)
+		return
+	}
 	r := s.rooms[e.Room]
 	if r == nil || r.shard != l {
 		if e.Code == comms.CodeExpired {
