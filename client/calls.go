@@ -93,10 +93,10 @@ func (s *Session) room(name string) *room {
 // Leave leaves a room, and does not wait until its shard agrees: Left follows
 // then, or when the connection breaks. Messages not acknowledged by then fail,
 // those that were sent with comms.CodeUnknownFate. At once, nothing more is
-// posted in the room, and it may be joined again.
-func (s *Session) Leave(ctx context.Context, name string) error {
+// posted in the room, and it may be joined again. The context may have ended.
+func (s *Session) Leave(_ context.Context, name string) error {
 	err := ErrNotJoined
-	if callErr := s.call(ctx, func() {
+	if callErr := s.call(context.Background(), func() {
 		r := s.room(name)
 		if r == nil {
 			return

@@ -193,3 +193,20 @@ func TestRoomThatIsRefusedAgain(t *testing.T) {
 		t.Errorf("got %+v", left)
 	}
 }
+
+// TestLeaveWithAContextThatHasEnded leaves: it waits for nobody, and who cleans up
+// has often no other context.
+func TestLeaveWithAContextThatHasEnded(t *testing.T) {
+	_, s := connected(t, "s1")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 10 { // or it might be by chance
+		if err := s.Leave(ended, "go"); err != nil {
+			t.Fatal(err)
+		}
+		next[client.Left](t, s)
+		if err := s.Join(t.Context(), "go", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
