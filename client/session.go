@@ -82,8 +82,8 @@ type loginEnd struct {
 // before ctx ends (*UnreachableError), when the login is refused for good (*RefusedError), or when there
 // is no agreement on TLS with any of them (tlsconn.Trouble).
 func Connect(ctx context.Context, opts Options) (*Session, error) {
-	if len(opts.Routers) == 0 {
-		return nil, errors.New("no router to connect to")
+	if err := opts.check(); err != nil {
+		return nil, err
 	}
 	if opts.User != "" {
 		if err := checked(comms.CheckUserName(opts.User)); err != nil {
