@@ -175,7 +175,8 @@ func (s *Session) askOwner(ctx context.Context, name string, q *question) (comms
 	}
 }
 
-// History asks the owner for one page of records.
+// History asks the owner for one page of records. Events must be read meanwhile, as
+// with all calls that wait for an answer.
 func (s *Session) History(ctx context.Context, q comms.History) (comms.HistoryPage, error) {
 	if err := checked(comms.CheckCommand(q)); err != nil {
 		return comms.HistoryPage{}, err
@@ -191,7 +192,7 @@ func (s *Session) History(ctx context.Context, q comms.History) (comms.HistoryPa
 	return page, err
 }
 
-// Rooms asks a router for one page of the room list.
+// Rooms asks a router for one page of the room list. Events must be read meanwhile.
 func (s *Session) Rooms(ctx context.Context, q comms.ListRooms) (comms.RoomList, error) {
 	if err := checked(comms.CheckCommand(q)); err != nil {
 		return comms.RoomList{}, err
@@ -214,7 +215,7 @@ func (s *Session) Rooms(ctx context.Context, q comms.ListRooms) (comms.RoomList,
 
 // Create makes a room. Should the answer be lost, with its connection or because
 // the log was silent, it is made again; that it exists then is no refusal: it is
-// the one that was made first, as far as anybody can tell.
+// the one that was made first, as far as anybody can tell. Events must be read meanwhile.
 func (s *Session) Create(ctx context.Context, name, description string) error {
 	if err := checked(comms.CheckRoomName(name), comms.CheckDescription(description)); err != nil {
 		return err
@@ -231,7 +232,8 @@ func (s *Session) Create(ctx context.Context, name, description string) error {
 	return err
 }
 
-// Where asks the owner of a room where it is served, and under which epoch.
+// Where asks the owner of a room where it is served, and under which epoch. Events
+// must be read meanwhile.
 func (s *Session) Where(ctx context.Context, name string) (comms.Located, error) {
 	if err := checked(comms.CheckRoomName(name)); err != nil {
 		return comms.Located{}, err
@@ -244,7 +246,7 @@ func (s *Session) Where(ctx context.Context, name string) (comms.Located, error)
 	return located, err
 }
 
-// Status asks a router for the state of the cluster.
+// Status asks a router for the state of the cluster. Events must be read meanwhile.
 func (s *Session) Status(ctx context.Context) (comms.StatusReport, error) {
 	e, err := s.askRouter(ctx, comms.Status{}, func(e comms.Event) bool { _, ok := e.(comms.StatusReport); return ok })
 	report, _ := e.(comms.StatusReport)

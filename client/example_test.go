@@ -22,12 +22,14 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer session.Close()
-	if err := session.Join(ctx, "general", nil); err != nil {
-		log.Fatal(err)
-	}
-	if _, err := session.Post("general", "hello"); err != nil {
-		log.Fatal(err)
-	}
+	go func() { // what waits for a server does so beside the reading of events
+		if err := session.Join(ctx, "general", nil); err != nil {
+			log.Fatal(err)
+		}
+		if _, err := session.Post("general", "hello"); err != nil {
+			log.Fatal(err)
+		}
+	}()
 	for e := range session.Events() {
 		m, ok := e.(client.Message)
 		if !ok {

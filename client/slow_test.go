@@ -106,3 +106,39 @@ func TestSlowNetwork(t *testing.T) {
 		})
 	}
 }
+
+// TestReaderThatIsSlow keeps the network waiting, which is no reason to take the
+// servers for silent.
+func TestReaderThatIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, dial := piped("s1")
+		defer c.wg.Wait()
+		s, err := client.Connect(t.Context(), client.Options{Routers: []string{"router"}, User: "ada", EventBuffer: 2, Dial: dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close() //nolint:errcheck // never fails
+		if err := s.Join(t.Context(), "go", nil); err != nil {
+			t.Fatal(err)
+		}
+		post(t, s, 10)
+		synctest.Wait() // and nobody reads what comes of them
+		joined := make(chan error, 1)
+		go func() { joined <- s.Join(t.Context(), "tea", nil) }()
+		<-time.After(12 * time.Second)
+		for {
+			select {
+			case e := <-s.Events():
+				if link, ok := e.(client.RoomLink); ok && link.State != client.LinkUp {
+					t.Errorf("got %+v", link)
+				}
+				continue
+			case err := <-joined:
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			break
+		}
+	})
+}

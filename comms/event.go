@@ -77,7 +77,7 @@ type Record struct {
 	Epoch   uint64 `json:"epoch"`
 	User    string `json:"u"`
 	ID      string `json:"id"`
-	Time    int64  `json:"t"`
+	Time    int64  `json:"t"` // owner's clock, Unix milliseconds
 	Content string `json:"c"` // a message's content, a topic's new topic
 }
 
