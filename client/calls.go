@@ -32,9 +32,9 @@ func (s *Session) look(f func()) {
 }
 
 // Join joins a room; with after, what was missed since follows as Message
-// events: all from the beginning with &comms.Position{}. A position without its
-// epoch finds no Cut of what it stands for. Join returns once the first owner answered; later re-joins happen by
-// themselves. The details come as a Joined event. If ctx ends before, the room is
+// events: all from the beginning with &comms.Position{}. Of a
+// position without its epoch no Cut is found. Join returns once the first owner
+// answered; later re-joins happen by themselves. The details come as a Joined event. If ctx ends before, the room is
 // left, and what was posted in it fails. Right after Leave it waits until the room
 // is left. Events must be read meanwhile, as of Send.
 func (s *Session) Join(ctx context.Context, name string, after *comms.Position) error {

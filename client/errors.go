@@ -77,7 +77,10 @@ func reason(err error) string {
 	var slow net.Error
 	var call *os.SyscallError
 	var op *net.OpError
+	var line *comms.Error
 	switch {
+	case errors.As(err, &line) && (line.Code == comms.CodeNotJSON || line.Code == comms.CodeNotUTF8):
+		return "what listens there is no router"
 	case errors.As(err, &name) && !name.IsTimeout:
 		return name.Err
 	case err == nil, errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():

@@ -59,6 +59,9 @@ func (s *Session) askRouterAt(addr string, now time.Time) {
 	s.open(l, comms.Hello{Version: comms.Version, User: s.user}, func(e comms.Event) {
 		if refused, ok := e.(comms.Error); ok && !l.up && !comms.Retryable(refused.Code) {
 			refusal = &RefusedError{refused.Code, refused.Message}
+			if refused.Code == comms.CodeBadTicket { // a router gives them out, and asks for none
+				refusal.Message = addr + " is a shard, not a router"
+			}
 			l.conn.Close() //nolint:errcheck // its reader reports it
 			return
 		}
