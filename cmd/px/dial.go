@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"positivity-exchange/client"
+	"positivity-exchange/comms"
 	"positivity-exchange/comms/tlsconn"
 )
 
@@ -94,7 +96,27 @@ func query(c *cli.Context, usage, late error, ask func(context.Context, *client.
 	case err != nil && c.Context.Err() != nil:
 		return errInterrupted
 	case errors.Is(err, context.DeadlineExceeded):
+		var refused *client.RefusedError
+		if errors.As(err, &refused) && refused.Code != comms.CodeNoShard { // late says that better
+			return fmt.Errorf("not done within %s: %w", dialTimeout, refused)
+		}
 		return late
 	}
 	return err
+}
+
+// heldUp says on standard error what keeps a command from going on, which nobody
+// would see of one that has no time-out. That a room moves is over too soon for it.
+func heldUp(e client.Event) {
+	room, err := "", error(nil)
+	switch e := e.(type) {
+	case client.Held:
+		room, err = e.Room, e.Err
+	case client.RoomLink:
+		room, err = e.Room, e.Err
+	}
+	var refused *client.RefusedError
+	if errors.As(err, &refused) && refused.Code != comms.CodeNotReady {
+		fmt.Fprintf(os.Stderr, "px: #%s: %v; still trying\n", room, refused)
+	}
 }
