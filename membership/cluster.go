@@ -68,7 +68,7 @@ func New(opts Options) (*Cluster, error) {
 	c := &Cluster{
 		opts: opts, logger: opts.Logger, dirty: make(chan struct{}, 1), ready: make(chan struct{}), left: make(chan struct{}), again: make(chan struct{}, 1), telling: make(chan struct{}, 1),
 		refused: map[string]bool{}, watchers: map[chan struct{}]struct{}{}, nodes: map[string]node{}, lost: map[string]time.Time{}, warnings: map[string]bool{},
-		self: meta{version: metaVersion, constants: constantsHash(), logID: opts.LogID, Member: Member{
+		self: meta{version: Version, constants: constantsHash(), logID: opts.LogID, Member: Member{
 			Name: opts.Name, Boot: opts.Boot, Role: opts.Role, State: StateJoining, Client: opts.Client,
 		}},
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// metaVersion is the version of the protocol between members.
-const metaVersion = 1
+// Version is that of the protocol between members.
+const Version = 1
 
 // meta is what a member says of itself in its gossip metadata.
 type meta struct {

@@ -21,10 +21,10 @@ type Gossip interface {
 	Watch() (changed <-chan struct{}, stop func())
 }
 
-// Options configures a Router; all but TLS, Dial, Rooms and Logger are needed.
+// Options configures a Router; all but HTTP, TLS, Dial, Rooms and Logger are needed.
 type Options struct {
 	Name, Boot, Cluster string
-	Listener, HTTP      net.Listener // the Router closes them
+	Listener, HTTP      net.Listener // the Router closes them; no HTTP: health and status are not answered
 	TLS                 *tls.Config  // of Listener; nil: plain
 	Gossip              Gossip
 	Gone                func(boot string) bool // whether a shard is gone for good
@@ -76,7 +76,9 @@ func (r *Router) Run(ctx context.Context) error {
 	defer r.cancel()
 	stop := context.AfterFunc(ctx, r.cancel)
 	defer stop()
-	r.wg.Go(func() { r.serveHTTP(r.ctx) })
+	if r.opts.HTTP != nil {
+		r.wg.Go(func() { r.serveHTTP(r.ctx) })
+	}
 	r.wg.Go(func() { membership.EachShard(r.ctx, r.opts.Gossip, r.watchShard) })
 	r.wg.Go(func() { r.watchGone(r.ctx) })
 	return tlsconn.Serve(ctx, r.opts.Listener, r.logger, func(nc net.Conn) {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -33,8 +34,10 @@ func (s State) Status(r *Room, narrow bool) string {
 	case r.Last > 0:
 		add("#1-%d, no gaps", r.Last)
 	}
-	since := int(s.Now.Sub(r.LinkSince).Seconds())
+	since, elsewhere := int(s.Now.Sub(r.LinkSince).Seconds()), errors.Is(s.Router.Err, client.ErrAnotherCluster)
 	switch {
+	case elsewhere && !narrow: // the reason of whatever else is wrong
+		add("another cluster answers at %s", s.Router.Addr)
 	case s.Offline != "" && narrow:
 		add("offline")
 	case s.Offline != "":
@@ -71,6 +74,8 @@ func (s State) Status(r *Room, narrow bool) string {
 		switch {
 		case narrow:
 			add("no router")
+		case elsewhere:
+			// Above.
 		case len(routers) > 1:
 			add("no router answers at %s, trying the next", s.Router.Addr)
 		default:

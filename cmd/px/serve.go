@@ -129,7 +129,7 @@ func printShard(s *app.Shard) {
 
 func printRouter(r *app.Router) {
 	m := r.Self()
-	fmt.Printf("ready router client=%s http=%s gossip=%s\n", m.Client, r.HTTPAddr(), m.Gossip)
+	fmt.Printf("ready router client=%s http=%s gossip=%s\n", m.Client, cmp.Or(r.HTTPAddr(), "none"), m.Gossip)
 }
 
 // serve runs a member until it ends and says when it is ready.
@@ -179,7 +179,7 @@ func routerCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			flag("name", "", "`NAME` of the router (default: a random one)"),
 			flag("listen", "127.0.0.1:8080", "`ADDR` for clients"),
-			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status"),
+			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status, which whoever reaches it may read; '' means none"),
 		}, memberFlags()...),
 		Before: relaxed,
 		Action: func(c *cli.Context) error {
@@ -220,7 +220,7 @@ func upCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "shards", Value: 3, Usage: "how many shards", EnvVars: []string{env("shards")}},
 			flag("listen", "127.0.0.1:8080", "`ADDR` for clients"),
-			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status"),
+			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status, which whoever reaches it may read; '' means none"),
 			flag("user", "", "`NAME` to use in the client this once (default: the configuration's, else what the first start asked for)"),
 			boolFlag("no-client", "serve only, even on a terminal"),
 		}, memberFlags()...),

@@ -75,7 +75,7 @@ func NewCensus(log roomlog.Log, p roomlog.Process, opts CensusOptions) *Census {
 	if opts.Uneasy == nil {
 		opts.Uneasy = func() bool { return false }
 	}
-	return &Census{log: log, self: p, alive: opts.Alive, uneasy: opts.Uneasy, logger: opts.Logger, away: roomlog.NewOutage(opts.Logger, "heartbeats fail; the log is asked again", "heartbeats go through again"), began: time.Now(), wall: wallOf,
+	return &Census{log: log, self: p, alive: opts.Alive, uneasy: opts.Uneasy, logger: opts.Logger, away: roomlog.NewOutage(opts.Logger, "cut off from the log: heartbeats fail; it is asked again", "back at the log: heartbeats go through again"), began: time.Now(), wall: wallOf,
 		turn: make(chan struct{}, 1), hurry: make(chan struct{}, 1), heard: make(chan struct{}, 1), seen: map[string]sighting{}, wants: map[int]wish{}}
 }
 

@@ -10,13 +10,15 @@ import (
 )
 
 const (
-	overAfter = 3 * time.Second // without a failure: one answer among failures ends no outage
-	anewAfter = time.Minute     // without anybody asking: what fails then is told again
+	overAfter   = 3 * time.Second // without a failure: one answer among failures ends no outage
+	anewAfter   = time.Minute     // without anybody asking: what fails then is told again
+	remindEvery = time.Minute     // so long as it lasts: by then it does not heal itself
 )
 
-// Outage tells of a log that fails: once when that begins and once when it is
-// over. It is asked again and again meanwhile, by everybody who waits for it:
-// what fails in between is said at Debug.
+// Outage tells of a log that fails: a warning when that begins, an error each
+// minute that it lasts, since a person has to see to it then, and once that it is
+// over. It is asked again and again meanwhile, by everybody who waits for it: what
+// fails in between is said at Debug.
 type Outage struct {
 	logger      *slog.Logger
 	begun, over string
@@ -25,6 +27,7 @@ type Outage struct {
 
 	mu           sync.Mutex
 	since, until time.Time // first and last failure
+	told         time.Time // last time that more than Debug was said of it
 }
 
 // NewOutage makes an Outage with what it is to say; nothing where that is empty.
@@ -49,13 +52,16 @@ func (o *Outage) Note(err error, about ...any) {
 		}
 		return
 	}
-	level := slog.LevelDebug
-	if !o.failing.Load() || quiet >= anewAfter {
+	level, about := slog.LevelDebug, append(about, "err", err)
+	switch {
+	case !o.failing.Load() || quiet >= anewAfter:
 		o.failing.Store(true)
-		o.since, level = now, slog.LevelWarn
+		o.since, o.told, level = now, now, slog.LevelWarn
+	case now.Sub(o.told) >= remindEvery:
+		o.told, level, about = now, slog.LevelError, append(about, "for", now.Sub(o.since).Round(time.Second))
 	}
 	o.until = now
-	o.say(level, o.begun, append(about, "err", err))
+	o.say(level, o.begun, about)
 }
 
 func (o *Outage) say(level slog.Level, words string, about []any) {

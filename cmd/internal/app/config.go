@@ -22,7 +22,7 @@ type Config struct {
 	SecretFile string   // file with the cluster's secret; empty: Secret, then Data/secret
 	Secret     string   // hexadecimal or base64 of 32 bytes (PX_SECRET)
 	Listen     string   // host:port for clients
-	HTTP       string   // host:port for health and status; routers only
+	HTTP       string   // host:port for health and status; empty: nowhere; routers only
 	Advertise  string   // host or host:port where others reach us, if not Listen
 	Gossip     string   // host:port for gossip; empty: 127.0.0.1:7946 or the next free
 	Join       []string // gossip addresses of members to start from
