@@ -106,17 +106,18 @@ func query(c *cli.Context, usage, late error, ask func(context.Context, *client.
 }
 
 // heldUp says on standard error what keeps a command from going on, which nobody
-// would see of one that has no time-out. That a room moves is over too soon for it.
+// would see of one that has no time-out. That a room moves, or a cluster starts, is
+// over too soon for it.
 func heldUp(e client.Event) {
-	room, err := "", error(nil)
+	var refused *client.RefusedError
 	switch e := e.(type) {
 	case client.Held:
-		room, err = e.Room, e.Err
+		if errors.As(e.Err, &refused) {
+			fmt.Fprintf(os.Stderr, "px: #%s: %v; still trying\n", e.Room, refused)
+		}
 	case client.RoomLink:
-		room, err = e.Room, e.Err
-	}
-	var refused *client.RefusedError
-	if errors.As(err, &refused) && refused.Code != comms.CodeNotReady {
-		fmt.Fprintf(os.Stderr, "px: #%s: %v; still trying\n", room, refused)
+		if errors.As(e.Err, &refused) && (refused.Code == comms.CodeStorage || refused.Code == comms.CodeUnknownFate) {
+			fmt.Fprintf(os.Stderr, "px: #%s: %v; still trying\n", e.Room, refused)
+		}
 	}
 }
