@@ -37,8 +37,8 @@ const (
 	CodeNotReady     = "not_ready"       // retry: starting, moving, or taking over
 	CodeStorage      = "storage"         // the log refused (disk full, read-only); retry
 	CodeUnknownFate  = "unknown_outcome" // the log did not answer; send again with the same id
-	CodeShutdown     = "shutdown"
-	CodeIdle         = "idle" // nothing heard for too long
+	CodeShutdown     = "shutdown"        // the server ends
+	CodeIdle         = "idle"            // nothing heard for too long
 	CodeInternal     = "internal"
 	CodeTooMany      = "too_many" // a limit of rooms, sessions or requests is reached
 	CodeNoSuchMember = "no_such_member"

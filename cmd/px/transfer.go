@@ -127,6 +127,7 @@ func carry(c *cli.Context, done string, open func(app.Config) (roomlog.Log, erro
 		return err
 	}
 	cfg := logConfig(c)
+	cfg.AnyCluster = true // --data has said which
 	cfg.Logger = logger
 	log, err := open(cfg)
 	if err != nil {

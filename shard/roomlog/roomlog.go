@@ -126,10 +126,13 @@ type Release struct {
 type BlockedError struct {
 	Partition int
 	OS        OSProcess     // the process that holds the lock; zero if it cannot be known
-	For       time.Duration // how long the same holder has been seen holding it
+	For       time.Duration // how long the same holder has been seen holding it; of one not known, how long nobody got it
 }
 
 func (e *BlockedError) Error() string {
+	if e.OS.PID == 0 {
+		return fmt.Sprintf("partition %d: write lock held for %s by a process that is not known here", e.Partition, e.For)
+	}
 	return fmt.Sprintf("partition %d: write lock held by process %d for %s", e.Partition, e.OS.PID, e.For)
 }
 
