@@ -223,6 +223,8 @@ func (s *Session) refused(l *link, e comms.Error) {
 	refusal := &RefusedError{e.Code, e.Message}
 	if e.ID == "" {
 		switch {
+		case e.Code == comms.CodeUnreadable: // no answer: we are out of the room
+			r.fail(refusal, time.Duration(e.Retry)*time.Millisecond)
 		case !r.joining():
 			l.answered(e)
 		case e.Code == comms.CodeJoined:

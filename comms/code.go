@@ -37,13 +37,14 @@ const (
 	CodeNotReady     = "not_ready"       // retry: starting, moving, or taking over
 	CodeStorage      = "storage"         // the log refused (disk full, read-only); retry
 	CodeUnknownFate  = "unknown_outcome" // the log did not answer; send again with the same id
-	CodeShutdown     = "shutdown"
-	CodeIdle         = "idle" // nothing heard for too long
+	CodeShutdown     = "shutdown"        // the server ends
+	CodeIdle         = "idle"            // nothing heard for too long
 	CodeInternal     = "internal"
 	CodeTooMany      = "too_many" // a limit of rooms, sessions or requests is reached
 	CodeNoSuchMember = "no_such_member"
-	CodeTLS          = "tls"  // one end speaks TLS and the other does not; the connection ends
-	CodeQuit         = "quit" // of Goodbye: the client said quit, or its connection ended
+	CodeUnreadable   = "unreadable" // the log has what follows and cannot read it; out of the room, join again later
+	CodeTLS          = "tls"        // one end speaks TLS and the other does not; the connection ends
+	CodeQuit         = "quit"       // of Goodbye: the client said quit, or its connection ended
 )
 
 // Retryable reports whether the command with this code may succeed unchanged

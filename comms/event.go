@@ -283,4 +283,5 @@ type RoomReport struct {
 	Rooms     []Room `json:"rs"`
 	First     bool   `json:"first"` // first page: replaces what was known of the partition
 	More      bool   `json:"more,omitempty"`
+	Failed    string `json:"failed,omitempty"` // why the partition's rooms cannot be told until somebody puts its store right
 }

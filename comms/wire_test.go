@@ -50,7 +50,7 @@ func samples() (commands []Command, events []Event) {
 		StatusReport{"px", 271, "ab", []MemberStatus{{"s1", "shard", "active", "h:1", "h:2", "b", 1, 2, 3, false, false}}},
 		StatusReport{"px", 271, "ab", []MemberStatus{{"s1", "shard", "active", "h:1", "h:2", "b", 0, 0, 0, true, false}}},
 		StatusReport{"px", 271, "ab", []MemberStatus{{"s1", "shard", "active", "h:1", "h:2", "b", 1, 2, 3, false, true}}},
-		DrainProgress{"s1", 2, 3, true}, Yielded{3, YieldQueued}, Offered{3, true}, RoomReport{3, []Room{{"go", "d"}}, true, true},
+		DrainProgress{"s1", 2, 3, true}, Yielded{3, YieldQueued}, Offered{3, true}, RoomReport{3, []Room{{"go", "d"}}, true, true, ""}, RoomReport{3, nil, true, false, "damaged"},
 	}
 	return commands, events
 }

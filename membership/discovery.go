@@ -105,15 +105,21 @@ func (c *Cluster) discovered() []string {
 	if c.opts.Dir == "" {
 		return nil
 	}
-	paths, err := filepath.Glob(filepath.Join(c.opts.Dir, "members", "*#*"))
+	dir := filepath.Join(c.opts.Dir, "members")
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil
 	}
 	var addrs []string
-	for _, path := range paths {
+	for _, entry := range entries {
+		name := entry.Name()
+		if !strings.Contains(name, "#") || strings.HasSuffix(name, ".tmp") {
+			continue // no member's, or not whole yet
+		}
+		path := filepath.Join(dir, name)
 		info, statErr := os.Stat(path)
 		b, err := os.ReadFile(path)
-		if err != nil || statErr != nil || strings.HasSuffix(path, ".tmp") {
+		if err != nil || statErr != nil {
 			continue
 		}
 		var n notice

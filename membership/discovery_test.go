@@ -100,3 +100,27 @@ func TestANoticeTakenAwayIsWrittenAgain(t *testing.T) {
 		t.Errorf("the notice stays after the end: %v", err)
 	}
 }
+
+// TestNoticesAreFoundInADirectoryOfAnyName, also where the name means something
+// to a shell.
+func TestNoticesAreFoundInADirectoryOfAnyName(t *testing.T) {
+	for _, name := range []string{"plain", "a[b]c", "[", `back\slash`, "wha?*t", "a#b"} {
+		dir := filepath.Join(t.TempDir(), name)
+		var gossip []string
+		var found [][]string
+		for _, member := range []string{"s1", "s2"} {
+			c, err := New(Options{Name: member, Role: RoleShard, Client: "127.0.0.1:1", Bind: "127.0.0.1:0", Dir: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.list.Shutdown() //nolint:errcheck // it has run nothing
+			if err := c.publish(); err != nil {
+				t.Fatal(err)
+			}
+			gossip, found = append(gossip, c.Self().Gossip), append(found, c.discovered())
+		}
+		if !slices.Equal(found[1], gossip[:1]) {
+			t.Errorf("%s: the second found %q, not the first, %q", name, found[1], gossip[0])
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 )
@@ -18,14 +19,12 @@ import (
 // env (64 hexadecimal digits or base64), else from dir/secret. The error wraps
 // fs.ErrNotExist where there is none.
 func ReadSecret(dir, file, env string) (secret []byte, err error) {
-	if file == "" && env != "" {
+	file = secretFile(dir, file, env)
+	if file == "" {
 		if secret, err = parseSecret(env); err != nil {
 			return nil, fmt.Errorf("PX_SECRET: %w", err)
 		}
 		return secret, nil
-	}
-	if file == "" {
-		file = filepath.Join(dir, "secret")
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -35,6 +34,25 @@ func ReadSecret(dir, file, env string) (secret []byte, err error) {
 		return nil, fmt.Errorf("secret file %s: %w", file, err)
 	}
 	return secret, nil
+}
+
+// secretFile is where ReadSecret reads; "" for env.
+func secretFile(dir, file, env string) string {
+	if file == "" && env == "" {
+		return filepath.Join(dir, "secret")
+	}
+	return file
+}
+
+// ExposedSecret returns the file that ReadSecret reads if other users than its owner
+// can do so too, else "".
+func ExposedSecret(dir, file, env string) string {
+	file = secretFile(dir, file, env)
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm()&0o044 == 0 || runtime.GOOS == "windows" { // where a mode tells nothing of that
+		return ""
+	}
+	return file
 }
 
 // LoadSecret is ReadSecret, but that the first process in dir makes dir/secret

@@ -12,42 +12,64 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
 )
 
 const (
-	pushQueue  = 256       // events a connection may have unwritten
-	askedQueue = 128       // of those, answers and what is relayed: from there on no more of either is taken
-	askedBytes = 256 << 10 // and of unwritten bytes
-	writeBytes = 64 << 10  // gathered for one write, and up to an event more
-	maxLocated = 1000      // rooms a connection is told about
+	pushQueue     = 256       // events a connection may have unwritten
+	askedQueue    = 128       // of those, answers and what is relayed: from there on no more of either is taken
+	askedBytes    = 256 << 10 // and of unwritten bytes
+	writeBytes    = 64 << 10  // gathered for one write, and up to an event more
+	goodbyeWithin = time.Second
+	maxLocated    = 1000 // rooms a connection is told about, those it asked for last
 )
 
 // conn is one connection to the router.
 type conn struct {
-	router *Router
-	wire   *comms.Conn
-	ctx    context.Context
-	cancel context.CancelFunc
-	ended  chan struct{} // closed when the reader has ended: write what is queued, then end
-	relay  *relay        // of an ancestor
+	router  *Router
+	wire    *comms.Conn
+	ctx     context.Context
+	cancel  context.CancelFunc
+	ended   chan struct{} // closed when the reader has ended: write what is queued, then end
+	written chan struct{} // closed when the writer has
+	relay   *relay        // of an ancestor
+	leave   func()        // the lobby, where it waits until it has said who it is
 
-	out       chan []byte   // events, encoded: a page of rooms keeps nothing else alive
+	out       chan []byte   // events that go together, encoded: a page of rooms keeps nothing else alive
 	unwritten atomic.Int64  // bytes of them, and of what is being written
 	wrote     chan struct{} // gets one when there are fewer, or when somebody else may look
 
 	mu      sync.Mutex
 	user    string
 	aware   bool
-	located map[string]string // room -> boot of the shard we named
+	located map[string]located // by room
+	asked   uint64             // questions where a room is
 }
 
-// send queues an event; who does not read is let go of.
-func (c *conn) send(e comms.Event) {
-	line := comms.AppendEvent(nil, e)
-	c.unwritten.Add(int64(len(line)))
+// end closes the connection, and with it ends the reader and the writer. Where
+// that is since the router ends, the writer has a moment to say so.
+func (c *conn) end() {
+	wait := time.Duration(0)
+	if c.router.ctx.Err() != nil {
+		wait = goodbyeWithin
+	}
 	select {
-	case c.out <- line:
+	case <-c.written:
+	case <-time.After(wait):
+	}
+	c.wire.Close() //nolint:errcheck // it is over either way
+}
+
+// send queues what there is to say together; who does not read is let go of.
+func (c *conn) send(events ...comms.Event) {
+	var lines []byte
+	for _, e := range events {
+		lines = comms.AppendEvent(lines, e)
+	}
+	c.unwritten.Add(int64(len(lines)))
+	select {
+	case c.out <- lines:
 	case <-c.ctx.Done():
 	default:
 		c.router.logger.Debug("a connection does not read", "addr", c.wire.RemoteAddr())
@@ -66,20 +88,32 @@ func guestName() string {
 	return string(b)
 }
 
-// serve greets one connection and answers it until it ends.
+// serve greets one connection and answers it until it ends. A relay's own session
+// may not relay, and is no stranger. The handshake, if there is one, is here, where
+// nobody waits for it.
 func (r *Router) serve(nc net.Conn, mayRelay bool) {
 	c := &conn{
-		router: r, wire: comms.NewServerConn(nc, comms.LobbyTimeout), ended: make(chan struct{}), out: make(chan []byte, pushQueue), wrote: make(chan struct{}, 1),
-		user: guestName(), located: map[string]string{},
+		router: r, leave: func() {}, ended: make(chan struct{}), written: make(chan struct{}), out: make(chan []byte, pushQueue), wrote: make(chan struct{}, 1),
+		user: guestName(), located: map[string]located{},
 	}
 	c.ctx, c.cancel = context.WithCancel(r.ctx)
-	stop := context.AfterFunc(c.ctx, func() { c.wire.Close() }) //nolint:errcheck // ends reader and writer
+	if mayRelay {
+		c.leave = r.lobby.Enter(func(string) { c.cancel() }).Leave
+		defer c.leave()
+		var err error
+		if nc, err = tlsconn.Accept(c.ctx, nc, r.opts.TLS, "router"); err != nil {
+			r.logger.Debug("a connection was not taken", "err", err)
+			c.cancel()
+			return
+		}
+	}
+	c.wire = comms.NewServerConn(nc, 0) // the lobby's time is for all that a stranger says together
+	stop := context.AfterFunc(c.ctx, c.end)
 	defer stop()
 	r.mu.Lock()
 	r.conns[c] = struct{}{}
 	r.mu.Unlock()
-	var writer sync.WaitGroup
-	writer.Go(c.write)
+	go c.write()
 	c.send(comms.LoginSuccessful{Session: comms.NewSessionID(), User: c.user, Rooms: r.greeting()})
 	reason := c.read(mayRelay)
 	if c.relay != nil {
@@ -92,16 +126,20 @@ func (r *Router) serve(nc net.Conn, mayRelay bool) {
 		c.send(comms.Goodbye{Reason: reason})
 	}
 	close(c.ended)
-	writer.Wait()
+	<-c.written
 	c.cancel()
 }
 
 func (c *conn) write() {
+	defer close(c.written)
 	for {
 		var lines []byte
 		select {
 		case lines = <-c.out:
 		case <-c.ctx.Done():
+			if c.isAware() && c.router.ctx.Err() != nil {
+				c.wire.WriteEvent(comms.Goodbye{Reason: comms.CodeShutdown}) //nolint:errcheck // it is over either way
+			}
 			return
 		case <-c.ended:
 			select {
@@ -137,6 +175,12 @@ func (c *conn) awaitWriter(ctx context.Context) error {
 	return nil
 }
 
+func (c *conn) isAware() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.aware
+}
+
 func (c *conn) wake() {
 	select {
 	case c.wrote <- struct{}{}:
@@ -156,8 +200,15 @@ func (c *conn) read(mayRelay bool) (reason string) {
 		switch {
 		case errors.As(err, &e):
 			c.send(*e)
-			if e.Code == comms.CodeFrameTooLong || e.Code == comms.CodeFrameTimeout || e.Code == comms.CodeTLS {
+			switch e.Code {
+			case comms.CodeFrameTooLong, comms.CodeFrameTimeout, comms.CodeTLS:
 				return e.Code
+			case comms.CodeNotJSON, comms.CodeNotUTF8:
+				// Of a stranger's the next line may be a command: any web page can
+				// have a browser send some, behind a request that is none.
+				if !c.aware && c.relay == nil {
+					return e.Code
+				}
 			}
 			continue
 		case errors.Is(err, os.ErrDeadlineExceeded) && c.aware && silences < 3:
@@ -211,6 +262,7 @@ func (c *conn) handle(command comms.Command) {
 		}
 		c.aware = true
 		c.mu.Unlock()
+		c.leave()
 		c.wire.SetIdle(comms.PingAfter)
 		ticket, expires := r.opts.Keys.Issue(comms.AsClient, c.user, time.Now())
 		c.send(comms.Welcome{Version: comms.Version, Session: comms.NewSessionID(), User: c.user, Role: string(membership.RoleRouter), Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli(), Cluster: r.opts.Keys.Cluster()})
@@ -223,11 +275,7 @@ func (c *conn) handle(command comms.Command) {
 			}
 		}
 		if boot != "" {
-			c.mu.Lock()
-			if _, known := c.located[command.Room]; known || len(c.located) < maxLocated {
-				c.located[command.Room] = boot
-			}
-			c.mu.Unlock()
+			c.watch(command.Room, boot, command.At != "")
 		}
 		c.send(answer)
 	case comms.ListRooms:

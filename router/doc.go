@@ -12,7 +12,11 @@
 //
 // A connection's commands wait while much of what it asked for is unwritten;
 // what it did not ask for does not wait, and one that lets it pile up is closed.
+// An ancestor's wait too while shards have not taken much of what it said. When it
+// goes, what it said is carried out before its session is closed, unless that gets
+// nowhere for a second.
 //
-// Goroutines: a reader and a writer per connection, one watch per shard, the
+// Goroutines: a reader and a writer per connection, two more for an ancestor (its
+// commands, its events) besides those of its session, one watch per shard, the
 // loop that looks for gone shards, the HTTP server; Run waits for all.
 package router

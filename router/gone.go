@@ -46,14 +46,45 @@ func (r *Router) watchGone(ctx context.Context) {
 	}
 }
 
+// located is a room that a connection asked for: it is told when the shard is gone.
+type located struct {
+	boot  string // of the shard that we named, or the connection did
+	told  bool   // the connection did: it is served there, and not only asked
+	asked uint64 // which question it was
+}
+
+// watch remembers a room, if need be in the place of the one that was asked for
+// longest ago, of those first that the connection is not known to be served.
+func (c *conn) watch(room, boot string, told bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked++
+	now, known := c.located[room]
+	if !known && len(c.located) >= maxLocated {
+		delete(c.located, c.leastLocated())
+	}
+	c.located[room] = located{boot, told || now.told, c.asked}
+}
+
+// leastLocated is the room to forget first. The caller holds mu.
+func (c *conn) leastLocated() (room string) {
+	var least located
+	for name, l := range c.located {
+		if room == "" || !l.told && least.told || l.told == least.told && l.asked < least.asked {
+			room, least = name, l
+		}
+	}
+	return room
+}
+
 // superseded lists the boots that the connection was told of for rooms that
 // the table gives to others.
 func (c *conn) superseded(table *membership.Table) (boots []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for room, boot := range c.located {
-		if now, ok := table.Owner(membership.Partition(room)); ok && now.Boot != boot && !slices.Contains(boots, boot) {
-			boots = append(boots, boot)
+	for room, l := range c.located {
+		if now, ok := table.Owner(membership.Partition(room)); ok && now.Boot != l.boot && !slices.Contains(boots, l.boot) {
+			boots = append(boots, l.boot)
 		}
 	}
 	return boots
@@ -63,13 +94,14 @@ func (c *conn) superseded(table *membership.Table) (boots []string) {
 func (c *conn) move(table *membership.Table, gone map[string]bool, spread int64) {
 	moved := map[int]*comms.RoomMoved{}
 	c.mu.Lock()
-	for room, boot := range c.located {
+	for room, l := range c.located {
 		p := membership.Partition(room)
 		now, ok := table.Owner(p)
-		if !ok || now.Boot == boot || !gone[boot] {
+		if !ok || now.Boot == l.boot || !gone[l.boot] {
 			continue
 		}
-		c.located[room] = now.Boot
+		l.boot = now.Boot
+		c.located[room] = l
 		if moved[p] == nil {
 			moved[p] = &comms.RoomMoved{Partition: p, Shard: now.Name, Addr: now.Client, Spread: spread}
 		}
@@ -77,9 +109,14 @@ func (c *conn) move(table *membership.Table, gone map[string]bool, spread int64)
 	}
 	user := c.user
 	c.mu.Unlock()
-	for _, m := range moved {
-		ticket, expires := c.router.opts.Keys.Issue(comms.AsClient, user, time.Now())
-		m.Ticket, m.Expires = ticket, expires.UnixMilli()
-		c.send(*m)
+	if len(moved) == 0 {
+		return
 	}
+	ticket, expires := c.router.opts.Keys.Issue(comms.AsClient, user, time.Now())
+	var events []comms.Event
+	for _, m := range moved {
+		m.Ticket, m.Expires = ticket, expires.UnixMilli()
+		events = append(events, *m)
+	}
+	c.send(events...) // together: there may be more of them than a connection's queue holds
 }

@@ -62,7 +62,7 @@ func (r *Router) unready() string {
 	case <-r.ready:
 		return ""
 	default:
-		return "the shards have not reported all rooms yet"
+		return "the shards have not reported all rooms yet, " + r.missing()
 	}
 }
 
@@ -75,6 +75,9 @@ func (r *Router) serveHTTP(ctx context.Context) {
 			return
 		}
 		fmt.Fprintln(w, "ready")
+		for _, failed := range r.allFailed() {
+			fmt.Fprintln(w, failed)
+		}
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -11,82 +11,121 @@ import (
 )
 
 // relay speaks for an ancestor: it turns its commands into calls of an SDK
-// session and that session's events into the ancestor's.
+// session and that session's events into the ancestor's. A goroutine of its own
+// carries the commands out, so that the connection's reader sees the ancestor go
+// while no shard answers.
 type relay struct {
-	conn    *conn
-	user    string          // who the ancestor is
-	session *client.Session // nil if the login failed
-	ctx     context.Context // ends when nothing waits for the ancestor to read any more
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
-	present map[string]map[string]bool // of each room: who was shown as joined; the events goroutine's
+	conn      *conn
+	user      string             // who the ancestor is
+	commands  chan comms.Command // to carry out
+	unsettled unsettled
+	session   *client.Session // run's, and of what it starts
+	ctx       context.Context // ends when nothing is done for the ancestor any more
+	cancel    context.CancelFunc
+	reads     context.Context // ends when nothing waits for the ancestor to read any more
+	deafen    context.CancelFunc
+	wg        sync.WaitGroup
+	present   map[string]map[string]bool // of each room: who was shown as joined; the events goroutine's
 }
 
 // self is the address by which a relay's session dials the router it lives in.
 const self = "self"
 
 func newRelay(c *conn) *relay {
-	r := c.router
-	session, err := client.Connect(c.ctx, client.Options{
-		Routers: []string{self}, User: c.user, Logger: r.logger,
-		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
-			if addr != self {
-				return r.opts.Dial(ctx, addr)
-			}
-			ours, theirs := net.Pipe()
-			r.wg.Go(func() { r.serve(theirs, false) })
-			return ours, nil
-		},
-	})
-	relay := &relay{conn: c, user: c.user, session: session, present: map[string]map[string]bool{}}
-	relay.ctx, relay.cancel = context.WithCancel(c.ctx)
-	if err != nil {
-		r.logger.Debug("relay", "err", err)
-		c.cancel()
-		return relay
-	}
-	relay.wg.Go(relay.events)
+	relay := &relay{conn: c, user: c.user, commands: make(chan comms.Command, maxUnsettled/commandSize+1), present: map[string]map[string]bool{}}
+	// Not the connection's context: what was said before it broke is carried out.
+	relay.ctx, relay.cancel = context.WithCancel(c.router.ctx)
+	relay.reads, relay.deafen = context.WithCancel(c.ctx)
+	relay.wg.Go(relay.run)
 	return relay
 }
 
-// close leaves all rooms. An ancestor that has said quit may not read any more:
-// it gets what there is room for.
-func (r *relay) close() {
-	r.cancel()
-	if r.session != nil {
-		r.session.Close() //nolint:errcheck // never fails
+// run carries commands out in their order, until ctx ends.
+func (r *relay) run() {
+	router := r.conn.router
+	session, err := client.Connect(r.ctx, client.Options{
+		Routers: []string{self}, User: r.user, Logger: router.logger,
+		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
+			if addr != self {
+				return router.opts.Dial(ctx, addr)
+			}
+			ours, theirs := net.Pipe()
+			router.wg.Go(func() { router.serve(theirs, false) })
+			return ours, nil
+		},
+	})
+	if err != nil {
+		router.logger.Debug("relay", "err", err)
+		r.cancel()
+		r.conn.cancel()
+		return
 	}
+	defer session.Close() //nolint:errcheck // never fails
+	r.session = session
+	r.wg.Go(r.events)
+	for {
+		select {
+		case command := <-r.commands:
+			r.carryOut(command)
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}
+
+// do queues a command, once few of those before it are unsettled: what shards do
+// not take yet stays in the network. Only the connection's reader waits here.
+func (r *relay) do(command comms.Command) {
+	few := func() bool { return r.unsettled.bytes <= maxUnsettled }
+	if !r.unsettled.wait(r.conn.ctx, comms.LobbyTimeout, few) {
+		// It may be gone: behind so much that is not read its end is not seen.
+		r.conn.cancel()
+		return
+	}
+	r.unsettled.add(size(command))
+	r.commands <- command // there is room: each counts for commandSize at least
+}
+
+// close has what the ancestor said carried out as long as that gets anywhere, and
+// leaves all rooms. An ancestor that has said quit may not read any more, and is
+// not waited for if that is what holds things up.
+func (r *relay) close() {
+	all := func() bool { return r.unsettled.bytes == 0 }
+	if !r.unsettled.wait(r.ctx, lastWordsWithin, all) {
+		r.deafen()
+		r.unsettled.wait(r.ctx, lastWordsWithin, all)
+	}
+	r.deafen()
+	r.cancel()
 	r.wg.Wait()
 }
 
-// do carries out one command; the order of a sender's commands is kept.
-func (r *relay) do(command comms.Command) {
-	if r.session == nil {
-		return
-	}
+// carryOut does one command.
+func (r *relay) carryOut(command comms.Command) {
 	var err error
 	var room string
+	settled := size(command)
 	switch command := command.(type) {
 	case comms.JoinRoom:
-		room, err = command.Room, r.session.Join(r.conn.ctx, command.Room, nil)
-		if err == nil {
-			// Whoever only listens says nothing ever after, and knows no ping:
-			// TCP's keep-alive, which accepted connections have, finds the dead.
-			r.conn.wire.SetIdle(0)
-		}
+		room, err = command.Room, r.session.Join(r.ctx, command.Room, nil)
 	case comms.LeaveRoom:
-		room, err = command.Room, r.session.Leave(r.conn.ctx, command.Room)
+		// A room that is left forgets what was not stored by then.
+		r.unsettled.wait(r.ctx, lastWordsWithin, func() bool { return !r.unsettled.posted(command.Room) })
+		room, err = command.Room, r.session.Leave(r.ctx, command.Room)
 	case comms.SendMessage:
-		room = command.Room
-		_, err = r.session.Post(command.Room, command.Content)
+		room, settled = command.Room, 0 // later, but for an error
+		if err = r.unsettled.post(r.session, command); err != nil {
+			settled = size(command)
+		}
 	}
 	var refused *client.RefusedError
 	switch {
 	case errors.As(err, &refused):
-		r.conn.send(comms.Error{Code: refused.Code, Message: refused.Message, Room: room})
+		r.tell(comms.Error{Code: refused.Code, Message: refused.Message, Room: room})
 	case errors.Is(err, client.ErrNotJoined):
-		r.conn.send(comms.Error{Code: comms.CodeNotJoined, Message: "join the room first", Room: room})
+		r.tell(comms.Error{Code: comms.CodeNotJoined, Message: "join the room first", Room: room})
 	}
+	r.unsettled.add(-settled)
 }
 
 // events translates. An ancestor sees who joined before what they say.
@@ -94,6 +133,9 @@ func (r *relay) events() {
 	for e := range r.session.Events() {
 		switch e := e.(type) {
 		case client.Joined:
+			// Whoever only listens says nothing ever after, and knows no ping:
+			// TCP's keep-alive, which accepted connections have, finds the dead.
+			r.conn.leave()
 			present := map[string]bool{r.user: true}
 			for _, u := range e.Users {
 				present[u] = true
@@ -128,11 +170,15 @@ func (r *relay) events() {
 			}
 			r.show(e.Room, e.User, true)
 			r.tell(comms.UserMessage{Room: e.Room, User: e.User, Content: e.Content})
+			if e.Mine {
+				r.unsettled.settle(e.ID)
+			}
 		case client.SendFailed:
 			var refused *client.RefusedError
 			if errors.As(e.Err, &refused) {
 				r.tell(comms.Error{Code: refused.Code, Message: refused.Message, Room: e.Room})
 			}
+			r.unsettled.settle(e.ID)
 		}
 	}
 }
@@ -153,10 +199,10 @@ func (r *relay) show(room, user string, joined bool) {
 }
 
 // tell queues an event once most of the earlier ones are written: an ancestor
-// that reads loses nothing, however much comes at once, until it quits. One that
-// does not read ends with the write that it holds up.
+// that reads loses nothing, however much comes at once. One that does not read
+// ends with the write that it holds up, or soon after its quit.
 func (r *relay) tell(e comms.Event) {
-	if r.conn.awaitWriter(r.ctx) == nil {
+	if r.conn.awaitWriter(r.reads) == nil {
 		r.conn.send(e)
 	}
 }

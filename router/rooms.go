@@ -8,6 +8,68 @@ import (
 	"positivity-exchange/membership"
 )
 
+// directory is what the router knows of rooms. None is ever changed, so whoever
+// comes is greeted without a lock: when another router dies, many come at once.
+type directory struct {
+	rooms    []comms.Room // by name
+	greeting []comms.Room // the first that a client is shown: those of the rooms file, then the others
+}
+
+func newDirectory(rooms, first []comms.Room) *directory {
+	d := &directory{rooms: rooms}
+	shown := map[string]bool{}
+	for _, room := range first {
+		shown[room.Name] = true
+		if i, ok := d.find(room.Name); ok {
+			room = d.rooms[i]
+		}
+		d.greeting = append(d.greeting, room)
+	}
+	for _, room := range rooms {
+		if len(d.greeting) >= comms.GreetingRooms {
+			break
+		}
+		if !shown[room.Name] {
+			d.greeting = append(d.greeting, room)
+		}
+	}
+	d.greeting = d.greeting[:min(len(d.greeting), comms.GreetingRooms)]
+	return d
+}
+
+func byName(a, b comms.Room) int { return strings.Compare(a.Name, b.Name) }
+
+// sorted has each room once.
+func sorted(rooms []comms.Room) []comms.Room {
+	rooms = slices.Clone(rooms)
+	slices.SortFunc(rooms, byName)
+	return slices.CompactFunc(rooms, func(a, b comms.Room) bool { return a.Name == b.Name })
+}
+
+// find is where the room is, or would be.
+func (d *directory) find(name string) (i int, ok bool) {
+	return slices.BinarySearchFunc(d.rooms, comms.Room{Name: name}, byName)
+}
+
+// replaced is rooms without those of was, and with those of now; all are sorted.
+func replaced(rooms, was, now []comms.Room) []comms.Room {
+	list := make([]comms.Room, 0, len(rooms)+len(now))
+	for _, room := range rooms {
+		for len(now) > 0 && now[0].Name < room.Name {
+			list, now = append(list, now[0]), now[1:]
+		}
+		for len(was) > 0 && was[0].Name < room.Name {
+			was = was[1:]
+		}
+		again := len(now) > 0 && now[0].Name == room.Name
+		gone := len(was) > 0 && was[0].Name == room.Name
+		if !again && !gone {
+			list = append(list, room)
+		}
+	}
+	return append(list, now...)
+}
+
 // report takes one page of a partition's rooms.
 func (r *Router) report(p comms.RoomReport) {
 	r.mu.Lock()
@@ -19,15 +81,13 @@ func (r *Router) report(p comms.RoomReport) {
 	if p.More {
 		return
 	}
-	list := r.pages[p.Partition]
+	was, now := r.lists[p.Partition], sorted(r.pages[p.Partition])
 	delete(r.pages, p.Partition)
-	for _, room := range r.lists[p.Partition] {
-		delete(r.names, room.Name)
+	if r.noteFailed(p); p.Failed != "" {
+		now = was // what was known of it
 	}
-	r.lists[p.Partition] = list
-	for _, room := range list {
-		r.names[room.Name] = room
-	}
+	r.lists[p.Partition] = now
+	r.directory.Store(newDirectory(replaced(r.directory.Load().rooms, was, now), r.opts.Rooms))
 	if len(r.lists) == membership.Partitions {
 		select {
 		case <-r.ready:
@@ -37,29 +97,8 @@ func (r *Router) report(p comms.RoomReport) {
 	}
 }
 
-// greeting lists the first rooms: those of the rooms file, then the others.
-func (r *Router) greeting() []comms.Room {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list := make([]comms.Room, 0, len(r.opts.Rooms))
-	first := map[string]bool{}
-	for _, room := range r.opts.Rooms {
-		if now, ok := r.names[room.Name]; ok {
-			room = now
-		}
-		list = append(list, room)
-		first[room.Name] = true
-	}
-	var others []comms.Room
-	for name, room := range r.names {
-		if !first[name] {
-			others = append(others, room)
-		}
-	}
-	slices.SortFunc(others, func(a, b comms.Room) int { return strings.Compare(a.Name, b.Name) })
-	list = append(list, others...)
-	return list[:min(len(list), comms.GreetingRooms)]
-}
+// greeting lists the first rooms.
+func (r *Router) greeting() []comms.Room { return r.directory.Load().greeting }
 
 // list answers ListRooms.
 func (r *Router) list(q comms.ListRooms) comms.RoomList {
@@ -67,18 +106,20 @@ func (r *Router) list(q comms.ListRooms) comms.RoomList {
 	if limit == 0 {
 		limit = comms.MaxPage
 	}
-	r.mu.Lock()
-	var rooms []comms.Room
-	for name, room := range r.names {
-		if strings.HasPrefix(name, q.Prefix) && name > q.After {
-			rooms = append(rooms, room)
+	d := r.directory.Load()
+	from, _ := d.find(max(q.Prefix, q.After))
+	answer := comms.RoomList{Tag: q.Tag}
+	for _, room := range d.rooms[from:] {
+		switch {
+		case room.Name <= q.After:
+			continue
+		case !strings.HasPrefix(room.Name, q.Prefix):
+			return answer
+		case len(answer.Rooms) == limit:
+			answer.Next = answer.Rooms[limit-1].Name
+			return answer
 		}
-	}
-	r.mu.Unlock()
-	slices.SortFunc(rooms, func(a, b comms.Room) int { return strings.Compare(a.Name, b.Name) })
-	answer := comms.RoomList{Rooms: rooms, Tag: q.Tag}
-	if len(rooms) > limit {
-		answer.Rooms, answer.Next = rooms[:limit], rooms[limit-1].Name
+		answer.Rooms = append(answer.Rooms, room)
 	}
 	return answer
 }

@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/lobby"
 	"positivity-exchange/comms/peer"
 	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
@@ -42,13 +44,17 @@ type Router struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	ready  chan struct{} // closed once every partition's rooms were reported
+	ready  chan struct{} // closed once every partition's rooms were reported, or that nobody can
+	lobby  *lobby.Lobby
+
+	directory atomic.Pointer[directory] // changed with mu held
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 	lists map[int][]comms.Room // rooms by partition, as the shards reported
 	pages map[int][]comms.Room // of reports that are not whole yet
-	names map[string]comms.Room
+
+	failed map[int]string // partitions whose rooms no shard can tell, and why
 }
 
 // New makes a Router. Nothing runs before Run.
@@ -60,12 +66,10 @@ func New(opts Options) *Router {
 		opts.Dial = func(ctx context.Context, addr string) (net.Conn, error) { return tlsconn.Dial(ctx, addr, nil) }
 	}
 	r := &Router{
-		opts: opts, logger: opts.Logger, ready: make(chan struct{}), conns: map[*conn]struct{}{},
-		lists: map[int][]comms.Room{}, pages: map[int][]comms.Room{}, names: map[string]comms.Room{},
+		opts: opts, logger: opts.Logger, ready: make(chan struct{}), lobby: lobby.New(0), conns: map[*conn]struct{}{},
+		lists: map[int][]comms.Room{}, pages: map[int][]comms.Room{}, failed: map[int]string{},
 	}
-	for _, room := range opts.Rooms {
-		r.names[room.Name] = room
-	}
+	r.directory.Store(newDirectory(sorted(opts.Rooms), opts.Rooms))
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -82,14 +86,7 @@ func (r *Router) Run(ctx context.Context) error {
 	r.wg.Go(func() { membership.EachShard(r.ctx, r.opts.Gossip, r.watchShard) })
 	r.wg.Go(func() { r.watchGone(r.ctx) })
 	return tlsconn.Serve(ctx, r.opts.Listener, r.logger, func(nc net.Conn) {
-		r.wg.Go(func() {
-			nc, err := tlsconn.Accept(r.ctx, nc, r.opts.TLS, "router")
-			if err != nil {
-				r.logger.Debug("a connection was not taken", "err", err)
-				return
-			}
-			r.serve(nc, true)
-		})
+		r.wg.Go(func() { r.serve(nc, true) })
 	})
 }
 

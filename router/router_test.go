@@ -346,10 +346,21 @@ func TestHealthAndStatus(t *testing.T) {
 	readyz("of an empty cluster", http.StatusServiceUnavailable, "no shard")
 	r.gossip.set(s1, s2)
 	readyz("before the reports", http.StatusServiceUnavailable, "not reported")
-	for p := range membership.Partitions {
-		r.report(comms.RoomReport{Partition: p, First: true})
+	for p := range membership.Partitions - 1 {
+		r.report(comms.RoomReport{Partition: p, First: true, Rooms: []comms.Room{{Name: fmt.Sprint("room-", p)}}})
 	}
-	readyz("with all rooms", http.StatusOK, "ready")
+	readyz("before the last report", http.StatusServiceUnavailable, "those of partition 270 are missing")
+	r.report(comms.RoomReport{Partition: membership.Partitions - 1, First: true, Failed: "not a database"})
+	r.report(comms.RoomReport{Partition: 3, First: true, Failed: "disk image is malformed"})
+	readyz("with a partition that is damaged", http.StatusOK, "ready\nbut the rooms of partition 3 cannot be listed: disk image is malformed\nbut the rooms of partition 270 cannot")
+	if l := r.list(comms.ListRooms{Prefix: "room-3"}); !slices.ContainsFunc(l.Rooms, func(room comms.Room) bool { return room.Name == "room-3" }) {
+		t.Error("rooms that were known of a damaged partition are not listed any more")
+	}
+	r.report(comms.RoomReport{Partition: 3, First: true})
+	r.report(comms.RoomReport{Partition: membership.Partitions - 1, First: true})
+	if code, body := get("/readyz"); code != http.StatusOK || body != "ready\n" {
+		t.Errorf("readyz with all rooms: %d %s", code, body)
+	}
 	s1.Cut = true
 	r.gossip.set(s1, s2)
 	readyz("with a shard that can store", http.StatusOK, "ready")

@@ -2,7 +2,9 @@ package shard
 
 import (
 	"context"
+	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -57,6 +59,42 @@ func TestOwnerEndsWhoStandsInTheWayOfItsAppends(t *testing.T) {
 	if err := store.Register(t.Context(), roomlog.Process{Name: "s2", Boot: "0", Role: "shard", OS: log.os, Alone: true}); err != nil {
 		t.Fatal(err)
 	}
+	sayUntil(t, log, slog.New(slog.DiscardHandler), func(e comms.Event) bool {
+		_, stored := e.(comms.UserMessage)
+		return stored
+	})
+}
+
+// TestWhoIsWaitedForIsSaidOnce, where it cannot be known: somebody has to find it.
+func TestWhoIsWaitedForIsSaidOnce(t *testing.T) {
+	log := &standing{Log: memlog.NewStore().Open()}
+	said := make(tally, 1000)
+	refused := 0
+	sayUntil(t, log, slog.New(slog.NewTextHandler(said, nil)), func(e comms.Event) bool {
+		if len(said) > 0 {
+			refused++
+		}
+		return refused > 3 // and said nothing anew
+	})
+	if len(said) != 1 {
+		t.Errorf("said %d times, want once", len(said))
+	}
+}
+
+// tally holds the lines of a log that tell of somebody who is waited for.
+type tally chan string
+
+func (c tally) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), "waiting for a process") && strings.Contains(string(line), "not known") {
+		c <- string(line)
+	}
+	return len(line), nil
+}
+
+// sayUntil has somebody send a message to a room on log, again on each refusal,
+// until an event is the one that is waited for.
+func sayUntil(t *testing.T, log roomlog.Log, logger *slog.Logger, is func(comms.Event) bool) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +104,7 @@ func TestOwnerEndsWhoStandsInTheWayOfItsAppends(t *testing.T) {
 	if err := census.Enroll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	server := New(Options{Name: "s1", Boot: gossip.self.Boot, Listener: ln, Log: log, Gossip: gossip, Census: census, Keys: keys, Rooms: []comms.Room{{Name: "go"}}})
+	server := New(Options{Name: "s1", Boot: gossip.self.Boot, Listener: ln, Log: log, Gossip: gossip, Census: census, Keys: keys, Rooms: []comms.Room{{Name: "go"}}, Keeper: ownership.Options{Logger: logger}})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { server.Run(ctx) }) //nolint:errcheck // ends with ctx
@@ -81,7 +119,7 @@ func TestOwnerEndsWhoStandsInTheWayOfItsAppends(t *testing.T) {
 		c.say(comms.SendMessage{Room: "go", ID: "1", Content: "hello"})
 		for {
 			e := c.next()
-			if _, stored := e.(comms.UserMessage); stored {
+			if is(e) {
 				return
 			}
 			if _, refused := e.(comms.Error); refused {
@@ -89,7 +127,7 @@ func TestOwnerEndsWhoStandsInTheWayOfItsAppends(t *testing.T) {
 			}
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("its appends are still refused after 10 s")
+			t.Fatal("what is waited for has not come after 10 s")
 		}
 	}
 }

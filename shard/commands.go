@@ -345,9 +345,8 @@ func (s *session) create(c comms.CreateRoom) {
 		}
 		epoch := p.epoch
 		p.mu.Unlock()
-		err = s.server.opts.Log.Append(s.ctx, p.partition, epoch, []roomlog.Record{{Room: c.Room, Kind: roomlog.KindCreated, User: s.user, Content: c.Description, Time: time.Now().UnixMilli()}})
+		err = p.append(s.ctx, epoch, []roomlog.Record{{Room: c.Room, Kind: roomlog.KindCreated, User: s.user, Content: c.Description, Time: time.Now().UnixMilli()}})
 		if err != nil {
-			s.server.keeper.Refused(err)
 			if errors.Is(err, roomlog.ErrFenced) {
 				p.deposed(epoch, 1)
 			}

@@ -108,8 +108,7 @@ func (p *part) commitBatch() bool {
 	var err error
 	var stored []bool
 	if len(records) > 0 {
-		err = p.server.opts.Log.Append(context.Background(), p.partition, epoch, records)
-		p.server.keeper.Refused(err)
+		err = p.append(context.Background(), epoch, records)
 		if errors.Is(err, roomlog.ErrUnknown) {
 			stored = p.resolve(records, epoch)
 		}

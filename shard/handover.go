@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"positivity-exchange/comms"
 	"positivity-exchange/shard/roomlog"
 )
 
@@ -15,7 +16,8 @@ const (
 
 // handover is what a released partition says to its next owner, who reads it
 // with the owner record: who was present, and what would be read anyway. The
-// latter counts only where it ends as the log does.
+// latter counts only where it ends as the log does. Its times are of one clock
+// and say how long they lie apart: it was written graceFor before Deadline.
 type handover struct {
 	Deadline int64                       `json:"deadline"`       // Unix milliseconds: until when those in Rooms can come back
 	Rooms    map[string][]string         `json:"rooms"`          // who had a session
@@ -37,7 +39,7 @@ func (p *part) handOver(now time.Time) []byte {
 			if h.Away[name] == nil {
 				h.Away[name] = map[string]int64{}
 			}
-			h.Away[name][u] = until.UnixMilli()
+			h.Away[name][u] = now.Add(until.Sub(now)).UnixMilli() // whatever was done to the clock since
 		}
 	}
 	left := maxEnds
@@ -93,15 +95,22 @@ func (p *part) takeOver(b []byte, now time.Time) {
 	if len(b) == 0 || json.Unmarshal(b, &h) != nil {
 		return
 	}
-	limit := now.Add(graceFor).UnixMilli() // their clock may be ahead of ours
+	grace := graceFor.Milliseconds()
+	written := h.Deadline - grace // by their clock, which may differ from ours
+	if now.UnixMilli()-written > grace+comms.ClockSkew.Milliseconds() {
+		written = now.UnixMilli() // no clock is so far behind: it was long ago
+	}
+	until := func(deadline int64) time.Time {
+		return now.Add(time.Duration(min(deadline-written, grace)) * time.Millisecond)
+	}
 	for name, users := range h.Rooms {
 		for _, u := range users {
-			p.keep(name, u, time.UnixMilli(min(h.Deadline, limit)))
+			p.keep(name, u, until(h.Deadline))
 		}
 	}
 	for name, users := range h.Away {
-		for u, until := range users {
-			p.keep(name, u, time.UnixMilli(min(until, limit)))
+		for u, deadline := range users {
+			p.keep(name, u, until(deadline))
 		}
 	}
 	p.ends = h.Ends

@@ -34,6 +34,9 @@ type part struct {
 	opening chan struct{} // one slot: one opening or loading at a time; taken during log I/O, never with mu
 	seeded  atomic.Bool
 
+	refusing atomic.Bool // the store takes nothing that is appended
+	anew     atomic.Bool // the partition is being acquired anew: the log lost its end
+
 	mu         sync.Mutex // above the Server's, a session's, an outlet's
 	epoch      uint64
 	rooms      map[string]*room
@@ -127,8 +130,7 @@ func (p *part) seed(ctx context.Context) error {
 		}
 	}
 	if len(missing) > 0 {
-		if err := p.server.opts.Log.Append(ctx, p.partition, p.first, missing); err != nil {
-			p.server.keeper.Refused(err)
+		if err := p.append(ctx, p.first, missing); err != nil {
 			return err
 		}
 	}

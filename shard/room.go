@@ -50,6 +50,8 @@ const (
 	// longer one's go when a hand-over does not take it along any more. 1,024 of the
 	// longest would be 16 MiB a room.
 	keptBytes = 256
+
+	unreadableFor = 3000 // milliseconds after which a session may try again to catch up
 )
 
 var textSeed = maphash.MakeSeed()
@@ -231,6 +233,28 @@ func (s source) Snapshot() []byte {
 	}
 	users := r.listing()
 	return comms.AppendEvent(nil, comms.PresenceList{Room: s.name, Users: clipUsers(users), Count: len(users)})
+}
+
+// GiveUp implements fanout.Source: the session is out of this room, and stays in its
+// others. Whether it comes back here is for the client to say.
+func (s source) GiveUp(o *fanout.Outlet, err error) {
+	p := s.part
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.rooms[s.name]
+	if r == nil {
+		return // it has moved, and nobody is in it here
+	}
+	for sess := range r.members {
+		if sess.out != o {
+			continue
+		}
+		p.server.behind.Note(err, "user", sess.user, "room", s.name, "partition", p.partition)
+		r.remove(sess, true)
+		sess.leftRoom(s.name, p)
+		o.Detach(r.ring, comms.AppendEvent(nil, comms.Error{Code: comms.CodeUnreadable, Message: "what follows cannot be read from the store", Room: s.name, Retry: unreadableFor}))
+		return
+	}
 }
 
 // appendRecord encodes a record as the event that its readers get.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/lobby"
 	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/fanout"
@@ -43,6 +44,7 @@ type Server struct {
 	keeper *ownership.Keeper
 	pool   *fanout.Pool
 	lot    *parking.Lot         // of silent sessions
+	lobby  *lobby.Lobby         // of those who have not said hello
 	away   *roomlog.Outage      // of rooms that a partition is opened with
 	behind *roomlog.Outage      // of what sessions are to be caught up with
 	seeds  map[int][]comms.Room // of the rooms file, by partition
@@ -68,11 +70,11 @@ func New(opts Options) *Server {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		opts: opts, logger: opts.Logger, pool: fanout.NewPool(comms.WriteTimeout), lot: parking.NewLot(), ping: comms.PingAfter, patience: parkAfter, linger: lingerFor,
+		opts: opts, logger: opts.Logger, pool: fanout.NewPool(comms.WriteTimeout, comms.AppendEvent(nil, comms.Goodbye{Reason: comms.CodeShutdown})), lot: parking.NewLot(), lobby: lobby.New(0), ping: comms.PingAfter, patience: parkAfter, linger: lingerFor,
 		seeds: map[int][]comms.Room{}, parts: map[int]*part{}, sessions: map[*session]struct{}{}, watchers: map[*watcher]struct{}{},
 	}
 	s.away = roomlog.NewOutage(s.logger, "partitions cannot be opened; the log is asked again", "partitions are opened again")
-	s.behind = roomlog.NewOutage(s.logger, "sessions that fell behind are ended, since the log does not give what they missed", "")
+	s.behind = roomlog.NewOutage(s.logger, "sessions that fell behind are out of a room, since the log does not give what they missed", "")
 	for _, r := range opts.Rooms {
 		p := membership.Partition(r.Name)
 		s.seeds[p] = append(s.seeds[p], r)

@@ -207,14 +207,27 @@ func TestBadInputIsRefusedAndNobodyElseNotices(t *testing.T) {
 	}
 	expired, _ := keys.Issue(comms.AsClient, "eve", time.Now().Add(-time.Hour))
 	others, _ := keys.Issue(comms.AsClient, "ada", time.Now())
-	for ticket, code := range map[string]string{"": comms.CodeBadTicket, "1.client.eve.9.forged": comms.CodeBadTicket, expired: comms.CodeExpired, others: comms.CodeBadTicket} {
-		c := dial(t, addr)
-		c.say(comms.Hello{Version: comms.Version, User: "eve", Ticket: ticket})
-		c.refused(code)
+	hello := func(version int, ticket string) string {
+		return string(comms.AppendCommand(nil, comms.Hello{Version: version, User: "eve", Ticket: ticket}))
 	}
-	c := dial(t, addr)
-	c.say(comms.JoinRoom{Room: "go"})
-	c.refused(comms.CodeHelloFirst)
+	for line, code := range map[string]string{
+		hello(comms.Version, ""):                      comms.CodeBadTicket,
+		hello(comms.Version, "1.client.eve.9.forged"): comms.CodeBadTicket,
+		hello(comms.Version, expired):                 comms.CodeExpired,
+		hello(comms.Version, others):                  comms.CodeBadTicket,
+		hello(99, ""):                                 comms.CodeVersion,
+		`{"_ct":"join_room","r":"go"}` + "\n":         comms.CodeHelloFirst,
+		"POST / HTTP/1.1\r\n":                         comms.CodeNotJSON,
+	} {
+		c := dial(t, addr)
+		if _, err := io.WriteString(c.nc, line); err != nil {
+			t.Fatal(err)
+		}
+		c.refused(code)
+		if g, ok := c.next().(comms.Goodbye); !ok || g.Reason != code {
+			t.Errorf("%s: got %+v", line, g)
+		}
+	}
 	calm.say(comms.SendMessage{Room: "go", Content: "still here", ID: "1"})
 	if m := calm.message(); m.Seq != 1 {
 		t.Errorf("%+v", m)

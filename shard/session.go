@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/lobby"
 	"positivity-exchange/comms/rawconn"
 	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
@@ -44,12 +45,13 @@ type session struct {
 	joined map[string]*part
 
 	// The reader's alone.
-	duties   []*part       // whose queue it is to commit
-	silences int           // asked for, and not a word since
-	parks    bool          // place can be used
-	place    parking.Place // where a silent session has no reader
-	quit     bool          // said so
-	hurried  bool          // its last words before a leave were not all answered in time
+	stranger *lobby.Stranger // until it has said hello; nil then
+	duties   []*part         // whose queue it is to commit
+	silences int             // asked for, and not a word since
+	parks    bool            // place can be used
+	place    parking.Place   // where a silent session has no reader
+	quit     bool            // said so
+	hurried  bool            // its last words before a leave were not all answered in time
 }
 
 func (s *session) heardAt() time.Time { return time.Unix(0, s.heard.Load()) }
@@ -112,13 +114,13 @@ func (s *Server) serve(nc net.Conn) {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		tcp.SetNoDelay(true) //nolint:errcheck // a hint
 	}
-	nc, err := tlsconn.Accept(s.ctx, nc, s.opts.TLS, "shard")
+	nc, err := s.handshake(nc)
 	if err != nil {
 		s.logger.Debug("a connection was not taken", "err", err)
 		s.wg.Done()
 		return
 	}
-	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}, reader: comms.NewReader(nc, comms.MaxHelloFrame, comms.LobbyTimeout)}
+	sess := &session{server: s, ctx: s.ctx, joined: map[string]*part{}, reader: comms.NewReader(nc, comms.MaxHelloFrame, 0)}
 	if conn := descriptor(nc); conn != nil {
 		sess.place, sess.parks = parking.NewPlace(sess, conn), true
 	}
@@ -127,10 +129,25 @@ func (s *Server) serve(nc net.Conn) {
 		s.lot.Wake(&sess.place)
 		s.ended(sess, nc.RemoteAddr(), why)
 	})
+	sess.stranger = s.lobby.Enter(func(code string) {
+		sess.out.Close(comms.AppendEvent(nil, comms.Goodbye{Reason: code}), goodbyeGrace)
+	})
 	s.mu.Lock()
 	s.sessions[sess] = struct{}{}
 	s.mu.Unlock()
 	sess.attend(false)
+}
+
+// handshake is TLS's, if it is spoken here. Whoever is in the middle of one is a
+// stranger too.
+func (s *Server) handshake(nc net.Conn) (net.Conn, error) {
+	if s.opts.TLS == nil {
+		return nc, nil
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	defer s.lobby.Enter(func(string) { cancel() }).Leave()
+	return tlsconn.Accept(ctx, nc, s.opts.TLS, "shard")
 }
 
 // ended logs why a connection was ended, if not by its session or by the shard's
@@ -142,10 +159,6 @@ func (s *Server) ended(sess *session, addr net.Addr, why error) {
 	s.mu.Lock()
 	user := sess.user
 	s.mu.Unlock()
-	if errors.Is(why, fanout.ErrCatchUp) {
-		s.behind.Note(why, "user", user, "addr", addr)
-		return
-	}
 	s.logger.Debug("a connection was ended", "user", user, "addr", addr, "err", why)
 }
 
@@ -172,6 +185,9 @@ func (s *session) Wake(due bool) { go s.attend(due) }
 // end takes the session out of everything it is in.
 func (s *session) end(reason string) {
 	s.leaveAll(!s.quit)
+	if s.stranger != nil {
+		s.stranger.Leave()
+	}
 	s.server.mu.Lock()
 	delete(s.server.sessions, s)
 	s.server.mu.Unlock()
@@ -267,12 +283,16 @@ func (s *session) line(line []byte) (reason string) {
 	}
 	c, err := comms.DecodeCommand(line)
 	if err != nil {
-		s.reply(*comms.AsError(err))
+		refusal := comms.AsError(err)
+		s.reply(*refusal)
+		if s.role == "" {
+			return refusal.Code // a stranger has one line: what follows it may be a web page's
+		}
 		return ""
 	}
 	if s.role == "" {
-		if !s.hello(c) {
-			return comms.CodeHelloFirst
+		if reason = s.hello(c); reason != "" {
+			return reason
 		}
 		s.reader.SetMax(comms.MaxCommandFrame)
 		if s.parks {
@@ -289,26 +309,30 @@ func (s *session) line(line []byte) (reason string) {
 	return ""
 }
 
-// hello lets a ticket's holder in.
-func (s *session) hello(c comms.Command) bool {
+// hello lets a ticket's holder in, or returns the reason why not.
+func (s *session) hello(c comms.Command) (reason string) {
+	now := time.Now()
 	h, ok := c.(comms.Hello)
-	if !ok {
-		s.reply(comms.Error{Code: comms.CodeHelloFirst, Message: "say hello with a ticket first; a router gives one"})
-		return false
-	}
-	if h.Version != comms.Version {
-		s.reply(comms.Error{Code: comms.CodeVersion, Message: fmt.Sprintf("this shard speaks protocol version %d", comms.Version)})
-		return false
-	}
 	role := h.As
 	if role == "" {
 		role = comms.AsClient
 	}
-	now := time.Now()
-	if err := s.server.opts.Keys.Check(h.Ticket, role, h.User, now); err != nil {
-		s.reply(*comms.AsError(err))
-		return false
+	var err error
+	switch {
+	case !ok:
+		err = &comms.Error{Code: comms.CodeHelloFirst, Message: "say hello with a ticket first; a router gives one"}
+	case h.Version != comms.Version:
+		err = &comms.Error{Code: comms.CodeVersion, Message: fmt.Sprintf("this shard speaks protocol version %d", comms.Version)}
+	default:
+		err = s.server.opts.Keys.Check(h.Ticket, role, h.User, now)
 	}
+	if err != nil {
+		refusal := comms.AsError(err)
+		s.reply(*refusal)
+		return refusal.Code
+	}
+	s.stranger.Leave()
+	s.stranger = nil
 	if role != comms.AsClient {
 		s.ctx, s.cancel = context.WithCancel(s.server.ctx)
 	}
@@ -322,5 +346,5 @@ func (s *session) hello(c comms.Command) bool {
 		w.Expires = expires.UnixMilli()
 	}
 	s.reply(w)
-	return true
+	return ""
 }

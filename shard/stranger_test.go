@@ -1,12 +1,14 @@
 package shard
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/comms/lobby"
 	"positivity-exchange/shard/roomlog/memlog"
 )
 
@@ -40,5 +42,32 @@ func TestStrangersLineIsShort(t *testing.T) {
 			}
 			return
 		}
+	}
+}
+
+// TestStrangersDoNotFillTheShard: whoever came first and has not said hello goes
+// when there are too many; those who have stay.
+func TestStrangersDoNotFillTheShard(t *testing.T) {
+	server := serverOn(t, memlog.NewStore().Open(), func(s *Server) { s.lobby = lobby.New(2) })
+	addr := server.opts.Listener.Addr().String()
+	ada := login(t, addr, "ada")
+	first := dial(t, addr)
+	await(t, "the first stranger is there", func() bool {
+		server.mu.Lock()
+		defer server.mu.Unlock()
+		return len(server.sessions) == 2
+	})
+	for range 2 {
+		dial(t, addr)
+	}
+	if g, ok := first.next().(comms.Goodbye); !ok || g.Reason != comms.CodeTooMany {
+		t.Errorf("got %+v", g)
+	}
+	if _, err := first.conn.ReadEvent(); !errors.Is(err, io.EOF) {
+		t.Errorf("it goes on after its goodbye: %v", err)
+	}
+	ada.say(comms.Ping{N: 1})
+	if e := ada.next(); e != comms.Event(comms.PongEvent{N: 1}) {
+		t.Errorf("ada got %+v", e)
 	}
 }

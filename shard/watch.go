@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/ownership"
+	"positivity-exchange/shard/roomlog"
 )
 
 // reportSize is how many rooms one report carries.
@@ -27,13 +29,13 @@ type watcher struct {
 	dirty map[int]bool
 
 	// Of run alone.
-	told, due map[int]bool
+	told, due, failed map[int]bool
 }
 
 // watch reports the rooms of the partitions that the table gives to us, now
 // and at each change, until the session ends.
 func (s *Server) watch(sess *session) {
-	w := &watcher{session: sess, wake: make(chan struct{}, 1), dirty: map[int]bool{}, told: map[int]bool{}, due: map[int]bool{}}
+	w := &watcher{session: sess, wake: make(chan struct{}, 1), dirty: map[int]bool{}, told: map[int]bool{}, due: map[int]bool{}, failed: map[int]bool{}}
 	s.mu.Lock()
 	s.watchers[w] = struct{}{}
 	s.mu.Unlock()
@@ -54,7 +56,7 @@ func (w *watcher) run(s *Server) {
 	for {
 		w.look(s.opts.Gossip)
 		before := failing
-		failing = s.reportAll(w.session, w.due)
+		failing = w.reportAll(s)
 		if w.session.ctx.Err() != nil {
 			return
 		}
@@ -93,16 +95,23 @@ func (w *watcher) look(gossip ownership.Gossip) {
 }
 
 // reportAll reports the partitions that are due, and takes them off; those of
-// which the log does not tell stay on.
-func (s *Server) reportAll(sess *session, due map[int]bool) (err error) {
-	for p := range due {
-		if failed := s.report(sess, p); failed != nil {
-			err = failed
-		} else {
-			delete(due, p)
+// which the log does not tell stay on. Whoever watches waits for all, and must not
+// do so for a partition that is damaged: they are told once, and that is failed.
+func (w *watcher) reportAll(s *Server) (last error) {
+	for p := range w.due {
+		err := s.report(w.session, p)
+		if err == nil {
+			delete(w.due, p)
+			delete(w.failed, p)
+			continue
+		}
+		last = err
+		if errors.Is(err, roomlog.ErrDamaged) && !w.failed[p] {
+			w.failed[p] = true
+			w.session.send(comms.RoomReport{Partition: p, First: true, Failed: err.Error()})
 		}
 	}
-	return err
+	return last
 }
 
 // report sends one partition's rooms, read without owning it: all of them, or

@@ -3,6 +3,8 @@ package shard
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ type unlisted struct {
 	roomlog.Log
 	partition int
 	away      atomic.Bool
+	damaged   atomic.Bool
 	asked     chan struct{}
 }
 
@@ -28,6 +31,9 @@ func (l *unlisted) Rooms(ctx context.Context, partition int, after string, limit
 		default:
 		}
 		return nil, errors.New("no leader")
+	}
+	if partition == l.partition && l.damaged.Load() {
+		return nil, fmt.Errorf("%w: not a database", roomlog.ErrDamaged)
 	}
 	return l.Log.Rooms(ctx, partition, after, limit)
 }
@@ -64,6 +70,38 @@ func TestRoomsAreReportedWholeOrNotYet(t *testing.T) {
 			continue
 		}
 		if len(r.Rooms) != 1 || r.Rooms[0].Name != made {
+			t.Errorf("got %+v", r)
+		}
+		return
+	}
+}
+
+// TestDamagedPartitionIsReportedAsSuch: once, and its rooms when it has been put
+// right. The other partitions' rooms do not wait for that.
+func TestDamagedPartitionIsReportedAsSuch(t *testing.T) {
+	partition := membership.Partition("go")
+	log := &unlisted{Log: memlog.NewStore().Open(), partition: partition}
+	log.damaged.Store(true)
+	router := dial(t, serveOn(t, log))
+	ticket, _ := keys.Issue(comms.AsMember, "r1", time.Now())
+	router.say(comms.Hello{Version: comms.Version, User: "r1", As: comms.AsMember, Ticket: ticket}, comms.WatchRooms{})
+	reported := map[int]bool{}
+	for len(reported) < membership.Partitions {
+		r, ok := router.next().(comms.RoomReport)
+		if !ok {
+			continue
+		}
+		if reported[r.Partition] = true; (r.Partition == partition) != strings.Contains(r.Failed, "not a database") {
+			t.Errorf("got %+v", r)
+		}
+	}
+	log.damaged.Store(false)
+	for {
+		r, ok := router.next().(comms.RoomReport)
+		if !ok {
+			continue
+		}
+		if r.Partition != partition || r.Failed != "" || len(r.Rooms) != 1 {
 			t.Errorf("got %+v", r)
 		}
 		return

@@ -58,6 +58,7 @@ func TestBadCommandLines(t *testing.T) {
 		"negative time":    {[]string{"send", "--room", "go", "--timeout", "-1s", "hi"}, exitUsage, "--timeout -1s: a time is not negative"},
 		"before it began":  {[]string{"stress", "fanout", "--duration", "-1s"}, exitUsage, "--duration -1s"},
 		"no NATS":          {[]string{"shard", "--name", "s1", "--data", dir, "--nats-replicas", "3"}, exitUsage, "--nats-replicas is about NATS"},
+		"no partition":     {[]string{"export", "--data", dir, "--leave-out", "271", "x"}, exitUsage, "--leave-out 271: there are partitions 0 to 270"},
 		"no NATS either":   {[]string{"export", "--data", dir, "--nats-creds", rooms, "x"}, exitUsage, "--nats-creds is about NATS"},
 		"no data":          {[]string{"shard", "--name", "s1", "--data", ""}, exitUsage, `--data "": name a directory`},
 		"send to no room":  {[]string{"send", "--room", "Bad Room", "hi"}, exitUsage, `"Bad Room" is no room name`},

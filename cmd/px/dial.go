@@ -113,11 +113,11 @@ func heldUp(e client.Event) {
 	switch e := e.(type) {
 	case client.Held:
 		if errors.As(e.Err, &refused) {
-			fmt.Fprintf(os.Stderr, "px: #%s: %v; still trying\n", e.Room, refused)
+			fmt.Fprintf(os.Stderr, "px: #%s: %v; trying again\n", e.Room, refused)
 		}
 	case client.RoomLink:
 		if errors.As(e.Err, &refused) && (refused.Code == comms.CodeStorage || refused.Code == comms.CodeUnknownFate) {
-			fmt.Fprintf(os.Stderr, "px: #%s: %v; still trying\n", e.Room, refused)
+			fmt.Fprintf(os.Stderr, "px: #%s: %v; trying again\n", e.Room, refused)
 		}
 	}
 }

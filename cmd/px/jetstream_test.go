@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"positivity-exchange/client"
 	"positivity-exchange/shard/roomlog/jetstreamlog/natstest"
 )
 
@@ -144,6 +145,63 @@ func TestLogsThatAreRefused(t *testing.T) {
 		_, errs, code := px("shard", "--name", "s1", "--data", t.TempDir(), "--gossip", "127.0.0.1:0", "--log", c.log)
 		if code != exitFailed || !strings.Contains(errs, c.want) || strings.Contains(errs, "wrong@") || strings.Contains(errs, "panic") {
 			t.Errorf("%s: ended with %d, %q; want a word of %q", name, code, errs, c.want)
+		}
+	}
+}
+
+// TestServerThatLostTheEndOfARoom has the NATS server's machine lose its power
+// while px lives elsewhere: the room goes on behind what is left, and whoever had
+// seen more is told.
+func TestServerThatLostTheEndOfARoom(t *testing.T) {
+	server := natstest.Start(t, natstest.Config{})
+	a := newApart(t, server.URL())
+	shard := a.start("shard", "--name", "s1")
+	router := a.router()
+	send := func(texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if _, errs, code := px("send", "--router", router, "--room", "go", "--timeout", "20s", text); code != 0 {
+				t.Fatalf("%s: %s", text, errs)
+			}
+		}
+	}
+	send("m1", "m2", "m3")
+	reader := connectTo(t, "bob", router)
+	if err := reader.Join(t.Context(), "go", nil); err != nil {
+		t.Fatal(err)
+	}
+	server.Stop()
+	before := t.TempDir()
+	if err := os.CopyFS(before, os.DirFS(server.Config.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	server.Start(t)
+	send("m4", "m5")
+	server.Kill()
+	server.Config.Dir = before
+	server.Start(t)
+	send("m6", "m7")
+	out, errs, code := px("tail", "--router", router, "--room", "go", "--since", "0", "--json", "--count", "5")
+	if code != 0 {
+		t.Fatal(errs)
+	}
+	for i, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		if text := []string{"m1", "m2", "m3", "m6", "m7"}[i]; !strings.Contains(line, fmt.Sprintf(`"seq":%d,`, i+1)) || !strings.Contains(line, text) {
+			t.Errorf("line %d: %s", i+1, line)
+		}
+	}
+	awaitLog(t, shard, "lost its end")
+	for timeout := time.After(20 * time.Second); ; {
+		select {
+		case e := <-reader.Events():
+			if cut, is := e.(client.Cut); is {
+				if cut.At != 3 {
+					t.Errorf("the reader is told that it ends behind #%d", cut.At)
+				}
+				return
+			}
+		case <-timeout:
+			t.Fatal("the reader was told nothing")
 		}
 	}
 }

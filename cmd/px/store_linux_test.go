@@ -88,9 +88,11 @@ func TestDataDirectoriesThatAreRefused(t *testing.T) {
 	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		t.Skipf("a read-only file system cannot be had here: %v", err)
 	}
-	newer := t.TempDir()
-	if err := os.WriteFile(filepath.Join(newer, "cluster.json"), []byte(`{"identity":"x","schema":99}`), 0o600); err != nil {
-		t.Fatal(err)
+	newer, foreign := t.TempDir(), t.TempDir()
+	for dir, text := range map[string]string{newer: `{"identity":"x","schema":99}`, foreign: `{"identity":"x","schema":1,"cluster":"a","partitions":271}`} {
+		if err := os.WriteFile(filepath.Join(dir, "cluster.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	secretless := t.TempDir()
 	if err := os.WriteFile(filepath.Join(secretless, "secret"), []byte("short"), 0o600); err != nil {
@@ -99,6 +101,7 @@ func TestDataDirectoriesThatAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ dir, want string }{
 		"read-only":        {dir, "data directory"},
 		"newer schema":     {newer, "schema 99"},
+		"another cluster":  {foreign, "--cluster a"},
 		"a damaged secret": {secretless, "32 bytes"},
 	} {
 		_, errs, code := px("shard", "--name", "s1", "--data", c.dir, "--gossip", "127.0.0.1:0")

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -48,8 +49,20 @@ func tailCommand() *cli.Command {
 	}
 }
 
+// unreadable says, once, that no more of a room comes for now and why: who waits
+// would take it for silence.
+func unreadable(link client.RoomLink, said bool) bool {
+	var refused *client.RefusedError
+	if said || !errors.As(link.Err, &refused) || refused.Code != comms.CodeUnreadable {
+		return said
+	}
+	fmt.Fprintf(os.Stderr, "px: #%s: %s; trying again\n", link.Room, refused.Message)
+	return true
+}
+
 func follow(c *cli.Context, s *client.Session, joined <-chan error) error {
 	out := json.NewEncoder(os.Stdout)
+	said := false // that the store cannot read on
 	for n := 0; ; {
 		select {
 		case <-c.Context.Done():
@@ -70,6 +83,9 @@ func follow(c *cli.Context, s *client.Session, joined <-chan error) error {
 				fmt.Fprintf(os.Stderr, "px: the store lost its end behind #%d\n", e.At)
 			}
 			heldUp(e)
+			if link, is := e.(client.RoomLink); is {
+				said = unreadable(link, said)
+			}
 			m, is := e.(client.Message)
 			if !is {
 				continue

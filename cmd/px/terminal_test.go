@@ -79,7 +79,8 @@ func (term *terminal) client(name string, width, height int, args ...string) *pa
 	for _, arg := range args {
 		command += " '" + arg + "'"
 	}
-	term.tmux("new-session", "-d", "-s", name, "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), command)
+	// Without a window the server would end, and a window that is opened just then with it.
+	term.tmux("new-session", "-d", "-s", name, "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), command, ";", "set-option", "-g", "exit-empty", "off")
 	return &pane{term, name}
 }
 

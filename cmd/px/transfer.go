@@ -30,16 +30,31 @@ func exportCommand() *cli.Command {
 		Description: "Reads the room log itself, whether a cluster runs on it or not. FILE may be - for standard output.\n" +
 			"Interrupted, it goes on where it was when it is started again with the same FILE.",
 		ArgsUsage: "FILE",
-		Flags:     transferFlags(),
+		Flags: append(transferFlags(), &cli.IntSliceFlag{
+			Name: "leave-out", Usage: "pass over partition `N`, whose file is damaged; may be repeated",
+		}),
 		Action: func(c *cli.Context) error {
+			for _, p := range c.IntSlice("leave-out") {
+				if p < 0 || p >= membership.Partitions {
+					return usagef("--leave-out %d: there are partitions 0 to %d", p, membership.Partitions-1)
+				}
+			}
 			return carry(c, "exported", openStored, func(ctx context.Context, log roomlog.Log, path string, opts transfer.Options) (transfer.Summary, error) {
 				if err := hasRooms(ctx, log); err != nil {
 					return transfer.Summary{}, err
 				}
+				opts.LeaveOut = c.IntSlice("leave-out")
+				var sum transfer.Summary
+				var err error
 				if path == "-" {
-					return transfer.Export(ctx, log, os.Stdout, opts)
+					sum, err = transfer.Export(ctx, log, os.Stdout, opts)
+				} else {
+					sum, err = transfer.ExportFile(ctx, log, path, opts)
 				}
-				return transfer.ExportFile(ctx, log, path, opts)
+				if errors.Is(err, roomlog.ErrDamaged) {
+					err = fmt.Errorf("%w (all other partitions are exported with --leave-out N)", err)
+				}
+				return sum, err
 			})
 		},
 	}
@@ -92,8 +107,8 @@ func openStored(cfg app.Config) (roomlog.Log, error) {
 func hasRooms(ctx context.Context, log roomlog.Log) error {
 	for p := range membership.Partitions {
 		rooms, err := log.Rooms(ctx, p, "", 1)
-		if errors.Is(err, roomlog.ErrRefused) || len(rooms) > 0 {
-			return nil // the export asks again for as long as the log takes to answer
+		if errors.Is(err, roomlog.ErrRefused) || errors.Is(err, roomlog.ErrDamaged) || len(rooms) > 0 {
+			return nil // the export asks again for as long as the log takes to answer, and says what is damaged
 		}
 		if err != nil {
 			return err
@@ -112,6 +127,7 @@ func carry(c *cli.Context, done string, open func(app.Config) (roomlog.Log, erro
 		return err
 	}
 	cfg := logConfig(c)
+	cfg.AnyCluster = true // --data has said which
 	cfg.Logger = logger
 	log, err := open(cfg)
 	if err != nil {

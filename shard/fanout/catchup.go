@@ -61,8 +61,14 @@ func (o *Outlet) catchUp() error {
 	}
 	o.mu.Unlock()
 	events, err := readSource(o.pool.ctx, src, last, c.ring.newest())
+	if err != nil && o.pool.ctx.Err() == nil {
+		src.GiveUp(o, err) // as Snapshot does
+	}
 	o.mu.Lock()
-	if err != nil || !c.attached {
+	if !c.attached {
+		return nil // the other rings of the connection go on
+	}
+	if err != nil {
 		return err
 	}
 	o.page = page{c: c, data: events, last: last}
@@ -87,10 +93,7 @@ func readSource(ctx context.Context, src Source, after, upTo uint64) (events []b
 	if err == nil {
 		err = errNoRecord
 	}
-	return nil, fmt.Errorf("%w behind %d: %w", ErrCatchUp, after, err)
+	return nil, fmt.Errorf("catch up from the log behind %d: %w", after, err)
 }
-
-// ErrCatchUp means that the Source did not give what a ring had dropped.
-var ErrCatchUp = errors.New("catch up from the log")
 
 var errNoRecord = errors.New("no record there")

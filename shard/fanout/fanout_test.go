@@ -38,8 +38,10 @@ func (b *book) Records(_ context.Context, after, upTo uint64, maxBytes int) ([]b
 
 func (b *book) Snapshot() []byte { return []byte("snapshot\n") }
 
+func (b *book) GiveUp(*Outlet, error) {}
+
 func pool(t testing.TB) *Pool {
-	p := NewPool(time.Minute)
+	p := NewPool(time.Minute, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { p.Run(ctx); close(done) }() //nolint:errcheck // ends with ctx

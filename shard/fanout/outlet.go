@@ -232,6 +232,17 @@ func (o *Outlet) Close(goodbye []byte, grace time.Duration) {
 	}
 }
 
+// farewell says the Pool's goodbye to a peer that takes it at once: those behind
+// are not waited for.
+func (o *Outlet) farewell() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.push(o.pool.goodbye)
+	if o.startLocked() {
+		o.driveLocked()
+	}
+}
+
 // leaveAll takes all rings off.
 func (o *Outlet) leaveAll() {
 	for _, a := range o.attaching {

@@ -16,6 +16,7 @@ const endWidth = 100
 // write for those who are slow.
 type Pool struct {
 	writeTimeout time.Duration // of a write without progress
+	goodbye      []byte        // last words to all when the Pool ends
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -28,9 +29,10 @@ type Pool struct {
 }
 
 // NewPool makes a Pool. A connection whose writes make no progress for
-// writeTimeout is ended.
-func NewPool(writeTimeout time.Duration) *Pool {
-	p := &Pool{writeTimeout: writeTimeout, outlets: map[*Outlet]struct{}{}}
+// writeTimeout is ended. goodbye (may be nil) is for all whose connections end since
+// the Pool does.
+func NewPool(writeTimeout time.Duration, goodbye []byte) *Pool {
+	p := &Pool{writeTimeout: writeTimeout, goodbye: goodbye, outlets: map[*Outlet]struct{}{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.crowds.pool, p.crowds.more.L = p, &p.crowds.mu
 	return p
@@ -61,6 +63,7 @@ func (p *Pool) failAll(outlets map[*Outlet]struct{}, err error) {
 		width <- struct{}{}
 		ending.Go(func() {
 			defer func() { <-width }()
+			o.farewell()
 			o.fail(err)
 		})
 	}

@@ -23,6 +23,9 @@ type Source interface {
 	// Snapshot returns encoded events that stand for all notices so far (the
 	// list of participants). Sent to a session that missed notices while behind.
 	Snapshot() []byte
+	// GiveUp is told that Records answers nothing but err for an outlet: it is to be
+	// detached from the ring, and told so.
+	GiveUp(o *Outlet, err error)
 }
 
 // Ring is a room's recent encoded events, each encoded once for all sessions

@@ -80,7 +80,8 @@ func NewCensus(log roomlog.Log, p roomlog.Process, opts CensusOptions) *Census {
 }
 
 // Enroll puts this process on the roll once no other living boot has its name;
-// it waits up to 5 s for that and then returns an error naming who has it.
+// it waits up to 5 s for that and then returns an error naming who has it. It
+// strikes off who was killed here: a name at random never comes again.
 func (c *Census) Enroll(ctx context.Context) error {
 	deadline := time.Now().Add(enrollWait)
 	for {
@@ -90,7 +91,13 @@ func (c *Census) Enroll(ctx context.Context) error {
 		}
 		var holder *roomlog.Entry
 		for i, e := range entries {
-			if e.Name != c.self.Name || e.Boot == c.self.Boot {
+			if e.Boot == c.self.Boot {
+				continue
+			}
+			if e.Name != c.self.Name {
+				if known, gone := roomlog.ProcessGone(e.OS); known && gone {
+					c.log.Strike(ctx, e.Boot) //nolint:errcheck // the next who comes does it
+				}
 				continue
 			}
 			if c.alive(e.Boot) || !c.silent(e, false) {

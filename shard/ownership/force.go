@@ -24,8 +24,12 @@ func (k *Keeper) Refused(err error) {
 
 // force ends the process in the way if every condition for it holds.
 func (k *Keeper) force(ctx context.Context, b *roomlog.BlockedError) {
+	if b.For < forceAfter || b.OS.PID == os.Getpid() {
+		return
+	}
 	forcer, ok := k.log.(roomlog.Forcer)
-	if !ok || k.opts.NoFenceKill || b.For < forceAfter || b.OS.PID == 0 || b.OS.PID == os.Getpid() {
+	if !ok || k.opts.NoFenceKill || b.OS.PID == 0 {
+		k.blocked.Note(b, "pid", b.OS.PID)
 		return
 	}
 	entries := k.census.entriesOf(ctx, b.OS)

@@ -23,6 +23,14 @@ var (
 	// ErrUnknown: may or may not be in. The owner acquires again and reads the
 	// heads before it numbers or answers anything.
 	ErrUnknown = errors.New("the room log did not answer: outcome unknown")
+	// ErrLostEnd, always with ErrRefused: the log does not have any more what it had
+	// acknowledged, and rooms end before what their owner knows. The owner acquires
+	// anew, so that what follows has another epoch than what is gone, and reads all.
+	ErrLostEnd = errors.New("the room log has lost its end")
+
+	// ErrDamaged: what is stored of a partition cannot be read, however often it is
+	// tried, until somebody puts it right.
+	ErrDamaged = errors.New("what is stored is damaged")
 
 	ErrConflict   = errors.New("the owner record has changed")      // Acquire: compare-and-set lost
 	ErrNoRoom     = errors.New("no such room")                      // Head, Read, ReadBack
@@ -118,10 +126,13 @@ type Release struct {
 type BlockedError struct {
 	Partition int
 	OS        OSProcess     // the process that holds the lock; zero if it cannot be known
-	For       time.Duration // how long the same holder has been seen holding it
+	For       time.Duration // how long the same holder has been seen holding it; of one not known, how long nobody got it
 }
 
 func (e *BlockedError) Error() string {
+	if e.OS.PID == 0 {
+		return fmt.Sprintf("partition %d: write lock held for %s by a process that is not known here", e.Partition, e.For)
+	}
 	return fmt.Sprintf("partition %d: write lock held by process %d for %s", e.Partition, e.OS.PID, e.For)
 }
 

@@ -30,7 +30,10 @@ type Config struct {
 
 	Log  string // where rooms are stored: empty for SQLite below Data, or nats://host[,host...]
 	NATS NATS   // for a Log on NATS
-	TLS  TLS    // of clients and of members that ask each other; zero: plain
+	// AnyCluster: SQLite files are read or filled whatever cluster they are of,
+	// and stay open to any: no member of a cluster opens them.
+	AnyCluster bool
+	TLS        TLS // of clients and of members that ask each other; zero: plain
 
 	Sync        string // empty: roomlog.SyncNormal
 	NoFenceKill bool   // never end a frozen process by force

@@ -46,6 +46,9 @@ func newMember(cfg Config, role membership.Role, client string, log roomlog.Log)
 	if membership.OtherSecret(cfg.Data, secret) {
 		logger.Warn("the secret given is not the one in the data directory: members that use that one are a cluster of their own", "dir", cfg.Data)
 	}
+	if file := membership.ExposedSecret(cfg.Data, cfg.SecretFile, cfg.Secret); file != "" {
+		logger.Warn("other users can read the cluster's secret, and whoever has it is an operator: make it yours alone with chmod 600", "file", file)
+	}
 	m := &member{cfg: cfg, boot: membership.NewBoot(), keys: comms.NewKeys(secret), logger: logger}
 	if m.secure, m.dial, err = cfg.secure(role, client); err != nil {
 		return nil, err

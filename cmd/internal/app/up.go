@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,7 +106,7 @@ func (c Config) runsAlready(ctx context.Context, log roomlog.Log, n int) error {
 				join += " --router " + router.Client
 			}
 		}
-		return fmt.Errorf("a %s runs on %s already (pid %d): %s joins it", what, cmp.Or(c.Log, c.Data), shard.OS.PID, join)
+		return fmt.Errorf("a %s runs on %s already (pid %d): %s joins it", what, c.place(), shard.OS.PID, join)
 	}
 	return nil
 }

@@ -92,6 +92,10 @@ func (l *Log) append(ctx context.Context, p *part, epoch uint64, records []rooml
 	at, err := l.write(ctx, msgs, "roomlog.append.inTx", func(ctx context.Context, inTheWay uint64) (uint64, bool, error) {
 		return l.stored(ctx, p, epoch, newest, inTheWay)
 	})
+	if errors.Is(err, errStale) && 0 < at && at < p.last {
+		// Not forgotten: what is asked next is as wrong, until the owner acquires anew.
+		return fmt.Errorf("%w: %w: the partition ends at %d of stream %s, not at %d", roomlog.ErrRefused, roomlog.ErrLostEnd, at, p.stream, p.last)
+	}
 	if err != nil {
 		return err
 	}
@@ -169,6 +173,9 @@ func (l *Log) number(ctx context.Context, p *part, records []roomlog.Record) (ma
 			heads[r.Room] = 0
 		case !known:
 			return nil, fmt.Errorf("%w: %s", roomlog.ErrNoRoom, r.Room)
+		case r.Seq > head+1:
+			l.forgetHints(roomSubject(p, r.Room))
+			return nil, fmt.Errorf("%w: %w: %s ends at %d, and %d is to follow", roomlog.ErrRefused, roomlog.ErrLostEnd, r.Room, head, r.Seq)
 		case r.Seq != head+1:
 			return nil, fmt.Errorf("%w: sequence %d of %s, not %d", roomlog.ErrRefused, r.Seq, r.Room, head+1)
 		default:

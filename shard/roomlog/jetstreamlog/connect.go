@@ -116,11 +116,14 @@ func validToken(s string) bool {
 // connect reaches one of the servers and stays connected to any of them; lost
 // is called each time when a connection has ended.
 func connect(urls []string, o Options, lost func()) (*nats.Conn, error) {
+	var said string // of errors, since the connection was there; handlers are called one at a time
 	opts := []nats.Option{
 		nats.Name("px room log of " + o.Cluster),
 		nats.Timeout(2 * time.Second),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(100 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
+		// Credentials that are refused may be taken again, once the server is set right.
+		nats.IgnoreAuthErrorAbort(),
 		// Nothing is kept for later: what was not sent is certainly not in.
 		nats.ReconnectBufSize(-1),
 		// A server that falls silent is left for another one.
@@ -134,9 +137,20 @@ func connect(urls []string, o Options, lost func()) (*nats.Conn, error) {
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
+			said = ""
 			o.Logger.Info("connected to a NATS server again", "addr", c.ConnectedUrlRedacted())
 		}),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Logger.Warn("NATS", "err", err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if err.Error() != said { // credentials are refused several times a second
+				said = err.Error()
+				o.Logger.Warn("NATS", "err", err)
+			}
+		}),
+		// Of a close of our own nobody need hear.
+		nats.NoCallbacksAfterClientClose(),
+		nats.ClosedHandler(func(c *nats.Conn) {
+			o.Logger.Error("the connection to NATS was ended for good; start this process again", "err", c.LastError())
+		}),
 	}
 	if o.Creds != "" {
 		opts = append(opts, nats.UserCredentials(o.Creds))
@@ -162,22 +176,27 @@ func connect(urls []string, o Options, lost func()) (*nats.Conn, error) {
 			return nc, nil
 		}
 		if !errors.Is(err, nats.ErrNoServers) || time.Now().After(deadline) {
-			return nil, fmt.Errorf("room log at %s: %w", redacted(o.URL), err)
+			return nil, fmt.Errorf("room log at %s: %w", Redacted(o.URL), err)
 		}
 		pause(context.Background(), 100*time.Millisecond) //nolint:errcheck // never ends early
 	}
 }
 
-// redacted is list without passwords, for people's eyes.
-func redacted(list string) string {
+// Redacted is the list of Options.URL without passwords and tokens, for people's eyes.
+func Redacted(list string) string {
 	urls, err := hosts(list)
 	if err != nil {
 		return "the NATS servers"
 	}
 	for i := range urls {
-		if u, err := url.Parse(urls[i]); err == nil {
-			urls[i] = u.Redacted()
+		u, err := url.Parse(urls[i])
+		if err != nil {
+			return "the NATS servers"
 		}
+		if _, password := u.User.Password(); u.User != nil && !password {
+			u.User = url.User("xxxxx") // a token
+		}
+		urls[i] = u.Redacted()
 	}
 	return strings.Join(urls, ",")
 }

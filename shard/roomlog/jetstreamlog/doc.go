@@ -45,9 +45,10 @@
 // What is acknowledged is on a majority of the stream's replicas. NATS servers
 // write it through to the disk every 2 minutes unless their configuration says
 // sync_interval: always, so a power cut of a majority at once can lose an end
-// that was acknowledged. Readers are told (history_cut), unless an acquire was
-// among it: its epoch is then issued once more. Options.Sync "full" demands that
-// every server syncs always, and looks at their monitoring ports.
+// that was acknowledged. The owner notices with its next append (ErrLostEnd), and
+// readers are told (history_cut), unless an acquire was among it: its epoch is
+// then issued once more. Options.Sync "full" demands that every server syncs
+// always, and looks at their monitoring ports.
 package jetstreamlog
 
 // Schema is the version of the streams that this program makes, and works with.

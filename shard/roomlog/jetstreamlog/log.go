@@ -104,7 +104,7 @@ func Open(opts Options) (*Log, error) {
 	if err != nil {
 		cancel()
 		nc.Close()
-		return nil, fmt.Errorf("room log at %s: %w", redacted(opts.URL), err)
+		return nil, fmt.Errorf("room log at %s: %w", Redacted(opts.URL), err)
 	}
 	return l, nil
 }

@@ -17,6 +17,10 @@ const (
 	pageBytes    = 4 << 20
 )
 
+// caughtUpIn is how long at most a leader just elected answers before it has
+// caught up: who is still behind then has lost something.
+const caughtUpIn = time.Second
+
 // errLagging: a replica does not have yet what the leader has.
 var errLagging = errors.New("no replica has caught up")
 
@@ -96,9 +100,12 @@ func (l *Log) newestOf(ctx context.Context, p *part, subjects ...string) (map[st
 		}
 		return newest, nil
 	}
-	for {
+	for began := time.Now(); ; {
 		// The owner record is always there, and makes the answer tell how far it is.
 		found, upTo, err := l.replica(ctx, p.stream, request{MultiLast: append(slices.Clone(subjects), p.owner)})
+		if err == nil && upTo < seen && time.Since(began) > caughtUpIn {
+			seen = l.seenAnew(ctx, p, seen)
+		}
 		if err == nil && upTo >= seen {
 			for _, m := range found {
 				newest[m.subject] = m
@@ -112,6 +119,20 @@ func (l *Log) newestOf(ctx context.Context, p *part, subjects ...string) (map[st
 			return nil, unreachable(p.stream, err)
 		}
 	}
+}
+
+// seenAnew is what must be waited for in place of seen, which no replica has
+// reached in a while: less, if the stream's leader has not either. Then the stream
+// lost its end, and what is gone would be waited for until the next write.
+func (l *Log) seenAnew(ctx context.Context, p *part, seen uint64) uint64 {
+	info, err := l.info(ctx, p.stream, "", 0)
+	if err != nil || !info.majority() || info.State.LastSeq >= seen {
+		return seen
+	}
+	if p.seen.CompareAndSwap(seen, info.State.LastSeq) {
+		l.logger.Warn("a stream has lost its end, which was acknowledged", "stream", p.stream, "ends", info.State.LastSeq, "ended", seen)
+	}
+	return info.State.LastSeq
 }
 
 // Read returns records from from on, ascending.

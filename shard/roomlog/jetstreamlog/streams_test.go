@@ -43,6 +43,19 @@ func TestHostsOfAnAddress(t *testing.T) {
 	}
 }
 
+func TestPasswordsAreNotForPeoplesEyes(t *testing.T) {
+	for list, want := range map[string]string{
+		"nats://a,b:4223":       "nats://a,nats://b:4223",
+		"nats://px:hunter2@a,b": "nats://px:xxxxx@a,nats://px:xxxxx@b",
+		"nats://hunter2@a":      "nats://xxxxx@a", // a token
+		"nats://px:hunter2@a/b": "the NATS servers",
+	} {
+		if got := Redacted(list); got != want {
+			t.Errorf("%s is shown as %s, want %s", list, got, want)
+		}
+	}
+}
+
 func TestVersionsBeforeAtomicBatchesAreRefused(t *testing.T) {
 	for version, ok := range map[string]bool{"2.11.9": false, "2.12.0": true, "2.15.2": true, "3.0.0": true, "1.4.1": false, "2.9.0-beta.1": false} {
 		if err := checkVersion(version); (err == nil) != ok {

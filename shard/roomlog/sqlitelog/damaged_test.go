@@ -42,6 +42,9 @@ func TestDamagedFilesHarmOnlyThemselves(t *testing.T) {
 	if _, err := l.Acquire(t.Context(), 5, roomlog.Owner{}, roomlog.Owner{Name: "s1", Boot: "1"}); !errors.Is(err, roomlog.ErrRefused) {
 		t.Errorf("a partition of garbage: %v", err)
 	}
+	if _, err := l.Rooms(t.Context(), 5, "", 10); !errors.Is(err, roomlog.ErrDamaged) {
+		t.Errorf("the rooms of a partition of garbage: %v", err)
+	}
 	if b, err := os.ReadFile(filepath.Join(dir, "partitions", "005.db")); err != nil || !bytes.Equal(b, garbage) {
 		t.Errorf("what could not be read was written over, %v", err)
 	}

@@ -1,7 +1,7 @@
 // Package sqlitelog is the embedded room log: one SQLite file per partition,
 // shared by the shard processes of one machine through one directory.
 //
-//	cluster.json          identity and schema of the directory
+//	cluster.json          identity and schema of the directory, whose it is
 //	partitions/017.db     owner record, rooms and records of partition 17
 //	roll/<boot>.json      one entry per living process, renewed by it alone
 //
@@ -13,7 +13,7 @@
 // no lock is held between appends, since a stopped process keeps its locks. A
 // process stopped inside a transaction is named by BlockedError and can be
 // ended by End where Linux shows who it is. One goroutine checkpoints changed
-// files; it ends with Close.
+// files and closes idle ones; it ends with Close.
 //
 // What a power cut leaves: with Sync "full" all that was acknowledged. Without
 // it, of each partition all up to its last checkpoint (one a second) or synced

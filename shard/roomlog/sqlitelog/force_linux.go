@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,24 +35,31 @@ func checkFileSystem(dir string) error {
 
 // lockHolder finds the process with the write lock in /proc/locks; zero if unknown.
 func lockHolder(shm string) roomlog.OSProcess {
-	var st syscall.Stat_t
-	if err := syscall.Stat(shm, &st); err != nil {
+	file, err := os.Stat(shm)
+	if err != nil {
 		return roomlog.OSProcess{}
 	}
 	b, err := os.ReadFile("/proc/locks")
 	if err != nil {
 		return roomlog.OSProcess{}
 	}
-	want := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
+	st := file.Sys().(*syscall.Stat_t)
+	device, inode := fmt.Sprintf("%02x:%02x", unix.Major(st.Dev), unix.Minor(st.Dev)), fmt.Sprint(st.Ino)
 	for line := range strings.Lines(string(b)) {
 		f := strings.Fields(line)
-		if len(f) < 8 || f[1] != "POSIX" || f[3] != "WRITE" || f[5] != want {
+		if len(f) < 8 || f[1] != "POSIX" || f[3] != "WRITE" {
 			continue
 		}
+		on, same := strings.CutSuffix(f[5], ":"+inode)
 		pid, err := strconv.Atoi(f[4])
 		from, err2 := strconv.ParseInt(f[6], 10, 64)
 		to, err3 := strconv.ParseInt(f[7], 10, 64)
-		if err != nil || err2 != nil || err3 != nil || from > walWriteLock || to < walWriteLock {
+		if !same || err != nil || err2 != nil || err3 != nil || from > walWriteLock || to < walWriteLock {
+			continue
+		}
+		// The kernel names the device of the file system, a file's own may be
+		// another: that of a subvolume (btrfs) or a layer (overlayfs).
+		if on != device && !hasOpen(pid, file) {
 			continue
 		}
 		me := roomlog.ThisProcess()
@@ -60,6 +68,19 @@ func lockHolder(shm string) roomlog.OSProcess {
 		}
 	}
 	return roomlog.OSProcess{}
+}
+
+// hasOpen tells whether a process has that very file open.
+func hasOpen(pid int, file os.FileInfo) bool {
+	dir := fmt.Sprintf("/proc/%d/fd/", pid)
+	open, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(open, func(e os.DirEntry) bool {
+		info, err := os.Stat(dir + e.Name())
+		return err == nil && os.SameFile(info, file)
+	})
 }
 
 var _ roomlog.Forcer = (*Log)(nil)

@@ -2,23 +2,17 @@ package sqlitelog
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"positivity-exchange/shard/roomlog"
 )
-
-// schema is the version of the files; one directory has one.
-const schema = 1
 
 // Changed files are checkpointed in the background, since an automatic
 // checkpoint's fsync inside COMMIT would be the p99: each so often, or after so
@@ -31,10 +25,16 @@ const (
 	checkpointPause   = 100 * time.Millisecond
 )
 
+// idleFor is how long a file stays open that nobody uses, and up to twice as long.
+// An owner reads its owner records each second: what is held stays open.
+const idleFor = 5 * time.Second
+
 // Options configures a Log.
 type Options struct {
-	Sync   string // empty: roomlog.SyncNormal
-	Logger *slog.Logger
+	Cluster    string // name of the one cluster that the directory is for; empty: whichever it is
+	Partitions int    // a constant of the cluster; 0: whatever it is
+	Sync       string // empty: roomlog.SyncNormal
+	Logger     *slog.Logger
 }
 
 // Log is the embedded room log in one directory.
@@ -44,7 +44,8 @@ type Log struct {
 	sync     string
 	logger   *slog.Logger
 
-	parts sync.Map // of *part, by partition
+	parts  sync.Map     // of *part, by partition
+	opened atomic.Int64 // how many of them have open files
 
 	called  chan struct{} // one slot: the checkpointer has something to look at
 	stop    chan struct{}
@@ -52,12 +53,6 @@ type Log struct {
 }
 
 var _ roomlog.Log = (*Log)(nil)
-
-// clusterFile is what cluster.json holds.
-type clusterFile struct {
-	Identity string `json:"identity"`
-	Schema   int    `json:"schema"`
-}
 
 // Open opens the log in dir, making it if there is none. A process opens a
 // directory once and shares the Log among its members.
@@ -77,7 +72,7 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err := checkFileSystem(dir); err != nil {
 		return nil, err
 	}
-	identity, err := identify(dir)
+	identity, err := identify(dir, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -88,73 +83,6 @@ func Open(dir string, opts Options) (*Log, error) {
 		called: make(chan struct{}, 1), stop: make(chan struct{})}
 	l.stopped.Go(l.checkpoint)
 	return l, nil
-}
-
-// identify reads the directory's identity, making one if there is none.
-func identify(dir string) (string, error) {
-	path := filepath.Join(dir, "cluster.json")
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		var random [12]byte
-		rand.Read(random[:]) //nolint:errcheck // never fails
-		b, err = json.Marshal(clusterFile{Identity: hex.EncodeToString(random[:]), Schema: schema})
-		if err != nil {
-			return "", err
-		}
-		tmp := fmt.Sprintf("%s.%x", path, random)
-		if err := writeFile(tmp, b, true); err != nil {
-			return "", fmt.Errorf("data directory %s is not writable: %w (name another with --data)", dir, err)
-		}
-		// Several may start at once: the first link counts for all.
-		err = os.Link(tmp, path)
-		os.Remove(tmp) //nolint:errcheck // the link stays
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return "", fmt.Errorf("data directory %s: %w", dir, err)
-		}
-		b, err = os.ReadFile(path)
-	}
-	if err != nil {
-		return "", fmt.Errorf("data directory %s: %w", dir, err)
-	}
-	var f clusterFile
-	if err := json.Unmarshal(b, &f); err != nil || f.Identity == "" {
-		return "", fmt.Errorf("%s is damaged: restore it from a backup, or name another directory with --data", path)
-	}
-	if f.Schema > schema {
-		return "", fmt.Errorf("data directory %s has schema %d, this program knows %d: run a newer px", dir, f.Schema, schema)
-	}
-	probe, err := os.CreateTemp(filepath.Join(dir, "roll"), "probe-*")
-	if err != nil {
-		return "", fmt.Errorf("data directory %s is not writable: %w (name another with --data)", dir, err)
-	}
-	return f.Identity, errors.Join(probe.Close(), os.Remove(probe.Name()))
-}
-
-// syncDirs lets the directory and what was made in it survive a power cut.
-// Everybody does it: whoever made it may not have come so far yet, and nothing
-// may be acknowledged in a file whose name can be lost.
-func syncDirs(dir string) error {
-	for _, path := range []string{filepath.Dir(dir), dir} {
-		// A directory that is not ours: then we did not make what is in it.
-		if err := roomlog.SyncDir(path); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return err
-		}
-	}
-	return nil
-}
-
-// writeFile writes a file that nobody uses before it has its final name.
-// synced: that name must not come to stand for half of it, not even by a power cut.
-func writeFile(path string, b []byte, synced bool) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil && synced {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }
 
 // Identity names this log for ever.
@@ -191,8 +119,13 @@ func (l *Log) all() (parts []*part) {
 
 // CloseIdle lets go of a partition's files; the next use opens them again.
 func (l *Log) CloseIdle(partition int) {
-	if err := l.file(partition).close(); err != nil {
-		l.logger.Warn("close partition", "partition", partition, "err", err)
+	p := l.file(partition)
+	l.logClose(p, p.close())
+}
+
+func (l *Log) logClose(p *part, err error) {
+	if err != nil {
+		l.logger.Warn("close partition", "partition", p.partition, "err", err)
 	}
 }
 
@@ -207,9 +140,19 @@ func (l *Log) Close() error {
 	return errors.Join(errs...)
 }
 
+// call wakes the checkpointer: it has something new to look at.
+func (l *Log) call() {
+	select {
+	case l.called <- struct{}{}:
+	default:
+	}
+}
+
+// checkpoint checkpoints what is due, and closes what is idle.
 func (l *Log) checkpoint() {
 	next := time.NewTimer(0)
 	defer next.Stop()
+	var sweep time.Time // when idle files are closed next
 	for {
 		select {
 		case <-l.stop:
@@ -217,9 +160,17 @@ func (l *Log) checkpoint() {
 		case <-l.called:
 		case <-next.C:
 		}
+		now := time.Now()
+		sweeping := !sweep.IsZero() && !now.Before(sweep)
+		if sweeping || sweep.IsZero() {
+			sweep = now.Add(idleFor)
+		}
 		var soonest time.Time
 		for _, p := range l.all() {
-			due, at := p.due(time.Now())
+			if sweeping {
+				l.logClose(p, p.closeIdle())
+			}
+			due, at := p.due(now)
 			if !due {
 				if soonest.IsZero() || !at.IsZero() && at.Before(soonest) {
 					soonest = at
@@ -229,6 +180,12 @@ func (l *Log) checkpoint() {
 			if err := p.checkpoint(context.Background()); err != nil {
 				l.logger.Debug("checkpoint", "partition", p.partition, "err", err)
 			}
+		}
+		switch {
+		case l.opened.Load() == 0:
+			sweep = time.Time{} // until something is opened, which calls
+		case soonest.IsZero() || sweep.Before(soonest):
+			soonest = sweep
 		}
 		next.Stop()
 		if !soonest.IsZero() {

@@ -3,6 +3,7 @@ package sqlitelog
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -105,5 +106,36 @@ func TestAppendOfADeposedOwnerIsFencedThoughItsFileWasClosed(t *testing.T) {
 	})
 	if !known || !errors.Is(err, roomlog.ErrFenced) {
 		t.Errorf("known %t, %v", known, err)
+	}
+}
+
+// TestDirectoriesOfAnyName: a name may hold what means something in an address
+// of SQLite's; the rooms must be kept in it, and nothing beside it.
+func TestDirectoriesOfAnyName(t *testing.T) {
+	for _, name := range []string{"a#b", "what?", "p%41q", "[1] c\\d", "file:x", "ü & 1=2;"} {
+		t.Run(name, func(t *testing.T) {
+			around := t.TempDir()
+			t.Chdir(around)
+			for _, dir := range []string{name, filepath.Join(around, "whole "+name)} {
+				l := open(t, dir)
+				own, err := l.Acquire(t.Context(), 7, roomlog.Owner{}, roomlog.Owner{Name: "s1", Boot: "1"})
+				if err != nil {
+					t.Fatalf("%s: %v", dir, err)
+				}
+				if err := l.Append(t.Context(), 7, own.Epoch, []roomlog.Record{{Room: "go", Kind: roomlog.KindCreated}}); err != nil {
+					t.Errorf("%s: %v", dir, err)
+				}
+				if rooms, err := l.Rooms(t.Context(), 7, "", 10); err != nil || len(rooms) != 1 {
+					t.Errorf("%s: %v, %v", dir, rooms, err)
+				}
+				if _, err := os.Stat(filepath.Join(dir, "partitions", "007.db")); err != nil {
+					t.Error(err)
+				}
+			}
+			entries, err := os.ReadDir(around)
+			if err != nil || len(entries) != 2 {
+				t.Errorf("beside the two directories: %v, %v", entries, err)
+			}
+		})
 	}
 }

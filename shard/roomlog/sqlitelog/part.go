@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -55,13 +56,14 @@ type part struct {
 	path      string
 	commits   atomic.Int64 // since the last checkpoint
 	dirty     time.Time    // when the checkpointer saw the first of them; its alone
+	used      atomic.Bool  // since the checkpointer looked for idle files
 
-	mu     sync.RWMutex // guards what follows against open and close
-	db     *sql.DB      // reads, checkpoints and ownership
-	append *writer
+	mu sync.RWMutex // guards what follows against open and close
+	db *sql.DB      // reads, checkpoints and ownership
 
-	write sync.Mutex       // one transaction at a time; guards what follows
-	rooms map[string]int64 // ids of rooms known to exist
+	write  sync.Mutex       // one transaction at a time; guards what follows
+	append *writer          // nil before the first append to the open file
+	rooms  map[string]int64 // ids of rooms that append has found
 
 	writing, reading blocker // what cannot be done
 }
@@ -80,11 +82,21 @@ func (b *blocker) free() {
 	b.os, b.since = roomlog.OSProcess{}, time.Time{}
 }
 
-func (p *part) open(create bool) (bool, error) {
+func (p *part) isOpen() bool {
 	p.mu.RLock()
-	open := p.db != nil
-	p.mu.RUnlock()
-	if open {
+	defer p.mu.RUnlock()
+	return p.db != nil
+}
+
+// isClean tells whether the file has no write-ahead log, as after its last user
+// has closed it.
+func (p *part) isClean() bool {
+	info, err := os.Stat(p.path + "-wal")
+	return err != nil || info.Size() == 0
+}
+
+func (p *part) open(create bool) (bool, error) {
+	if p.isOpen() {
 		return true, nil
 	}
 	p.mu.Lock()
@@ -95,20 +107,25 @@ func (p *part) open(create bool) (bool, error) {
 	if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) && !create {
 		return false, nil
 	}
-	dsn := "file:" + p.path + "?_pragma=" + strings.Join(append(pragmas(p.log.sync), "journal_mode=WAL"), "&_pragma=")
+	// Escaped: to SQLite the name is an address here, in which '?', '#' and '%' mean
+	// something. Not as a whole url.URL, which makes a host of where a relative path begins.
+	dsn := "file:" + (&url.URL{Path: p.path}).EscapedPath() + "?_pragma=" + strings.Join(append(pragmas(p.log.sync), "journal_mode=WAL"), "&_pragma=")
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return false, fmt.Errorf("partition %d: %w", p.partition, err)
 	}
 	db.SetMaxOpenConns(4)
-	db.SetConnMaxIdleTime(5 * time.Second)
+	db.SetConnMaxIdleTime(idleFor)
 	if err := p.prepare(db); err != nil {
 		if isBusy(err) {
 			err = p.blocked(&p.reading) // recovering the file after its last owner's death
 		}
-		return false, errors.Join(fmt.Errorf("%w: partition %d: %w", roomlog.ErrRefused, p.partition, err), p.closeLocked(db))
+		return false, errors.Join(fmt.Errorf("%w: partition %d: %w", roomlog.ErrRefused, p.partition, err), db.Close())
 	}
 	p.db = db
+	if p.log.opened.Add(1) == 1 {
+		p.log.call()
+	}
 	return true, nil
 }
 
@@ -128,28 +145,42 @@ func (p *part) prepare(db *sql.DB) (err error) {
 	if version > schema {
 		return fmt.Errorf("%s has schema %d, this program knows %d: run a newer px", p.path, version, schema)
 	}
-	if version == 0 {
-		t := pooled{conn}
-		err := retryBusy(t.begin)
-		if err == nil {
-			// Another process may have been first.
-			if err = conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err == nil && version == 0 {
-				_, err = conn.ExecContext(ctx, fmt.Sprintf(createSchema, schema))
-			}
-			if err == nil {
-				err = t.end()
-			}
-			if err != nil {
-				t.undo()
-			}
-		}
-		if err != nil {
-			return err
-		}
+	if version != 0 {
+		return nil
 	}
-	err = retryBusy(func() error { p.append, err = openWriter(p.path, p.log.sync); return err })
-	p.rooms = map[string]int64{}
+	t := pooled{conn}
+	if err := retryBusy(t.begin); err != nil {
+		return err
+	}
+	// Another process may have been first.
+	if err = conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err == nil && version == 0 {
+		_, err = conn.ExecContext(ctx, fmt.Sprintf(createSchema, schema))
+	}
+	if err == nil {
+		err = t.end()
+	}
+	if err != nil {
+		t.undo()
+	}
 	return err
+}
+
+// appender is the connection for appends to the open file. Only an owner needs
+// one: whoever looks into a partition keeps fewer files open. The caller holds
+// p.write.
+func (p *part) appender() (w *writer, err error) {
+	if p.append != nil {
+		return p.append, nil
+	}
+	err = retryBusy(func() error { w, err = openWriter(p.path, p.log.sync); return err })
+	switch {
+	case isBusy(err):
+		return nil, p.blocked(&p.writing)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
+	}
+	p.append, p.rooms = w, map[string]int64{}
+	return w, nil
 }
 
 // retryBusy polls while another process holds the lock, within lockWait.
@@ -167,21 +198,33 @@ func retryBusy(f func() error) error {
 func (p *part) close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	db := p.db
-	p.db = nil
-	return p.closeLocked(db)
+	return p.closeLocked()
 }
 
-func (p *part) closeLocked(db *sql.DB) error {
-	var errs []error
+// closeIdle closes the files if they were not used since it was called last.
+func (p *part) closeIdle() error {
+	if p.used.Swap(false) || !p.mu.TryLock() {
+		return nil
+	}
+	defer p.mu.Unlock()
+	if p.used.Load() {
+		return nil
+	}
+	return p.closeLocked()
+}
+
+func (p *part) closeLocked() error {
+	if p.db == nil {
+		return nil
+	}
+	var err error
 	if p.append != nil {
-		errs = append(errs, p.append.close())
-		p.append = nil
+		err = p.append.close()
 	}
-	if db != nil {
-		errs = append(errs, db.Close())
-	}
-	return errors.Join(errs...)
+	err = errors.Join(err, p.db.Close())
+	p.db, p.append = nil, nil
+	p.log.opened.Add(-1)
+	return err
 }
 
 // errClosed: the file was closed for being idle since the caller opened it.
@@ -208,16 +251,16 @@ func (p *part) useOpen(f func(db *sql.DB) error) error {
 	if p.db == nil {
 		return errClosed
 	}
+	if !p.used.Load() { // nearly always it is: no write to what all share
+		p.used.Store(true)
+	}
 	return f(p.db)
 }
 
 // committed counts a commit, and calls the checkpointer where it has to know.
 func (p *part) committed() {
 	if n := p.commits.Add(1); n == 1 || n == checkpointCommits {
-		select {
-		case p.log.called <- struct{}{}:
-		default:
-		}
+		p.log.call()
 	}
 }
 
@@ -252,7 +295,7 @@ func (p *part) blocked(b *blocker) error {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if holder.PID == 0 {
+	if holder.PID == 0 && b.os.PID != 0 {
 		// The kernel's list is read in pieces while others change it, so an
 		// entry can be missed; who was seen before counts as there still.
 		return &roomlog.BlockedError{Partition: p.partition, OS: holder, For: 0}

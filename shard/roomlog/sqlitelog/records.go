@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"positivity-exchange/shard/failpoint"
 	"positivity-exchange/shard/roomlog"
 )
@@ -104,15 +106,23 @@ func findRoom(ctx context.Context, q rowQuerier, name string) (id int64, descrip
 func (l *Log) read(partition int, f func(db *sql.DB) error) error {
 	p, err := l.part(partition, false)
 	if err != nil {
-		return err
+		return damaged(err)
 	}
 	if p == nil {
 		return roomlog.ErrNoRoom
 	}
 	if err := p.use(func(db *sql.DB) error { return retryBusy(func() error { return f(db) }) }); err != nil {
-		return fmt.Errorf("read partition %d: %w", partition, err)
+		return fmt.Errorf("read partition %d: %w", partition, damaged(err))
 	}
 	return nil
+}
+
+// damaged says so of an error that a damaged file makes.
+func damaged(err error) error {
+	if hasCode(err, sqlite3.SQLITE_CORRUPT) || hasCode(err, sqlite3.SQLITE_NOTADB) {
+		return fmt.Errorf("%w: %w", roomlog.ErrDamaged, err)
+	}
+	return err
 }
 
 // Head returns the newest position of a room and its description.
@@ -175,8 +185,14 @@ func (l *Log) page(ctx context.Context, partition int, room, query string, from,
 	return records, err
 }
 
-// Rooms lists rooms by name.
+// Rooms lists rooms by name. It leaves closed what was closed: who wants the list
+// of all asks for each partition, and would have every file open at once. One that
+// was not closed in order is left to the checkpointer, since closing checkpoints:
+// after a crash the list of all would wait for two fsyncs of each.
 func (l *Log) Rooms(ctx context.Context, partition int, after string, limit int) (rooms []roomlog.RoomInfo, err error) {
+	if p := l.file(partition); !p.isOpen() && p.isClean() {
+		defer l.CloseIdle(partition)
+	}
 	err = l.read(partition, func(db *sql.DB) error {
 		rooms = nil
 		rows, err := db.QueryContext(ctx, "SELECT name, description FROM rooms WHERE name > ? ORDER BY name LIMIT ?", after, limit)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,7 +49,39 @@ func init() {
 // killed rebuilds its index, and one that is stopped in it is in the way of
 // everybody who reads. Who it is must be told, as of one stopped in a write.
 func TestStoppedInARecovery(t *testing.T) {
+	t.Run("on a disk", func(t *testing.T) { stoppedInARecovery(t, t.TempDir()) })
+	t.Run("where files and locks have different devices", func(t *testing.T) { stoppedInARecovery(t, layered(t)) })
+}
+
+// layered is a directory in which, as on btrfs, the device of a file is not the
+// one that the kernel names with a lock of it.
+func layered(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
+	under := func(name string) string {
+		path := filepath.Join(dir, name)
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	lower, upper, work, merged := under("lower"), under("upper"), under("work"), under("merged")
+	mount := func(source, target, kind, options string) {
+		if err := unix.Mount(source, target, kind, 0, options); err != nil {
+			t.Skipf("a %s cannot be had here: %v", kind, err)
+		}
+		t.Cleanup(func() {
+			if err := unix.Unmount(target, 0); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	mount("px", lower, "tmpfs", "size=1m") // another file system than upper's: that makes the difference
+	mount("px", merged, "overlay", fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", lower, upper, work))
+	return merged
+}
+
+func stoppedInARecovery(t *testing.T, dir string) {
 	l := open(t, dir)
 	if _, err := l.Acquire(t.Context(), 3, roomlog.Owner{}, roomlog.Owner{Name: "s1", Boot: "1"}); err != nil {
 		t.Fatal(err)
@@ -84,6 +117,32 @@ func TestStoppedInARecovery(t *testing.T) {
 		}
 		if blocked.OS.PID != cmd.Process.Pid || blocked.Partition != 3 {
 			t.Fatalf("in the way is said to be %+v, not process %d", blocked, cmd.Process.Pid)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after 5 s it is said to have been there for %s", blocked.For)
+		}
+	}
+}
+
+// TestAHolderWhoCannotBeKnown, as one of another container: for how long it has
+// held the lock is told all the same, so that somebody can say what is waited for.
+func TestAHolderWhoCannotBeKnown(t *testing.T) {
+	l := open(t, t.TempDir())
+	own := hold(t, l, 3)
+	f, err := os.OpenFile(l.file(3).path+"-shm", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	// A lock of the open file, not of a process: the kernel names nobody with it.
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Start: walWriteLock, Len: 1}); err != nil {
+		t.Fatal(err)
+	}
+	var blocked *roomlog.BlockedError
+	for deadline := time.Now().Add(5 * time.Second); blocked == nil || blocked.For < 500*time.Millisecond; {
+		err := l.Append(t.Context(), 3, own.Epoch, []roomlog.Record{{Room: "r3", Seq: 1, Kind: roomlog.KindMessage}})
+		if !errors.As(err, &blocked) || blocked.OS.PID != 0 || !strings.Contains(err.Error(), "not known") {
+			t.Fatalf("behind a lock of nobody's: %v", err)
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("after 5 s it is said to have been there for %s", blocked.For)

@@ -55,6 +55,9 @@ func (l *Log) Beat(ctx context.Context, boot string, wants []int) ([]roomlog.Ent
 		}
 	}
 	if own == nil {
+		if _, err := os.ReadFile(l.entryPath(boot)); errors.Is(err, fs.ErrPermission) {
+			return nil, fmt.Errorf("roll: %w", err) // there it is, though others skip it
+		}
 		return nil, fmt.Errorf("%w: no entry of %s on the roll", roomlog.ErrNameTaken, boot)
 	}
 	for _, e := range entries {
@@ -76,7 +79,8 @@ func (l *Log) Strike(_ context.Context, boot string) error {
 	return nil
 }
 
-// Entries reads the whole roll; damaged entries are skipped.
+// Entries reads the whole roll; damaged entries are skipped, and those that
+// another user's process keeps, which serves nobody here.
 func (l *Log) Entries(context.Context) ([]roomlog.Entry, error) {
 	files, err := os.ReadDir(filepath.Join(l.dir, "roll"))
 	if err != nil {
@@ -89,7 +93,7 @@ func (l *Log) Entries(context.Context) ([]roomlog.Entry, error) {
 			continue
 		}
 		b, err := os.ReadFile(l.entryPath(boot))
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			continue
 		}
 		if err != nil {

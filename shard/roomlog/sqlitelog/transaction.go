@@ -43,9 +43,14 @@ func (p *part) appending(synced bool, f func(w *writer) error) (known bool, err 
 	err = p.use(func(*sql.DB) error {
 		p.write.Lock()
 		defer p.write.Unlock()
-		known, err = p.transact(p.append, synced, func() error { return f(p.append) })
+		w, err := p.appender()
+		if err != nil {
+			return err
+		}
+		known, err = p.transact(w, synced, func() error { return f(w) })
 		return err
 	})
+	p.mend(err)
 	return known, err
 }
 
@@ -56,7 +61,11 @@ func (p *part) owning(synced bool, f func(ctx context.Context, c *sql.Conn) erro
 		p.write.Lock()
 		defer p.write.Unlock()
 		ctx := context.Background()
-		conn, err := db.Conn(ctx)
+		var conn *sql.Conn
+		err := retryBusy(func() (err error) { conn, err = db.Conn(ctx); return err })
+		if isBusy(err) {
+			return p.blocked(&p.writing)
+		}
 		if err != nil {
 			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 		}
@@ -64,7 +73,17 @@ func (p *part) owning(synced bool, f func(ctx context.Context, c *sql.Conn) erro
 		known, err = p.transact(pooled{conn}, synced, func() error { return f(ctx, conn) })
 		return err
 	})
+	p.mend(err)
 	return known, err
+}
+
+// mend lets go of the files after an error that a file opened anew may not have:
+// a connection that could only read once stays so, whatever permissions become,
+// and hands that on to those that are opened beside it.
+func (p *part) mend(err error) {
+	if isFault(err) {
+		p.log.CloseIdle(p.partition)
+	}
 }
 
 // transact runs f between the begin and the end of t. The caller holds p.write.
@@ -103,6 +122,13 @@ func isBusy(err error) bool { return hasCode(err, sqlite3.SQLITE_BUSY) }
 
 // isFull tells that the disk has no room.
 func isFull(err error) bool { return hasCode(err, sqlite3.SQLITE_FULL) }
+
+// isFault tells that SQLite has failed, for another reason than that it has to
+// wait, or has no room.
+func isFault(err error) bool {
+	var e interface{ Code() int }
+	return errors.As(err, &e) && !isBusy(err) && !isFull(err)
+}
 
 func hasCode(err error, code int) bool {
 	var e interface{ Code() int }

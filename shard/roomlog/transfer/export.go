@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"positivity-exchange/shard/roomlog"
 )
@@ -17,6 +18,7 @@ import (
 // Options configures an export or an import. Partitions is needed.
 type Options struct {
 	Partitions int                              // the cluster's constant
+	LeaveOut   []int                            // partitions that an export passes over
 	Progress   func(records, of uint64)         // called often, from one goroutine
 	Note       func(format string, args ...any) // what a person should know
 }
@@ -62,10 +64,7 @@ func Export(ctx context.Context, log roomlog.Log, w io.Writer, opts Options) (Su
 // was interrupted is gone on with.
 func ExportFile(ctx context.Context, log roomlog.Log, path string, opts Options) (s Summary, err error) {
 	opts.defaults()
-	if _, err := os.Stat(path); err == nil {
-		return s, fmt.Errorf("%s is there already: move it away, or name another file", path)
-	}
-	f, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openPart(path)
 	if err != nil {
 		return s, err
 	}
@@ -93,6 +92,32 @@ func ExportFile(ctx context.Context, log roomlog.Log, path string, opts Options)
 		return s, err
 	}
 	return s, roomlog.SyncDir(filepath.Dir(path)) // who was told that all is exported may remove what it came from
+}
+
+// openPart opens path's .part, which is the caller's alone until it is closed.
+func openPart(path string) (*os.File, error) {
+	there := func() error {
+		if _, err := os.Stat(path); err == nil {
+			return fmt.Errorf("%s is there already: move it away, or name another file", path)
+		}
+		return nil
+	}
+	if err := there(); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if lock(f) {
+		err = there() // what was opened may have been renamed before it was ours
+	} else {
+		err = fmt.Errorf("another export writes %s.part: wait for its end, or name another file", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // resume keeps the whole partitions of a file and returns the one to go on
@@ -153,9 +178,12 @@ func (e *exporter) cut(f *os.File, at int64) error {
 func (e *exporter) header(ctx context.Context) error {
 	h := header{Version: version, Log: e.log.Identity(), Partitions: e.opts.Partitions}
 	for p := range e.opts.Partitions {
+		if slices.Contains(e.opts.LeaveOut, p) {
+			continue
+		}
 		all, err := cursors(ctx, e.log, p)
 		if err != nil {
-			return err
+			return fmt.Errorf("partition %d: %w", p, err)
 		}
 		h.Rooms += uint64(len(all))
 		for _, c := range all {
@@ -169,8 +197,12 @@ func (e *exporter) header(ctx context.Context) error {
 // partitions writes those from `from` on, and the end.
 func (e *exporter) partitions(ctx context.Context, from int) (Summary, error) {
 	for p := from; p < e.opts.Partitions; p++ {
+		if slices.Contains(e.opts.LeaveOut, p) {
+			e.opts.Note("partition %d is left out: its rooms are not in the export", p)
+			continue
+		}
 		if err := e.partition(ctx, p); err != nil {
-			return Summary{}, errors.Join(err, e.w.Flush())
+			return Summary{}, errors.Join(fmt.Errorf("partition %d: %w", p, err), e.w.Flush())
 		}
 	}
 	line := e.total.line()

@@ -147,7 +147,10 @@ func (i *importer) look(ctx context.Context) error {
 	for _, c := range all {
 		i.heads[c.info.Name] = c.head.Seq
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("partition %d: %w", i.partition, err)
+	}
+	return nil
 }
 
 // flush stores the batch under its epoch.

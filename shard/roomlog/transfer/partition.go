@@ -22,12 +22,12 @@ const (
 	pageBytes   = 64 << 10
 )
 
-// retry calls f again while the log refuses to answer.
+// retry calls f again while the log refuses to answer; what is damaged stays so.
 func retry(ctx context.Context, f func() error) error {
 	deadline := time.Now().Add(retryFor)
 	for {
 		err := f()
-		if !errors.Is(err, roomlog.ErrRefused) || time.Now().After(deadline) {
+		if !errors.Is(err, roomlog.ErrRefused) || errors.Is(err, roomlog.ErrDamaged) || time.Now().After(deadline) {
 			return err
 		}
 		select {
@@ -91,7 +91,7 @@ func cursors(ctx context.Context, log roomlog.Log, partition int) (all []*cursor
 		var rooms []roomlog.RoomInfo
 		err = retry(ctx, func() (err error) { rooms, err = log.Rooms(ctx, partition, after, 1000); return err })
 		if err != nil {
-			return nil, fmt.Errorf("partition %d: %w", partition, err)
+			return nil, err
 		}
 		for _, info := range rooms {
 			c := &cursor{info: info, next: 1}

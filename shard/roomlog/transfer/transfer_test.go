@@ -324,3 +324,28 @@ func TestExportIsCancelled(t *testing.T) {
 		t.Error("half an export has the name of a whole one")
 	}
 }
+
+// TestTwoExportsToOneFile: the second would go on with the first one's file, and
+// cut off what the first is about to call whole.
+func TestTwoExportsToOneFile(t *testing.T) {
+	from := openSQLite(t, t.TempDir())
+	fill(t, from, 300, 3)
+	path := filepath.Join(t.TempDir(), "rooms.jsonl")
+	opts := options
+	var second error
+	opts.Progress = func(done, of uint64) {
+		if done == 150 {
+			_, second = ExportFile(t.Context(), from, path, options)
+		}
+	}
+	out, err := ExportFile(t.Context(), from, path, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second == nil || !strings.Contains(second.Error(), "another export writes "+path+".part") {
+		t.Errorf("the second ended with %v", second)
+	}
+	if in := load(t, path, openSQLite(t, t.TempDir())); in != out {
+		t.Errorf("carried %s, and then %s", out, in)
+	}
+}

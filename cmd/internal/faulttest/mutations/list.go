@@ -16,8 +16,8 @@ var mutations = []mutation{
 		name: "ack before append",
 		edits: []edit{{
 			"shard/commit.go",
-			"err = p.server.opts.Log.Append(context.Background(), p.partition, epoch, records)",
-			"defer p.server.opts.Log.Append(context.Background(), p.partition, epoch, slices.Clone(records))",
+			"err = p.append(context.Background(), epoch, records)",
+			"defer p.append(context.Background(), epoch, slices.Clone(records))",
 		}},
 		nemeses: "kill-before,zombie-before",
 	},
