@@ -111,6 +111,9 @@ func (a *app) rows(r *state.Room, c columns, height int) []row {
 	}
 	for i := bottom; i >= 0 && total < height+hidden; i-- {
 		take(a.line(r, i, c))
+		if from, to, gap := r.Gap(i); gap {
+			a.sight = [2]uint64{from, to}
+		}
 		if i == bottom {
 			hidden = min(hidden, total-1)
 		}
@@ -137,17 +140,14 @@ func (a *app) line(r *state.Room, i int, c columns) (rows []row) {
 		}
 		rows = append(rows, row{rule: l.Time.Format(day), style: a.look.dim})
 	}
-	if above != nil && l.Seq != 0 {
-		if seq := above.Place(); l.Seq > seq+1 && seq > 0 {
-			what := "missing, asking for them"
-			if !a.st.Asks(r) {
-				what = "not loaded"
-			} else if l.Seq > seq+state.Large {
-				what = "more between, loading as you scroll"
-			}
-			rows = append(rows, row{rule: fmt.Sprintf("%d %s", l.Seq-seq-1, what), style: a.look.warn})
-			a.sight = [2]uint64{seq + 1, l.Seq - 1}
+	if from, to, gap := r.Gap(i); gap {
+		what := "missing, asking for them"
+		if !a.st.Asks(r) {
+			what = "not loaded"
+		} else if to-from+1 >= state.Large {
+			what = "more between, loading as you scroll"
 		}
+		rows = append(rows, row{rule: fmt.Sprintf("%d %s", to-from+1, what), style: a.look.warn})
 	}
 	if r.New > 0 && l.Seq > r.Marker && (above == nil || above.Place() <= r.Marker) {
 		rows = append(rows, row{rule: fmt.Sprintf("%d new", r.New), style: a.look.warn})

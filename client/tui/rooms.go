@@ -194,7 +194,7 @@ func (a *app) fetch(name string, q comms.History, then func()) {
 // older loads the page above the oldest line.
 func (a *app) older() {
 	r := a.st.Current()
-	if r == nil || r.Loading || r.Oldest() <= 1 || a.session == nil {
+	if r == nil || r.Oldest() <= 1 {
 		return
 	}
 	a.load(comms.History{Room: r.Name, Before: r.Oldest(), Limit: page})
@@ -202,6 +202,9 @@ func (a *app) older() {
 
 // load fetches a page, one at a time.
 func (a *app) load(q comms.History) {
+	if a.session == nil || a.st.Room(q.Room).Loading {
+		return
+	}
 	a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading = true })
 	a.fetch(q.Room, q, func() {
 		a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading = false })
@@ -211,7 +214,7 @@ func (a *app) load(q comms.History) {
 // fill asks for what is missing between the lines of the active room.
 func (a *app) fill() {
 	r := a.st.Current()
-	if r == nil || !r.Joined || r.Joining || a.session == nil || a.filling[r.Name] || len(r.Lines) == 0 {
+	if r == nil || !r.Joined || r.Joining || r.Loading || a.session == nil || a.filling[r.Name] || len(r.Lines) == 0 {
 		return
 	}
 	from, to, ok := r.Hole()
@@ -304,7 +307,7 @@ func (a *app) goTo(where string) {
 
 // show puts a record that is there into the middle of the screen.
 func (a *app) show(name string, seq uint64) {
-	a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq + uint64(max(0, a.shown/2))) })
+	a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq, a.shown/2) })
 	a.st = a.st.Focus(!a.st.Blurred) // it may be the end
 }
 
