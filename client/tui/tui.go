@@ -104,7 +104,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 			return fmt.Errorf("terminal: %w (px client --plain needs none)", err)
 		}
 	}
-	if err := opts.Screen.Init(); err != nil {
+	if err := initScreen(opts.Screen); err != nil {
 		return fmt.Errorf("terminal: %w (px client --plain needs none)", err)
 	}
 	defer opts.Screen.Fini()
