@@ -250,7 +250,7 @@ func (a *app) statusRows(r *state.Room, w, rows int) []string {
 		lines := wrap(a.st.Notice, width)
 		return lines[:max(1, min(len(lines), rows, maxNotice))]
 	}
-	text := a.st.Status(r, w < narrow)
+	text := a.st.Status(r, width, w < narrow)
 	hint := ""
 	if w < narrow {
 		hint = a.hint("palette", "rooms")
