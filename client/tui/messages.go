@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,14 +30,17 @@ type columns struct {
 const authorsOf = 200
 
 // layout gives names as much room as those who spoke lately need, so that it
-// changes only when somebody speaks.
-func layout(r *state.Room, user string, width int) columns {
+// changes only when somebody speaks. Numbers have as much as the room's highest.
+func layout(r *state.Room, user string, width int, numbers bool) columns {
 	c := columns{time: 6, name: 13}
 	if width < narrow-roomPane {
 		c = columns{name: 10} // no times in a narrow window
 	}
 	if width < 30 {
 		c = columns{name: 6}
+	}
+	if numbers {
+		c.time = max(c.time, len(strconv.FormatUint(r.Last, 10))+1)
 	}
 	longest := uniseg.StringWidth(user)
 	for _, l := range r.Lines[max(0, len(r.Lines)-authorsOf):] {
@@ -58,7 +62,7 @@ func (a *app) drawLines(r *state.Room, x, y, width, height int) {
 	if width < 8 || height < 1 {
 		return
 	}
-	c := layout(r, a.st.User, width)
+	c := layout(r, a.st.User, width, a.numbers)
 	a.columns = c
 	r = a.settle(r)
 	rows := a.rows(r, c, height)
@@ -215,7 +219,7 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 func (a *app) when(l state.Line, above *state.Line, c columns) string {
 	switch {
 	case a.numbers && l.Seq != 0:
-		return fmt.Sprintf("%5d", l.Seq%100_000)
+		return fmt.Sprintf("%*d", c.time-1, l.Seq)
 	case c.time == 0:
 		return ""
 	case above != nil && above.Kind != state.LineCut && above.Time.Truncate(time.Minute).Equal(l.Time.Truncate(time.Minute)):

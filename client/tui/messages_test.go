@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,24 @@ func TestAMessageOfBlanksIsSeen(t *testing.T) {
 		st := room(1, 1).Apply(said("go", "eve", text, 2))
 		if rows := shownIn(t, st); len(rows) != 3 || rows[2] != "eve (blank)" {
 			t.Errorf("%q:\n%s", text, strings.Join(rows, "\n"))
+		}
+	}
+}
+
+// TestNumbersAreWhole: those of a long room too, and in a narrow window, which has no
+// times.
+func TestNumbersAreWhole(t *testing.T) {
+	for _, width := range []int{80, 40, 28} {
+		for _, n := range []int{7, 1_234_567} {
+			a, s := showing(t, width, 24, room(n, 3))
+			defer s.Fini()
+			a.numbers = true
+			a.draw()
+			for seq := n; seq < n+3; seq++ {
+				if want := fmt.Sprintf(" %d ", seq); strings.Count(dump(s), want) != 1 {
+					t.Errorf("%d columns: no %q on\n%s", width, want, dump(s))
+				}
+			}
 		}
 	}
 }
