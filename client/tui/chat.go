@@ -91,7 +91,7 @@ func (a *app) paste(e *tcell.EventPaste) {
 		a.st.Pasting, a.pasteSize, a.pasteCR = true, 0, false
 		return
 	}
-	text := a.pasteText.String()
+	text := strings.TrimRight(a.pasteText.String(), "\n") // what was copied by the line ends with one
 	a.st.Pasting = false
 	switch {
 	case a.st.Page == state.PageConnect:
@@ -101,8 +101,8 @@ func (a *app) paste(e *tcell.EventPaste) {
 		a.st.Palette.Query = a.st.Palette.Query.Insert(oneLine(text))
 	case a.pasteSize > comms.MaxContent:
 		a.say("the paste has %d bytes, a message at most %d: send it in parts, or as a link", a.pasteSize, comms.MaxContent)
-	case strings.Count(strings.TrimRight(text, "\n"), "\n")+1 >= previewFrom:
-		a.st.Paste, a.st.Overlay = strings.TrimRight(text, "\n"), state.OverlayPreview
+	case strings.Count(text, "\n")+1 >= previewFrom:
+		a.st.Paste, a.st.Overlay = text, state.OverlayPreview
 	default:
 		a.edit(func(in state.Input) state.Input { return in.Insert(text) })
 	}

@@ -103,10 +103,9 @@ func (a *app) drawChat(w, h int) {
 		prompt = "▸ "
 	}
 	from := 1 + uniseg.StringWidth(prompt)
-	input := wrapRaw(Clean(r.Draft.String()), max(1, w-from-1))
-	before := wrapRaw(Clean(r.Draft.Before()), max(1, w-from-1))
+	input, row, column := wrapRaw(Clean(r.Draft.String()), max(1, w-from-1), len(Clean(r.Draft.Before())))
 	rows := max(1, min(maxInput, h-4))
-	top := max(0, min(len(before), len(input))-rows) // the cursor's row stays in sight
+	top := max(0, row+1-rows) // the cursor's row stays in sight
 	input = input[top:min(len(input), top+rows)]
 	statusRows := h - 3 - len(input)
 	bottom := h - 1 - len(a.statusRows(r, w, statusRows)) - len(input) // the row of the rule
@@ -141,8 +140,7 @@ func (a *app) drawChat(w, h int) {
 		for i, line := range input {
 			a.put(from, bottom+1+i, w-from, a.look.plain, line)
 		}
-		row := min(len(before)-1-top, len(input)-1)
-		a.canvas.show(min(w-1, from+uniseg.StringWidth(before[len(before)-1])), bottom+1+max(0, row))
+		a.canvas.show(min(w-1, from+column), bottom+1+row-top)
 	}
 	// Drawing the lines may have changed how many are below them, and what is read.
 	a.drawStatus(a.statusRows(a.st.Current(), w, statusRows), w, h)
