@@ -103,3 +103,24 @@ func TestNumbersAreWhole(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAddressHasItsBrackets: those that it opens itself, not those around it.
+func TestAnAddressHasItsBrackets(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://e.org/wiki/Foo_(bar)":              "https://e.org/wiki/Foo_(bar)",
+		"(see https://e.org/wiki/Foo_(bar))":        "https://e.org/wiki/Foo_(bar)",
+		"(see https://e.org/wiki/Foo).":             "https://e.org/wiki/Foo",
+		"https://e.org/a_(b)_(c), or":               "https://e.org/a_(b)_(c)",
+		"https://e.org/f(x[1]).":                    "https://e.org/f(x[1])",
+		"[https://e.org/f]":                         "https://e.org/f",
+		"https://e.org/a(b).html, and https://e/b.": "https://e.org/a(b).html https://e/b",
+	} {
+		var got []string
+		for _, at := range links(text) {
+			got = append(got, text[at[0]:at[1]])
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -55,7 +55,7 @@ func (t theme) styled(text string, base tcell.Style, id uint64, search string) [
 		}
 		at = end + 1
 	}
-	for i, m := range link.FindAllStringIndex(text, -1) {
+	for i, m := range links(text) {
 		url := text[m[0]:m[1]]
 		h := fnv.New64a()
 		h.Write([]byte(url + strconv.FormatUint(id, 10) + strconv.Itoa(i))) //nolint:errcheck // never fails
@@ -84,6 +84,23 @@ func (t theme) styled(text string, base tcell.Style, id uint64, search string) [
 		cells = append(cells, cell{g.Str(), g.Width(), styles[from]})
 	}
 	return cells
+}
+
+// links is where addresses stand in a text. A closing bracket at the end belongs to
+// one if it opens it, and else to what stands around it.
+func links(text string) [][]int {
+	found := link.FindAllStringIndex(text, -1)
+	for _, m := range found {
+		open := map[byte]int{} // that are not closed yet, by what closes them
+		for i, closing := range []byte(")]}") {
+			url := text[m[0]:m[1]]
+			open[closing] = strings.Count(url, "([{"[i:i+1]) - strings.Count(url, string(closing))
+		}
+		for ; m[1] < len(text) && open[text[m[1]]] > 0; m[1]++ {
+			open[text[m[1]]]--
+		}
+	}
+	return found
 }
 
 func paint(styles []tcell.Style, with tcell.Style) {
