@@ -102,17 +102,22 @@ func (a *app) paste(e *tcell.EventPaste) {
 	case a.pasteSize > comms.MaxContent:
 		a.say("the paste has %d bytes, a message at most %d: send it in parts, or as a link", a.pasteSize, comms.MaxContent)
 	case strings.Count(text, "\n")+1 >= previewFrom:
-		a.st.Paste, a.st.Overlay = text, state.OverlayPreview
+		a.st.Paste, a.st.PasteRoom, a.st.Overlay = text, a.st.Active, state.OverlayPreview
 	default:
 		a.edit(func(in state.Input) state.Input { return in.Insert(text) })
 	}
 }
 
+// previewKey writes the paste into the line, or drops it. Another room may be
+// open by now: an answer to a command opens one.
 func (a *app) previewKey(e *tcell.EventKey) {
-	text := a.st.Paste
+	text, room := a.st.Paste, a.st.PasteRoom
 	switch {
-	case e.Key() == tcell.KeyEnter:
+	case e.Key() == tcell.KeyEnter && room == a.st.Active:
 		a.edit(func(in state.Input) state.Input { return in.Insert(text) })
+	case e.Key() == tcell.KeyEnter:
+		a.st = a.st.Update(room, func(r *state.Room) { r.Draft = r.Draft.Insert(text) })
+		a.say("the paste is in the line of #%s", room)
 	case e.Key() == tcell.KeyEscape:
 	default:
 		return
@@ -204,19 +209,5 @@ func (a *app) choose(c state.Choice) {
 		if a.st.Current() != nil && a.st.Current().Draft.Aside() != "" {
 			a.say("what you wrote comes back after the command")
 		}
-	}
-}
-
-// mouse scrolls with the wheel and opens the room that is clicked.
-func (a *app) mouse(e *tcell.EventMouse) {
-	x, y := e.Position()
-	w, _ := a.screen.Size()
-	switch b := e.Buttons(); {
-	case b&tcell.WheelUp != 0:
-		a.scrollRows(3)
-	case b&tcell.WheelDown != 0:
-		a.scrollRows(-3)
-	case b&tcell.Button1 != 0 && w >= narrow && x < roomPane && y < len(a.listed) && a.listed[y] != "":
-		a.open(a.listed[y])
 	}
 }
