@@ -15,7 +15,7 @@ func (s *Session) User() (user string) {
 }
 
 // Cluster is what the routers call themselves together (comms.Keys.Cluster), ""
-// if they are of a version that does not say.
+// if they are of a version that does not say. A session has one for all its life.
 func (s *Session) Cluster() (cluster string) {
 	s.look(func() { cluster = s.cluster })
 	return cluster

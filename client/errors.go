@@ -21,6 +21,10 @@ var ErrNotJoined = errors.New("not in the room: join it first")
 // ErrLeft is returned by Join if Leave came before the room was joined.
 var ErrLeft = errors.New("the room was left before it was joined")
 
+// ErrAnotherCluster is in a RouterLink whose router is not of the cluster that the
+// session is with: it hears of no room, and gets nothing that was written.
+var ErrAnotherCluster = errors.New("another cluster answers")
+
 // RefusedError is a refusal in a server's words. From a call, or in SendFailed, it
 // is final: the session does not try again. In RoomLink it says why a room is not
 // served yet.

@@ -76,7 +76,7 @@ type RoomLink struct {
 type RouterLink struct {
 	Up   bool
 	Addr string
-	Err  error
+	Err  error // ErrAnotherCluster, for one
 }
 
 func (Message) event()    {}

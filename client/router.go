@@ -145,6 +145,10 @@ func (s *Session) fromRouter(l *link, e comms.Event) {
 
 // welcomedBy takes the router that let us in for the one to ask from now on.
 func (s *Session) welcomedBy(l *link, e comms.Welcome) {
+	if !s.renewed.IsZero() && e.Cluster != s.cluster {
+		s.lostRouter(l, ErrAnotherCluster) // an address can lead elsewhere today
+		return
+	}
 	l.welcomed(e.Name)
 	s.router = l
 	for _, other := range s.asking {

@@ -1,6 +1,7 @@
 package comms
 
 import (
+	"cmp"
 	"unicode/utf8"
 )
 
@@ -49,8 +50,8 @@ func idOK[T string | []byte](s T) bool {
 	return ok
 }
 
-// CheckContent returns nil, or a *Error with CodeBadContent or CodeTooLong:
-// content is 1 byte to 16 KiB of valid UTF-8 without control characters (C0,
+// CheckContent returns nil, or a *Error with CodeBadContent, CodeTooLong or
+// CodeNotUTF8: content is 1 byte to 16 KiB of valid UTF-8 without control characters (C0,
 // DEL, C1) other than newline and tab.
 func CheckContent(s string) error {
 	if s == "" {
@@ -62,8 +63,9 @@ func CheckContent(s string) error {
 	return checkText(s, "\n\t")
 }
 
-// CheckDescription returns nil, or a *Error: 0 to 512 bytes of valid UTF-8 on
-// one line without control characters.
+// CheckDescription returns nil, or a *Error with CodeBadContent, CodeTooLong or
+// CodeNotUTF8: a description is 0 to 512 bytes of valid UTF-8 on one line
+// without control characters.
 func CheckDescription(s string) error {
 	if len(s) > MaxDescription {
 		return errorf(CodeTooLong, "the description has %d bytes; %d are allowed", len(s), MaxDescription)
@@ -106,11 +108,11 @@ func checkCommand(c Command) error {
 	case LeaveRoom:
 		return CheckRoomName(c.Room)
 	case SendMessage:
-		return firstError(CheckRoomName(c.Room), optionalID(c.ID), CheckContent(c.Content))
+		return cmp.Or(CheckRoomName(c.Room), optionalID(c.ID), CheckContent(c.Content))
 	case SetTopic:
-		return firstError(CheckRoomName(c.Room), optionalID(c.ID), CheckDescription(c.Topic))
+		return cmp.Or(CheckRoomName(c.Room), optionalID(c.ID), CheckDescription(c.Topic))
 	case History:
-		if err := firstError(CheckRoomName(c.Room), optionalID(c.Tag)); err != nil {
+		if err := cmp.Or(CheckRoomName(c.Room), optionalID(c.Tag)); err != nil {
 			return err
 		}
 		if c.Limit < 1 || c.Limit > MaxPage {
@@ -120,7 +122,7 @@ func checkCommand(c Command) error {
 			return errorf(CodeBadRange, "give \"before\" or \"from\", not both")
 		}
 	case CreateRoom:
-		return firstError(CheckRoomName(c.Room), CheckDescription(c.Description))
+		return cmp.Or(CheckRoomName(c.Room), CheckDescription(c.Description))
 	case ListRooms:
 		if c.Limit < 0 || c.Limit > MaxPage {
 			return errorf(CodeBadRange, "a list page has 1 to %d rooms, not %d", MaxPage, c.Limit)
@@ -135,7 +137,7 @@ func checkCommand(c Command) error {
 		return optionalID(c.Tag)
 	case Locate:
 		if len(c.At) > MaxAddr {
-			return &Error{Code: CodeBadField, Message: "the address in \"at\" is longer than 64 bytes"}
+			return errorf(CodeBadField, "the address in \"at\" has %d bytes; %d are allowed", len(c.At), MaxAddr)
 		}
 		return CheckRoomName(c.Room)
 	}
@@ -147,13 +149,4 @@ func optionalID(id string) error {
 		return nil
 	}
 	return CheckID(id)
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

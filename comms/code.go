@@ -1,6 +1,12 @@
 package comms
 
+import (
+	"errors"
+	"fmt"
+)
+
 // Codes of Error and Goodbye. Append-only: a code keeps its meaning for ever.
+// "slow" and "replaced" stood here and were never sent; they stay reserved.
 const (
 	CodeFrameTooLong = "frame_too_long" // a line over the limit; the connection ends
 	CodeFrameTimeout = "frame_timeout"  // a line begun and not finished in time; the connection ends
@@ -32,13 +38,12 @@ const (
 	CodeStorage      = "storage"         // the log refused (disk full, read-only); retry
 	CodeUnknownFate  = "unknown_outcome" // the log did not answer; send again with the same id
 	CodeShutdown     = "shutdown"
-	CodeIdle         = "idle"     // nothing heard for too long
-	CodeSlow         = "slow"     // a write made no progress for WriteTimeout
-	CodeReplaced     = "replaced" // this process is not the newest of its name
+	CodeIdle         = "idle" // nothing heard for too long
 	CodeInternal     = "internal"
 	CodeTooMany      = "too_many" // a limit of rooms, sessions or requests is reached
 	CodeNoSuchMember = "no_such_member"
-	CodeTLS          = "tls" // one end speaks TLS and the other does not; the connection ends
+	CodeTLS          = "tls"  // one end speaks TLS and the other does not; the connection ends
+	CodeQuit         = "quit" // of Goodbye: the client said quit, or its connection ended
 )
 
 // Retryable reports whether the command with this code may succeed unchanged
@@ -49,4 +54,28 @@ func Retryable(code string) bool {
 		return true
 	}
 	return false
+}
+
+// Error makes an *Error usable as a Go error; the code is its identity.
+func (e *Error) Error() string { return e.Message }
+
+// AsError returns the *Error within err, or one of CodeInternal that does not
+// show what went wrong inside.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: CodeInternal, Message: "something went wrong in the server; try again"}
+}
+
+func errorf(code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func clip(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "..."
+	}
+	return s
 }

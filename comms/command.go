@@ -26,13 +26,12 @@ type Position struct {
 // a shard and optional on a router (without it the router takes the peer for
 // an ancestor). Answered by Welcome, or by Error and Goodbye.
 type Hello struct {
-	Version  int      `json:"v"`
-	User     string   `json:"u,omitempty"`        // router: name wished for, empty for a guest name; shard: must be the ticket's
-	Ticket   string   `json:"ticket,omitempty"`   // needed at a shard; at a router renews without a new login
-	Features []string `json:"features,omitempty"` // unknown ones are skipped
-	As       string   `json:"as,omitempty"`       // AsClient when empty
-	Name     string   `json:"name,omitempty"`     // AsMember: stable name of the caller
-	Boot     string   `json:"boot,omitempty"`     // AsMember: boot id of the caller
+	Version int    `json:"v"`
+	User    string `json:"u,omitempty"`      // router: name wished for, empty for a guest name; shard: must be the ticket's
+	Ticket  string `json:"ticket,omitempty"` // needed at a shard; at a router renews without a new login
+	As      string `json:"as,omitempty"`     // AsClient when empty
+	Name    string `json:"name,omitempty"`   // AsMember: stable name of the caller
+	Boot    string `json:"boot,omitempty"`   // AsMember: boot id of the caller
 }
 
 // JoinRoom asks for a room's records from now on, or, with After, from the

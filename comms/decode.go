@@ -1,38 +1,19 @@
 package comms
 
 import (
-	"errors"
-	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// Error makes an *Error usable as a Go error; the code is its identity.
-func (e *Error) Error() string { return e.Message }
-
-// AsError returns the *Error within err, or one of CodeInternal that does not
-// show what went wrong inside.
-func AsError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return &Error{Code: CodeInternal, Message: "something went wrong in the server; try again"}
-}
-
-func errorf(code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
-}
-
 // DecodeCommand reads one line, with or without its line end, and checks every
 // field against the limits. Its error is a *Error with the code of what was
 // wrong and, where they could be read, the room and id concerned: ready to be
 // sent. Unknown fields are skipped.
 func DecodeCommand(line []byte) (Command, error) {
-	var room [16]member
-	members, err := split(line, room[:0])
+	var space [16]member // as many members as any command has cost no allocation
+	members, err := split(line, space[:0])
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +26,7 @@ func DecodeCommand(line []byte) (Command, error) {
 		return nil, errorf(CodeUnknownType, "no command is named %q; see PROTOCOL.md for those that are", clip(name))
 	}
 	v := reflect.ValueOf(into).Elem()
-	if err := fill(v, members, 1); err != nil {
+	if err := fill(v, members); err != nil {
 		return nil, concerning(err, members)
 	}
 	c := v.Interface().(Command)
@@ -58,8 +39,8 @@ func DecodeCommand(line []byte) (Command, error) {
 // DecodeEvent reads one line. An event of an unknown type is (nil, nil): skip
 // it. Errors are as DecodeCommand's; limits are not checked.
 func DecodeEvent(line []byte) (Event, error) {
-	var room [16]member
-	members, err := split(line, room[:0])
+	var space [16]member
+	members, err := split(line, space[:0])
 	if err != nil {
 		return nil, err
 	}
@@ -72,17 +53,17 @@ func DecodeEvent(line []byte) (Event, error) {
 		return nil, nil
 	}
 	v := reflect.ValueOf(into).Elem()
-	if err := fill(v, members, 1); err != nil {
+	if err := fill(v, members); err != nil {
 		return nil, concerning(err, members)
 	}
 	return v.Interface().(Event), nil
 }
 
-func split(line []byte, room []member) ([]member, error) {
+func split(line []byte, space []member) ([]member, error) {
 	if !utf8.Valid(line) {
 		return nil, errorf(CodeNotUTF8, "the line is not valid UTF-8; send UTF-8 only")
 	}
-	members, err := scanObject(line, room)
+	members, err := scanObject(line, space)
 	if err != nil {
 		return nil, errorf(CodeNotJSON, "the line is not one JSON object; send one object a line")
 	}
@@ -138,7 +119,7 @@ func concerning(err error, members []member) error {
 	return e
 }
 
-func fill(v reflect.Value, members []member, depth int) error {
+func fill(v reflect.Value, members []member) error {
 	t := v.Type()
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
@@ -149,14 +130,14 @@ func fill(v reflect.Value, members []member, depth int) error {
 		if raw == nil || string(raw) == "null" {
 			continue
 		}
-		if err := set(v.Field(i), raw, name, depth); err != nil {
+		if err := set(v.Field(i), raw, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func set(v reflect.Value, raw []byte, name string, depth int) error {
+func set(v reflect.Value, raw []byte, name string) error {
 	wrong := func(want string) error {
 		return errorf(CodeBadField, "field %q must be %s", name, want)
 	}
@@ -174,7 +155,7 @@ func set(v reflect.Value, raw []byte, name string, depth int) error {
 		// Plain integers only: 1e3 and 1.0 are numbers that not every reader takes for the same integer.
 		n, err := strconv.ParseUint(string(raw), 10, 64)
 		if err != nil || n > MaxSeq {
-			return wrong("a whole number from 0 to 9007199254740992")
+			return wrong("a whole number from 0 to " + strconv.Itoa(MaxSeq))
 		}
 		if v.Kind() == reflect.Uint64 {
 			v.SetUint(n)
@@ -188,7 +169,7 @@ func set(v reflect.Value, raw []byte, name string, depth int) error {
 		v.SetBool(raw[0] == 't')
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		return set(v.Elem(), raw, name, depth)
+		return set(v.Elem(), raw, name)
 	case reflect.Struct:
 		if raw[0] != '{' {
 			return wrong("an object")
@@ -197,7 +178,7 @@ func set(v reflect.Value, raw []byte, name string, depth int) error {
 		if err != nil {
 			return wrong("an object")
 		}
-		return fill(v, members, depth+1)
+		return fill(v, members)
 	case reflect.Slice:
 		if raw[0] != '[' {
 			return wrong("an array")
@@ -208,17 +189,10 @@ func set(v reflect.Value, raw []byte, name string, depth int) error {
 		}
 		v.Set(reflect.MakeSlice(v.Type(), len(elements), len(elements)))
 		for i, e := range elements {
-			if err := set(v.Index(i), e, name, depth+1); err != nil {
+			if err := set(v.Index(i), e, name); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-func clip(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "..."
-	}
-	return s
 }

@@ -73,12 +73,12 @@ const (
 // still count in the sequence.
 type Record struct {
 	Kind    string `json:"k"`
-	Seq     uint64 `json:"seq"`
-	Epoch   uint64 `json:"epoch"`
-	User    string `json:"u"`
-	ID      string `json:"id"`
-	Time    int64  `json:"t"`
-	Content string `json:"c"` // a message's content, a topic's new topic
+	Seq     uint64 `json:"seq"`   // number in the room
+	Epoch   uint64 `json:"epoch"` // of the ownership that stored it
+	User    string `json:"u"`     // author
+	ID      string `json:"id"`    // the client message id its author gave
+	Time    int64  `json:"t"`     // owner's clock, Unix milliseconds
+	Content string `json:"c"`     // a message's content, a topic's new topic
 }
 
 // HistoryPage answers History: records in ascending order without a gap. A
@@ -87,7 +87,7 @@ type Record struct {
 type HistoryPage struct {
 	Room    string   `json:"r"`
 	Records []Record `json:"records"`
-	Head    uint64   `json:"head"`
+	Head    uint64   `json:"head"`  // sequence of the room's newest record; 0 in a new room
 	Epoch   uint64   `json:"epoch"` // of the ownership that answers
 	More    bool     `json:"more"`
 	Tag     string   `json:"tag,omitempty"`
@@ -103,16 +103,15 @@ type HistoryCut struct {
 
 // Welcome answers Hello.
 type Welcome struct {
-	Version  int      `json:"v"`
-	Session  string   `json:"s"`
-	User     string   `json:"u"`
-	Role     string   `json:"role"` // "router" or "shard"
-	Name     string   `json:"name"` // stable name of the server
-	Boot     string   `json:"boot"` // boot id of the server
-	Ticket   string   `json:"ticket,omitempty"`
-	Expires  int64    `json:"expires,omitempty"` // Unix milliseconds
-	Features []string `json:"features,omitempty"`
-	Cluster  string   `json:"cluster,omitempty"` // of a router: Keys.Cluster, the same whichever router greets
+	Version int    `json:"v"`
+	Session string `json:"s"`
+	User    string `json:"u"`
+	Role    string `json:"role"` // "router" or "shard"
+	Name    string `json:"name"` // stable name of the server
+	Boot    string `json:"boot"` // boot id of the server
+	Ticket  string `json:"ticket,omitempty"`
+	Expires int64  `json:"expires,omitempty"` // Unix milliseconds
+	Cluster string `json:"cluster,omitempty"` // of a router: Keys.Cluster, the same whichever router greets
 }
 
 // Ticket carries a fresh ticket.
@@ -192,11 +191,11 @@ type RoomMoved struct {
 	Partition int      `json:"p"`
 	Rooms     []string `json:"rs"`
 	Shard     string   `json:"shard,omitempty"`
-	Addr      string   `json:"addr,omitempty"` // empty: ask a router
-	Epoch     uint64   `json:"epoch,omitempty"`
-	Spread    int64    `json:"spread,omitempty"` // milliseconds; wait a random part of it first
-	Ticket    string   `json:"ticket,omitempty"`
-	Expires   int64    `json:"expires,omitempty"`
+	Addr      string   `json:"addr,omitempty"`    // empty: ask a router
+	Epoch     uint64   `json:"epoch,omitempty"`   // of the new ownership; 0: not known
+	Spread    int64    `json:"spread,omitempty"`  // milliseconds; wait a random part of it first
+	Ticket    string   `json:"ticket,omitempty"`  // a fresh one, for the shard at Addr
+	Expires   int64    `json:"expires,omitempty"` // when Ticket does by the sender's clock, Unix milliseconds
 }
 
 // Error refuses a command. The connection stays open unless Goodbye follows.
@@ -221,21 +220,21 @@ type PongEvent struct {
 
 // Goodbye is the last event of a connection.
 type Goodbye struct {
-	Reason string `json:"reason"`          // one of the Code constants or "quit", "shutdown"
-	Retry  int64  `json:"retry,omitempty"` // milliseconds after which to come back
+	Reason string `json:"reason"` // one of the Code constants
 }
 
-// MemberStatus is one member in StatusReport.
+// MemberStatus is one member in StatusReport: what gossip tells of it, and three
+// numbers from the member itself.
 type MemberStatus struct {
-	Name     string `json:"name"`
-	Role     string `json:"role"`
-	State    string `json:"state"`
-	Client   string `json:"client"`
-	Gossip   string `json:"gossip"`
-	Boot     string `json:"boot"`
-	Owned    int    `json:"owned"` // partitions held now
-	Rooms    int    `json:"rooms"` // rooms open in memory
-	Sessions int    `json:"sessions"`
+	Name     string `json:"name"`              // stable name
+	Role     string `json:"role"`              // "router" or "shard"
+	State    string `json:"state"`             // "joining", "active", "draining" or "leaving"
+	Client   string `json:"client"`            // host:port for clients
+	Gossip   string `json:"gossip"`            // host:port for other members
+	Boot     string `json:"boot"`              // boot id
+	Owned    int    `json:"owned"`             // partitions held now
+	Rooms    int    `json:"rooms"`             // rooms open in memory
+	Sessions int    `json:"sessions"`          // sessions of clients; of a router all connections
 	Unknown  bool   `json:"unknown,omitempty"` // it was not asked or did not answer: the three numbers say nothing
 	Cut      bool   `json:"cut,omitempty"`     // it cannot reach the room log or write to it: others serve in its place, unless all are cut
 }

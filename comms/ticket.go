@@ -3,7 +3,6 @@ package comms
 import (
 	"crypto/hkdf"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"strconv"
@@ -80,24 +79,4 @@ func cutLast(s string) (before, after string, ok bool) {
 		return s, "", false
 	}
 	return s[:i], s[i+1:], true
-}
-
-// IDSource makes client message ids unique to this process's life: 96 random
-// bits, drawn once, and a counter. Not safe for concurrent use.
-type IDSource struct {
-	prefix string
-	n      uint64
-}
-
-// NewIDSource draws the random part.
-func NewIDSource() *IDSource {
-	var random [12]byte
-	rand.Read(random[:]) //nolint:errcheck // never fails (crypto/rand, Go 1.24)
-	return &IDSource{prefix: base64.RawURLEncoding.EncodeToString(random[:]) + "."}
-}
-
-// Next returns the next id.
-func (s *IDSource) Next() string {
-	s.n++
-	return s.prefix + strconv.FormatUint(s.n, 36)
 }

@@ -19,9 +19,9 @@ type SendView struct {
 // escapes, an unknown field or no id, or is wrong in some way; DecodeCommand
 // then decodes it or says why not.
 func ViewSend(line []byte) (v SendView, ok bool) {
-	var room [8]member
-	members, err := scanObject(line, room[:0])
-	if err != nil || len(members) > len(room) || !utf8.Valid(line) {
+	var space [8]member
+	members, err := scanObject(line, space[:0])
+	if err != nil || len(members) > len(space) || !utf8.Valid(line) {
 		return v, false
 	}
 	named, seen := false, uint(0)

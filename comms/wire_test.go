@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "write testdata/golden.txt anew")
 // samples has one filled value of every type, and the ancestor's forms.
 func samples() (commands []Command, events []Event) {
 	commands = []Command{
-		Hello{Version: 1, User: "ada", Ticket: "1.client.ada.1.x", Features: []string{"f"}, As: AsMember, Name: "s1", Boot: "b1"},
+		Hello{Version: 1, User: "ada", Ticket: "1.client.ada.1.x", As: AsMember, Name: "s1", Boot: "b1"},
 		Hello{Version: 1, User: "ada"},
 		JoinRoom{Room: "general"}, JoinRoom{Room: "general", After: &Position{Seq: 17, Epoch: 3}}, JoinRoom{Room: "general", After: &Position{}},
 		LeaveRoom{Room: "general"},
@@ -38,7 +38,7 @@ func samples() (commands []Command, events []Event) {
 		TopicChanged{Room: "go", User: "ada", Topic: "gophers", ID: "x.2", Seq: 13, Epoch: 3, Time: 1},
 		HistoryPage{Room: "go", Records: []Record{{KindMessage, 1, 1, "ada", "x.1", 5, "hi"}}, Head: 1, Epoch: 2, More: true, Tag: "t"},
 		HistoryCut{Room: "go", At: 7},
-		Welcome{Version: 1, Session: "s", User: "ada", Role: "shard", Name: "s1", Boot: "b", Ticket: "t", Expires: 5, Features: []string{"f"}},
+		Welcome{Version: 1, Session: "s", User: "ada", Role: "shard", Name: "s1", Boot: "b", Ticket: "t", Expires: 5},
 		Welcome{Version: 1, Session: "s", User: "ada", Role: "router", Name: "r1", Boot: "b", Ticket: "t", Expires: 5, Cluster: "c"},
 		Ticket{"t", 5}, RoomLeft{"go"}, RoomCreated{"go", "d", 2}, RoomList{Rooms: []Room{{"go", "d"}}, Next: "go", Tag: "t"},
 		Presence{Room: "go", Joined: []string{"a"}, Left: []string{"b"}, Count: 2}, PresenceList{"go", []string{"a"}, 1},
@@ -46,7 +46,7 @@ func samples() (commands []Command, events []Event) {
 		RoomMoving{3, []string{"go"}, "s2", "h:2"},
 		RoomMoved{Partition: 3, Rooms: []string{"go"}, Shard: "s2", Addr: "h:2", Epoch: 5, Spread: 100, Ticket: "t", Expires: 6},
 		Error{Code: CodeNotJoined, Message: "m", Room: "go", ID: "x.1", Tag: "t", Retry: 9},
-		PingEvent{1}, PongEvent{2}, Goodbye{"quit", 5},
+		PingEvent{1}, PongEvent{2}, Goodbye{CodeQuit},
 		StatusReport{"px", 271, "ab", []MemberStatus{{"s1", "shard", "active", "h:1", "h:2", "b", 1, 2, 3, false, false}}},
 		StatusReport{"px", 271, "ab", []MemberStatus{{"s1", "shard", "active", "h:1", "h:2", "b", 0, 0, 0, true, false}}},
 		StatusReport{"px", 271, "ab", []MemberStatus{{"s1", "shard", "active", "h:1", "h:2", "b", 1, 2, 3, false, true}}},
@@ -198,6 +198,23 @@ func TestUnknownFieldsAreSkipped(t *testing.T) {
 	}
 	if e, err := DecodeEvent([]byte(`{"_et":"later"}`)); e != nil || err != nil {
 		t.Errorf("unknown event: got %v, %v; want to be skipped", e, err)
+	}
+}
+
+// TestWordsThatWereNeverSpokenAreTaken: the protocol once had them, and another
+// program may have been written by it.
+func TestWordsThatWereNeverSpokenAreTaken(t *testing.T) {
+	hello, err := DecodeCommand([]byte(`{"_ct":"hello","v":1,"u":"ada","features":["f"]}`))
+	if want := (Hello{Version: 1, User: "ada"}); err != nil || hello != want {
+		t.Errorf("hello: %#v, %v", hello, err)
+	}
+	for _, line := range []string{
+		`{"_et":"welcome","v":1,"s":"s","u":"ada","role":"shard","name":"s1","boot":"b","features":["f"]}`,
+		`{"_et":"goodbye","reason":"slow","retry":5}`, `{"_et":"goodbye","reason":"replaced","retry":5}`,
+	} {
+		if e, err := DecodeEvent([]byte(line)); e == nil || err != nil {
+			t.Errorf("%s: %#v, %v", line, e, err)
+		}
 	}
 }
 

@@ -56,19 +56,19 @@ type node struct {
 // New binds the gossip sockets (so that Self has its addresses) but does not
 // join anybody yet.
 func New(opts Options) (*Cluster, error) {
-	if err := checkName(opts.Name); err != nil {
-		return nil, err
+	if err := CheckName(opts.Name); err != nil {
+		return nil, fmt.Errorf("member name %q: %w", opts.Name, err)
 	}
 	if opts.Boot == "" {
 		opts.Boot = NewBoot()
 	}
 	if opts.Cluster == "" {
-		opts.Cluster = "px"
+		opts.Cluster = DefaultCluster
 	}
 	c := &Cluster{
 		opts: opts, logger: opts.Logger, dirty: make(chan struct{}, 1), ready: make(chan struct{}), left: make(chan struct{}), again: make(chan struct{}, 1), telling: make(chan struct{}, 1),
 		refused: map[string]bool{}, watchers: map[chan struct{}]struct{}{}, nodes: map[string]node{}, lost: map[string]time.Time{}, warnings: map[string]bool{},
-		self: meta{version: metaVersion, constants: constantsHash(), logID: opts.LogID, Member: Member{
+		self: meta{version: Version, constants: constantsHash(), logID: opts.LogID, Member: Member{
 			Name: opts.Name, Boot: opts.Boot, Role: opts.Role, State: StateJoining, Client: opts.Client,
 		}},
 	}
@@ -187,6 +187,9 @@ func (c *Cluster) rebuild() {
 		members = append(members, m.Member)
 	}
 	slices.SortFunc(members, func(a, b Member) int { return strings.Compare(a.Name+a.Boot, b.Name+b.Boot) })
+	maps.DeleteFunc(c.refused, func(boot string, _ bool) bool { // who comes back is looked at anew
+		return !slices.ContainsFunc(members, func(m Member) bool { return m.Boot == boot })
+	})
 	var shards, cut []Member
 	for _, m := range members {
 		switch {
@@ -317,13 +320,12 @@ func (c *Cluster) change(f func(*Member) bool) {
 // for longer (RetransmitMult), and who waits for it need not wait on.
 const toldIn = 250 * time.Millisecond
 
-// tell lets f say something to the cluster, unless the gossip is shut down: who
-// leaves may find that Run has just ended, and the library panics at a leave then.
-// One at a time, waiting included: of a new state the library reads what it is
-// first and numbers it afterwards, so that of two at once the older can get the
-// higher number, and it reads the own address outside its lock. (It can also
-// number an answer to what others say of this member in between: what is said a
-// second time mends that.)
+// tell lets f say something to the cluster, unless the gossip is shut down: Run may
+// end while somebody calls Leave, and the library panics at a leave then. One f
+// runs at a time, until it is told. The library reads a new state first and numbers
+// it afterwards: of two at once the older could get the higher number and win.
+// (An answer to what others say of this member may be numbered in between, too;
+// repeatLoop mends that.) It also reads the own address outside its lock.
 func (c *Cluster) tell(f func()) {
 	c.telling <- struct{}{}
 	defer func() { <-c.telling }()

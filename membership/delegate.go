@@ -7,61 +7,63 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// The methods below are memberlist's callbacks. They hold its lock or run on
-// its receive path, so none blocks for longer than a rebuild: they mark that something changed.
+// delegate is a Cluster as the gossip library calls it: it holds its lock then, or
+// is on its receive path, so no method blocks for longer than a rebuild. They mark
+// that something changed.
+type delegate struct{ *Cluster }
 
 // NodeMeta is called by the gossip library.
-func (c *Cluster) NodeMeta(int) []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.self.encode()
+func (d delegate) NodeMeta(int) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.self.encode()
 }
 
 // NotifyMsg is called by the gossip library; we send no messages of our own.
-func (c *Cluster) NotifyMsg([]byte) {}
+func (d delegate) NotifyMsg([]byte) {}
 
 // GetBroadcasts is called by the gossip library.
-func (c *Cluster) GetBroadcasts(int, int) [][]byte { return nil }
+func (d delegate) GetBroadcasts(int, int) [][]byte { return nil }
 
 // LocalState is called by the gossip library.
-func (c *Cluster) LocalState(bool) []byte { return nil }
+func (d delegate) LocalState(bool) []byte { return nil }
 
 // MergeRemoteState is called by the gossip library.
-func (c *Cluster) MergeRemoteState([]byte, bool) {}
+func (d delegate) MergeRemoteState([]byte, bool) {}
 
 // NotifyJoin is called by the gossip library.
-func (c *Cluster) NotifyJoin(n *memberlist.Node) {
-	c.nodesMu.Lock()
-	c.nodes[n.Name] = node{n.Address(), slices.Clone(n.Meta)}
-	c.nodesMu.Unlock()
-	c.mark()
+func (d delegate) NotifyJoin(n *memberlist.Node) {
+	d.nodesMu.Lock()
+	d.nodes[n.Name] = node{n.Address(), slices.Clone(n.Meta)}
+	d.nodesMu.Unlock()
+	d.mark()
 }
 
 // NotifyUpdate is called by the gossip library.
-func (c *Cluster) NotifyUpdate(n *memberlist.Node) { c.NotifyJoin(n) }
+func (d delegate) NotifyUpdate(n *memberlist.Node) { d.NotifyJoin(n) }
 
 // NotifyLeave is called by the gossip library for the dead and the left alike.
-func (c *Cluster) NotifyLeave(n *memberlist.Node) {
-	c.nodesMu.Lock()
-	delete(c.nodes, n.Name)
-	c.nodesMu.Unlock()
-	c.mu.Lock()
-	c.lost[n.Address()] = time.Now()
-	c.mu.Unlock()
-	c.mark()
+func (d delegate) NotifyLeave(n *memberlist.Node) {
+	d.nodesMu.Lock()
+	delete(d.nodes, n.Name)
+	d.nodesMu.Unlock()
+	d.mu.Lock()
+	d.lost[n.Address()] = time.Now()
+	d.mu.Unlock()
+	d.mark()
 }
 
 // NotifyMerge refuses to join a cluster that does not fit.
-func (c *Cluster) NotifyMerge(nodes []*memberlist.Node) error {
+func (d delegate) NotifyMerge(nodes []*memberlist.Node) error {
 	for _, n := range nodes {
-		if err := c.fits(n); err != nil {
+		if err := d.fits(n); err != nil {
 			select {
-			case <-c.ready: // we serve already: the newcomer is refused, we stay
-				c.warnOnce(err.Error(), "kept apart from a member that does not fit", "err", err)
+			case <-d.ready: // we serve already: the newcomer is refused, we stay
+				d.warnOnce(err.Error(), "kept apart from a member that does not fit", "err", err)
 			default:
-				c.mu.Lock()
-				c.refusal = err
-				c.mu.Unlock()
+				d.mu.Lock()
+				d.refusal = err
+				d.mu.Unlock()
 			}
 			return err
 		}
@@ -70,7 +72,7 @@ func (c *Cluster) NotifyMerge(nodes []*memberlist.Node) error {
 }
 
 // NotifyAlive keeps members out that do not fit.
-func (c *Cluster) NotifyAlive(n *memberlist.Node) error { return c.fits(n) }
+func (d delegate) NotifyAlive(n *memberlist.Node) error { return d.fits(n) }
 
 func (c *Cluster) fits(n *memberlist.Node) error {
 	other, err := parseMeta(n.Meta)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	mathrand "math/rand/v2"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,25 +30,47 @@ type seed struct {
 	looked     time.Time
 }
 
-// seedsOf takes the addresses to join apart; the port may be left out.
+// seedsOf reads the addresses to join.
 func seedsOf(join []string) ([]*seed, error) {
 	var seeds []*seed
 	for _, addr := range join {
-		full := addr
-		if _, _, err := net.SplitHostPort(full); err != nil {
-			full = net.JoinHostPort(strings.Trim(addr, "[]"), strconv.Itoa(firstPort))
+		if addr == "" {
+			continue // a script's variable that holds none
 		}
-		host, text, err := net.SplitHostPort(full)
+		s, err := parseSeed(addr)
 		if err != nil {
 			return nil, fmt.Errorf("address to join %q: %w", addr, err)
 		}
-		port, err := strconv.Atoi(text)
-		if err != nil || port < 1 || port > 65535 {
-			return nil, fmt.Errorf("address to join %q: the port must be 1 to 65535", addr)
-		}
-		seeds = append(seeds, &seed{host: host, port: strconv.Itoa(port)})
+		seeds = append(seeds, s)
 	}
 	return seeds, nil
+}
+
+// CheckJoin tells why addr is no gossip address to join, nil if it can be one.
+// It looks nothing up.
+func CheckJoin(addr string) error {
+	_, err := parseSeed(addr)
+	return err
+}
+
+// parseSeed takes an address apart; the port may be left out.
+func parseSeed(addr string) (*seed, error) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		host, text = addr, strconv.Itoa(firstPort)
+		if strings.HasPrefix(addr, "[") && strings.HasSuffix(addr, "]") {
+			host = addr[1 : len(addr)-1]
+		}
+	}
+	_, err = netip.ParseAddr(host)
+	if err != nil && (host == "" || strings.ContainsAny(host, ":/[] ")) { // what has a ':' is an IP address, or a mistake
+		return nil, fmt.Errorf("use host:port, or a host alone ([::1]:%d, or ::1 alone)", firstPort)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil || port < 1 || port > 65535 {
+		return nil, errors.New("the port must be 1 to 65535")
+	}
+	return &seed{host: host, port: strconv.Itoa(port)}, nil
 }
 
 // lookUp finds what the seeds' names stand for, of the family of like if there
@@ -150,7 +173,7 @@ func (c *Cluster) join(ctx context.Context, addr string) bool {
 		return answered
 	}
 	if why != nil {
-		if !c.repeated(addr + " hung up") { // it may just have been killed
+		if c.firstTime(addr + " hung up") { // it may just have been killed
 			return true
 		}
 		cause = why.Error()
@@ -173,23 +196,23 @@ func (c *Cluster) rejoinLoop(ctx context.Context) {
 
 // warnOnce logs what would else be said every two seconds, or by everybody who tries.
 func (c *Cluster) warnOnce(key, msg string, args ...any) {
-	if !c.repeated(key) {
+	if c.firstTime(key) {
 		c.logger.Warn(msg, args...)
 	}
 }
 
-// repeated tells whether key was there before.
-func (c *Cluster) repeated(key string) bool {
+// firstTime takes key down and tells whether it was not there yet.
+func (c *Cluster) firstTime(key string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.warnings[key] {
-		return true
+		return false
 	}
 	if len(c.warnings) > 1000 { // of addresses that come and go for years
 		clear(c.warnings)
 	}
 	c.warnings[key] = true
-	return false
+	return true
 }
 
 // warned tells whether warnOnce has logged key.

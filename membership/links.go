@@ -3,8 +3,6 @@ package membership
 import (
 	"context"
 	"errors"
-	"math"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -29,42 +27,11 @@ func (c *Cluster) linkLoop(ctx context.Context) {
 	if c.opts.Linker == nil {
 		return
 	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	changed, stop := c.Watch()
-	defer stop()
-	running := map[string]context.CancelFunc{}
-	for {
-		seen := map[string]bool{}
-		for _, m := range c.Members() {
-			if m.Role != RoleShard || m.Boot == c.opts.Boot {
-				continue
-			}
-			seen[m.Boot] = true
-			if running[m.Boot] == nil {
-				linkCtx, cancel := context.WithCancel(ctx)
-				running[m.Boot] = cancel
-				wg.Go(func() { c.keepLink(linkCtx, m) })
-			}
+	EachShard(ctx, c, func(ctx context.Context, m Member) {
+		if m.Boot != c.opts.Boot {
+			c.keepLink(ctx, m)
 		}
-		c.mu.Lock()
-		for boot, cancel := range running {
-			if !seen[boot] {
-				cancel()
-				delete(running, boot)
-				delete(c.refused, boot)
-			}
-		}
-		c.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			for _, cancel := range running {
-				cancel()
-			}
-			return
-		case <-changed:
-		}
-	}
+	})
 }
 
 // keepLink holds the connection to one boot. Refused, or answered by another
@@ -94,14 +61,18 @@ func (c *Cluster) keepLink(ctx context.Context, m Member) {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
-		pause = time.Duration(math.Min(float64(2*pause), float64(time.Second)))
+		pause = min(2*pause, time.Second)
 	}
 }
 
 func (c *Cluster) setRefused(boot string, refused bool) {
 	c.mu.Lock()
 	changed := c.refused[boot] != refused
-	c.refused[boot] = refused
+	if refused {
+		c.refused[boot] = true
+	} else {
+		delete(c.refused, boot)
+	}
 	c.mu.Unlock()
 	if changed {
 		if refused {

@@ -71,7 +71,7 @@ func TestRebuildsBesideEachOther(t *testing.T) {
 	c := &Cluster{nodes: map[string]node{}, refused: map[string]bool{}}
 	c.members.Store(&[]Member{})
 	entry := func(name string) node {
-		m := meta{version: metaVersion, Member: Member{Name: name, Boot: name + "-boot", Role: RoleRouter, State: StateActive}}
+		m := meta{version: Version, Member: Member{Name: name, Boot: name + "-boot", Role: RoleRouter, State: StateActive}}
 		return node{"127.0.0.1:1", m.encode()}
 	}
 	for i := range 100 { // the more to copy, the longer a rebuild takes

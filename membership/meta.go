@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// metaVersion is the version of the protocol between members.
-const metaVersion = 1
+// Version is that of the protocol between members.
+const Version = 1
 
 // meta is what a member says of itself in its gossip metadata.
 type meta struct {
@@ -46,8 +46,8 @@ func parseMeta(b []byte) (meta, error) {
 		Role: Role(parts[2]), State: State(parts[3]), Cut: parts[4] == "true",
 		Name: parts[5], Boot: parts[6], Client: parts[7],
 	}}
-	if err := checkName(m.Name); err != nil {
-		return meta{}, err
+	if err := CheckName(m.Name); err != nil {
+		return meta{}, fmt.Errorf("member name %q: %w", m.Name, err)
 	}
 	if len(m.Client) > MaxAddr {
 		return meta{}, fmt.Errorf("client address of %d bytes", len(m.Client))
@@ -55,9 +55,10 @@ func parseMeta(b []byte) (meta, error) {
 	return m, nil
 }
 
-func checkName(name string) error {
+// CheckName tells why a member cannot have a name, nil if it can.
+func CheckName(name string) error {
 	if len(name) == 0 || len(name) > MaxName || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-		return fmt.Errorf("member name %q: use 1 to %d of a-z, 0-9 and '-'", name, MaxName)
+		return fmt.Errorf("use 1 to %d of a-z, 0-9 and '-'", MaxName)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"positivity-exchange/membership"
+	"positivity-exchange/membership/membershiptest"
 )
 
 // scaleSizes is how many members the plan past one machine is made with.
@@ -44,7 +45,7 @@ func manyMembers(t *testing.T, s *simulation, size int) {
 		all = append(all, s.launch(fmt.Sprintf("s%03d", i), encrypted))
 	}
 	active := activate(all...)
-	within(t, "one table", time.Minute, agree(size, all...))
+	membershiptest.Within(t, "one table", time.Minute, agree(size, all...))
 	t.Logf("%d members boot at once: one table after %s", size, time.Since(start))
 	active.Wait()
 
@@ -58,7 +59,7 @@ func manyMembers(t *testing.T, s *simulation, size int) {
 		return each(p2-p, in), each(b2-b, in), each(s.network.Streamed()-st, in)
 	}
 	const atRest = 2 << 10 // bytes a second and member
-	within(t, "rest", 15*time.Minute, func() bool { _, sent, _ := traffic(time.Second); return sent < atRest })
+	membershiptest.Within(t, "rest", 15*time.Minute, func() bool { _, sent, _ := traffic(time.Second); return sent < atRest })
 	t.Logf("what the boot had to tell is told %s later", time.Since(told).Round(time.Second))
 	packets, sent, streamed := traffic(30 * time.Second)
 	t.Logf("gossip at rest, a second and member: %.1f packets of %.0f bytes in all, %.0f bytes of full exchanges", packets, sent, streamed)
@@ -70,7 +71,7 @@ func manyMembers(t *testing.T, s *simulation, size int) {
 	start = time.Now()
 	all = append(all, s.launch("t", encrypted))
 	active = activate(all[size])
-	within(t, "the join", 5*time.Second, agree(size+1, all...))
+	membershiptest.Within(t, "the join", 5*time.Second, agree(size+1, all...))
 	took := time.Since(start)
 	active.Wait()
 	needed, needless, rooms := moves(was, all[0].Table())
@@ -83,12 +84,12 @@ func manyMembers(t *testing.T, s *simulation, size int) {
 	start = time.Now()
 	var changing sync.WaitGroup
 	changing.Go(func() { all[size].SetState(membership.StateDraining) })
-	within(t, "the drain", 5*time.Second, agree(size, all...))
+	membershiptest.Within(t, "the drain", 5*time.Second, agree(size, all...))
 	t.Logf("one drains: one table after %s", time.Since(start))
 	changing.Wait()
 
 	all[0].kill()
-	took = within(t, "the death", 8*time.Second, agree(size-1, all[1:]...))
+	took = membershiptest.Within(t, "the death", 8*time.Second, agree(size-1, all[1:]...))
 	t.Logf("one is killed, known by gossip alone: one table after %s", took)
 }
 

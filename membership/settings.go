@@ -14,9 +14,12 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
+// DefaultCluster is the name of a cluster that was given none.
+const DefaultCluster = "px"
+
 // Options configures a Cluster.
 type Options struct {
-	Cluster   string       // gossip label, "px" when empty
+	Cluster   string       // gossip label; empty: DefaultCluster
 	Name      string       // needed: stable name
 	Boot      string       // boot id; drawn when empty
 	Role      Role         // needed
@@ -142,7 +145,8 @@ func (c *Cluster) config(host, advertise string, port int) *memberlist.Config {
 	cfg.GossipToTheDeadTime, cfg.DeadNodeReclaimTime = 30*time.Second, time.Second
 	cfg.EnableCompression, cfg.UDPBufferSize = false, 1400
 	cfg.Label, cfg.SecretKey = c.opts.Cluster, c.opts.Secret
-	cfg.Delegate, cfg.Events, cfg.Merge, cfg.Alive = c, c, c, c
+	d := delegate{c}
+	cfg.Delegate, cfg.Events, cfg.Merge, cfg.Alive = d, d, d, d
 	cfg.Logger = slog.NewLogLogger(c.logger.Handler(), slog.LevelDebug)
 	return cfg
 }

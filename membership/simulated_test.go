@@ -93,19 +93,6 @@ func (m *simulated) kill() {
 	m.stop()
 }
 
-// within waits on the fake clock until done and returns how long it took.
-func within(t *testing.T, what string, limit time.Duration, done func() bool) time.Duration {
-	t.Helper()
-	start := time.Now()
-	for !done() {
-		if time.Since(start) > limit {
-			t.Fatalf("%s did not happen within %s", what, limit)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	return time.Since(start)
-}
-
 // agree tells whether all have one table of n shards.
 func agree(n int, members ...*simulated) func() bool {
 	return func() bool {
@@ -128,17 +115,17 @@ func TestStatesInAndOutOfTheTable(t *testing.T) {
 			t.Errorf("a joining shard is in the table of %d", n)
 		}
 		b.SetState(membership.StateActive)
-		took := within(t, "the join", time.Second, agree(2, a, b))
+		took := membershiptest.Within(t, "the join", time.Second, agree(2, a, b))
 		t.Logf("joined everywhere after %s", took)
 		b.SetState(membership.StateDraining)
-		within(t, "the drain", time.Second, agree(1, a, b))
+		membershiptest.Within(t, "the drain", time.Second, agree(1, a, b))
 		if !a.Alive(b.Self().Boot) {
 			t.Error("a draining shard is not alive")
 		}
 		b.SetState(membership.StateActive)
-		within(t, "the return", time.Second, agree(2, a, b))
+		membershiptest.Within(t, "the return", time.Second, agree(2, a, b))
 		b.Leave()
-		took = within(t, "the leave", time.Second, agree(1, a))
+		took = membershiptest.Within(t, "the leave", time.Second, agree(1, a))
 		if a.Alive(b.Self().Boot) {
 			t.Error("who has left is alive")
 		}
@@ -151,7 +138,7 @@ func TestStatesInAndOutOfTheTable(t *testing.T) {
 func TestLeaveBesideTheEndOfRun(t *testing.T) {
 	simulate(t, func(t *testing.T, s *simulation) {
 		a, b, c := s.start("s1"), s.start("s2"), s.start("s3")
-		within(t, "one table", 2*time.Second, agree(3, a, b, c))
+		membershiptest.Within(t, "one table", 2*time.Second, agree(3, a, b, c))
 		b.stop()
 		b.Leave()
 		b.SetState(membership.StateActive)
@@ -163,7 +150,7 @@ func TestLeaveBesideTheEndOfRun(t *testing.T) {
 			m.stop()
 			leaving.Wait()
 		}
-		within(t, "the rest", 5*time.Second, agree(2, a, c))
+		membershiptest.Within(t, "the rest", 5*time.Second, agree(2, a, c))
 	})
 }
 
@@ -173,9 +160,9 @@ func TestKilledMemberIsKnownDead(t *testing.T) {
 		for i := range 5 {
 			all = append(all, s.start(fmt.Sprint("s", i)))
 		}
-		within(t, "one table", 2*time.Second, agree(5, all...))
+		membershiptest.Within(t, "one table", 2*time.Second, agree(5, all...))
 		all[4].kill()
-		took := within(t, "the death", 3*time.Second, agree(4, all[:4]...))
+		took := membershiptest.Within(t, "the death", 3*time.Second, agree(4, all[:4]...))
 		t.Logf("known everywhere after %s", took)
 		if all[0].Alive(all[4].Self().Boot) {
 			t.Error("the killed one is alive")
@@ -190,16 +177,16 @@ func TestPartitionHeals(t *testing.T) {
 		for i := range 6 {
 			all = append(all, s.start(fmt.Sprint("s", i)))
 		}
-		t.Logf("one table after %s", within(t, "one table", 2*time.Second, agree(6, all...)))
+		t.Logf("one table after %s", membershiptest.Within(t, "one table", 2*time.Second, agree(6, all...)))
 		for _, a := range all[:3] {
 			for _, b := range all[3:] {
 				s.network.Cut(a.host, b.host)
 			}
 		}
-		within(t, "two tables", 10*time.Second, func() bool { return agree(3, all[:3]...)() && agree(3, all[3:]...)() })
+		membershiptest.Within(t, "two tables", 10*time.Second, func() bool { return agree(3, all[:3]...)() && agree(3, all[3:]...)() })
 		time.Sleep(30 * time.Second)
 		s.network.Heal()
-		took := within(t, "the heal", 5*time.Second, agree(6, all...))
+		took := membershiptest.Within(t, "the heal", 5*time.Second, agree(6, all...))
 		t.Logf("healed after %s", took)
 	})
 }
@@ -210,7 +197,7 @@ func TestLossKillsNobody(t *testing.T) {
 		for i := range 5 {
 			all = append(all, s.start(fmt.Sprint("s", i)))
 		}
-		within(t, "one table", 2*time.Second, agree(5, all...))
+		membershiptest.Within(t, "one table", 2*time.Second, agree(5, all...))
 		s.network.Lose(0.2)
 		for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(50 * time.Millisecond) {
 			if !agree(5, all...)() {
@@ -230,7 +217,7 @@ func TestAShortSilenceIsNoDeathForAnybody(t *testing.T) {
 				for i := range size {
 					all = append(all, s.start(fmt.Sprint("s", i)))
 				}
-				within(t, "one table", 2*time.Second, agree(size, all...))
+				membershiptest.Within(t, "one table", 2*time.Second, agree(size, all...))
 				time.Sleep(3 * time.Second) // what was told of the boot is a denial's rival no more
 				const silences = 100
 				for n := range silences {
@@ -255,11 +242,11 @@ func TestAShortSilenceIsNoDeathForAnybody(t *testing.T) {
 func TestFastRestartIsALeaveAndAJoin(t *testing.T) {
 	simulate(t, func(t *testing.T, s *simulation) {
 		a, b := s.start("s1"), s.start("s2")
-		within(t, "one table", time.Second, agree(2, a, b))
+		membershiptest.Within(t, "one table", time.Second, agree(2, a, b))
 		old := b.Self().Boot
 		b.kill()
 		again := s.start("s2")
-		took := within(t, "the new boot", time.Second, func() bool {
+		took := membershiptest.Within(t, "the new boot", time.Second, func() bool {
 			for _, m := range a.Table().Shards() {
 				if m.Boot == again.Self().Boot {
 					return true
@@ -271,24 +258,24 @@ func TestFastRestartIsALeaveAndAJoin(t *testing.T) {
 		if n := len(a.Table().Shards()); n != 2 {
 			t.Errorf("the table has %d shards", n)
 		}
-		within(t, "the old boot's death", 5*time.Second, func() bool { return !a.Alive(old) })
+		membershiptest.Within(t, "the old boot's death", 5*time.Second, func() bool { return !a.Alive(old) })
 	})
 }
 
 func TestCutShardsLeaveTheTableUnlessAllAre(t *testing.T) {
 	simulate(t, func(t *testing.T, s *simulation) {
 		a, b := s.start("s1"), s.start("s2")
-		within(t, "one table", time.Second, agree(2, a, b))
+		membershiptest.Within(t, "one table", time.Second, agree(2, a, b))
 		b.SetCut(true)
-		within(t, "the cut", time.Second, agree(1, a, b))
+		membershiptest.Within(t, "the cut", time.Second, agree(1, a, b))
 		if a.Alive(b.Self().Boot) {
 			t.Error("who is cut off from the log counts as alive")
 		}
 		a.SetCut(true)
-		within(t, "all cut", time.Second, agree(2, a, b))
+		membershiptest.Within(t, "all cut", time.Second, agree(2, a, b))
 		a.SetCut(false)
 		b.SetCut(false)
-		within(t, "the end of it", time.Second, agree(2, a, b))
+		membershiptest.Within(t, "the end of it", time.Second, agree(2, a, b))
 	})
 }
 
@@ -331,15 +318,15 @@ func TestRefusedConnectionMeansDeadAtOnce(t *testing.T) {
 		l := &links{}
 		a := s.start("s1", func(o *membership.Options) { o.Linker = l })
 		b := s.start("s2")
-		within(t, "one table", time.Second, agree(2, a, b))
+		membershiptest.Within(t, "one table", time.Second, agree(2, a, b))
 		for _, err := range []error{fmt.Errorf("dial: %w", syscall.ECONNREFUSED), fmt.Errorf("hello: %w", membership.ErrOtherBoot)} {
 			time.Sleep(time.Second)
 			l.set(err)
-			took := within(t, "dead by a refusal", 100*time.Millisecond, func() bool { return !a.Alive(b.Self().Boot) })
-			gone := within(t, "out of the table", 100*time.Millisecond, func() bool { return len(a.Table().Shards()) == 1 })
+			took := membershiptest.Within(t, "dead by a refusal", 100*time.Millisecond, func() bool { return !a.Alive(b.Self().Boot) })
+			gone := membershiptest.Within(t, "out of the table", 100*time.Millisecond, func() bool { return len(a.Table().Shards()) == 1 })
 			t.Logf("%v: dead after %s, out of the table %s later", err, took, gone)
 			l.set(nil)
-			within(t, "alive again", 2*time.Second, func() bool { return a.Alive(b.Self().Boot) && len(a.Table().Shards()) == 2 })
+			membershiptest.Within(t, "alive again", 2*time.Second, func() bool { return a.Alive(b.Self().Boot) && len(a.Table().Shards()) == 2 })
 		}
 		// An error that is no refusal tells nothing.
 		l.set(errors.New("timed out"))
@@ -355,7 +342,7 @@ func TestTwoBootsOfOneNameTheNewestCounts(t *testing.T) {
 		a := s.start("s1")
 		older := s.start("s2", func(o *membership.Options) { o.Boot = "0001-a" })
 		newer := s.start("s2", func(o *membership.Options) { o.Boot = "0002-b" })
-		within(t, "one table", time.Second, agree(2, a, older, newer))
+		membershiptest.Within(t, "one table", time.Second, agree(2, a, older, newer))
 		for _, m := range a.Table().Shards() {
 			if m.Name == "s2" && m.Boot != "0002-b" {
 				t.Errorf("the table has boot %s", m.Boot)
@@ -383,6 +370,6 @@ func TestNobodyAtTheAddressToJoinIsAWarning(t *testing.T) {
 		ended.Go(func() { b.Run(ctx) }) //nolint:errcheck // ends with ctx
 		defer ended.Wait()
 		defer cancel()
-		within(t, "they find each other", 6*time.Second, func() bool { return len(a.Members()) == 2 })
+		membershiptest.Within(t, "they find each other", 6*time.Second, func() bool { return len(a.Members()) == 2 })
 	})
 }

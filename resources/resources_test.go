@@ -19,12 +19,12 @@ func TestBadRoomsFilesSayWhatIsWrong(t *testing.T) {
 		"not JSON":    {"rooms", "JSON"},
 		"twice":       {`[{"name":"a"},{"name":"a"}]`, "twice"},
 		"unknown key": {`[{"name":"a","color":1}]`, "color"},
-		"bad name":    {`[{"name":"A b"}]`, "A b"},
+		"no name":     {`[{"description":"b"}]`, "no name"},
 		"not UTF-8":   {"[{\"name\":\"\xff\"}]", "UTF-8"},
 		"trailing":    {`[{"name":"a"}] x`, "follows"},
 		"too large":   {strings.Repeat(" ", maxFile+1), "larger"},
 	} {
-		if _, err := ParseRooms([]byte(c.file)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := parseRooms([]byte(c.file)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want one that names %q", name, err, c.want)
 		}
 	}
@@ -36,7 +36,7 @@ func TestBadRoomsFilesSayWhatIsWrong(t *testing.T) {
 func FuzzParseRooms(f *testing.F) {
 	f.Add([]byte(`[{"name":"a","description":"b"}]`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if rooms, err := ParseRooms(b); err == nil && len(rooms) == 0 {
+		if rooms, err := parseRooms(b); err == nil && len(rooms) == 0 {
 			t.Fatal("no rooms and no error")
 		}
 	})

@@ -3,8 +3,8 @@ package router
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/membership"
 )
 
 const (
@@ -65,12 +66,6 @@ func guestName() string {
 	return string(b)
 }
 
-func sessionID() string {
-	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])[:21]
-}
-
 // serve greets one connection and answers it until it ends.
 func (r *Router) serve(nc net.Conn, mayRelay bool) {
 	c := &conn{
@@ -85,7 +80,7 @@ func (r *Router) serve(nc net.Conn, mayRelay bool) {
 	r.mu.Unlock()
 	var writer sync.WaitGroup
 	writer.Go(c.write)
-	c.send(comms.LoginSuccessful{Session: sessionID(), User: c.user, Rooms: r.greeting()})
+	c.send(comms.LoginSuccessful{Session: comms.NewSessionID(), User: c.user, Rooms: r.greeting()})
 	reason := c.read(mayRelay)
 	if c.relay != nil {
 		c.relay.close()
@@ -154,7 +149,7 @@ func (c *conn) read(mayRelay bool) (reason string) {
 	for {
 		// A relay's own session is this process's: it reads when it has said all.
 		if mayRelay && c.awaitWriter(c.ctx) != nil {
-			return "quit"
+			return comms.CodeQuit
 		}
 		command, err := c.wire.ReadCommand()
 		var e *comms.Error
@@ -172,12 +167,12 @@ func (c *conn) read(mayRelay bool) (reason string) {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return comms.CodeIdle
 		case err != nil:
-			return "quit"
+			return comms.CodeQuit
 		}
 		silences = 0
 		switch command := command.(type) {
 		case comms.Quit:
-			return "quit"
+			return comms.CodeQuit
 		case comms.JoinRoom, comms.LeaveRoom, comms.SendMessage:
 			switch {
 			case c.aware || !mayRelay:
@@ -199,7 +194,7 @@ func (c *conn) handle(command comms.Command) {
 	switch command := command.(type) {
 	case comms.Hello:
 		if command.Version != comms.Version {
-			c.send(comms.Error{Code: comms.CodeVersion, Message: "this router speaks protocol version 1"})
+			c.send(comms.Error{Code: comms.CodeVersion, Message: fmt.Sprintf("this router speaks protocol version %d", comms.Version)})
 			return
 		}
 		if c.aware {
@@ -218,7 +213,7 @@ func (c *conn) handle(command comms.Command) {
 		c.mu.Unlock()
 		c.wire.SetIdle(comms.PingAfter)
 		ticket, expires := r.opts.Keys.Issue(comms.AsClient, c.user, time.Now())
-		c.send(comms.Welcome{Version: comms.Version, Session: sessionID(), User: c.user, Role: "router", Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli(), Cluster: r.opts.Keys.Cluster()})
+		c.send(comms.Welcome{Version: comms.Version, Session: comms.NewSessionID(), User: c.user, Role: string(membership.RoleRouter), Name: r.opts.Name, Boot: r.opts.Boot, Ticket: ticket, Expires: expires.UnixMilli(), Cluster: r.opts.Keys.Cluster()})
 	case comms.Locate:
 		m, answer := r.locate(command.Room)
 		boot := m.Boot

@@ -31,7 +31,6 @@ type fakeGossip struct {
 	watchers []chan struct{}
 }
 
-func (g *fakeGossip) Self() membership.Member { return membership.Member{Name: "r1", Boot: "rb"} }
 func (g *fakeGossip) Table() *membership.Table {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -116,7 +115,7 @@ func start(t *testing.T, rooms ...comms.Room) *running {
 	return r
 }
 
-// peerOf is a client's raw connection.
+// rawConn is a client's raw connection.
 type rawConn struct {
 	t  *testing.T
 	nc net.Conn

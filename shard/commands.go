@@ -5,8 +5,83 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
+	"positivity-exchange/membership"
 	"positivity-exchange/shard/roomlog"
 )
+
+// handle does one command of a session that is logged in.
+func (s *session) handle(c comms.Command) {
+	srv := s.server
+	switch c.(type) {
+	case comms.SendMessage, comms.SetTopic:
+	case comms.LeaveRoom:
+		s.lastWords()
+	default:
+		s.settle() // the others may wait for the log
+	}
+	switch c.(type) {
+	case comms.Yield, comms.Offer, comms.WatchRooms:
+		if s.role != comms.AsMember {
+			s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "only members of the cluster may ask this"})
+			return
+		}
+	case comms.Drain:
+		if s.role != comms.AsOperator {
+			s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "only operators may drain; use px drain with the cluster's secret"})
+			return
+		}
+	}
+	switch c := c.(type) {
+	case comms.Hello:
+		s.reply(comms.Error{Code: comms.CodeHelloTwice, Message: "you said hello already"})
+	case comms.JoinRoom:
+		s.join(c)
+	case comms.LeaveRoom:
+		s.leave(c.Room)
+	case comms.SendMessage:
+		if c.ID == "" {
+			s.refuse(&comms.Error{Code: comms.CodeBadID, Message: "a message to a shard needs an id"}, c.Room, "")
+			return
+		}
+		s.say(roomlog.Record{Room: c.Room, Kind: roomlog.KindMessage, User: s.user, ID: c.ID, Content: c.Content}, c.Again, c.Seen)
+	case comms.SetTopic:
+		if c.ID == "" {
+			s.refuse(&comms.Error{Code: comms.CodeBadID, Message: "a topic needs an id"}, c.Room, "")
+			return
+		}
+		s.say(roomlog.Record{Room: c.Room, Kind: roomlog.KindTopic, User: s.user, ID: c.ID, Content: c.Topic}, c.Again, c.Seen)
+	case comms.History:
+		s.history(c)
+	case comms.CreateRoom:
+		s.create(c)
+	case comms.ListRooms:
+		s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "a shard knows only its own rooms; ask a router for the list", Tag: c.Tag})
+	case comms.Locate:
+		s.locate(c.Room)
+	case comms.Ping:
+		s.reply(comms.PongEvent(c))
+	case comms.Pong:
+	case comms.Renew:
+		ticket, expires := srv.opts.Keys.Issue(comms.AsClient, s.user, time.Now())
+		if s.role == comms.AsClient {
+			s.reply(comms.Ticket{Ticket: ticket, Expires: expires.UnixMilli()})
+		}
+	case comms.Status:
+		s.reply(srv.Status())
+	case comms.Yield:
+		// Off the reader: a move takes a while, and other questions wait behind.
+		srv.wg.Go(func() {
+			s.send(comms.Yielded{Partition: c.Partition, Answer: srv.keeper.Yield(s.ctx, c.Partition, c.Name, c.Boot)})
+		})
+	case comms.Offer:
+		ok := c.Partition >= 0 && c.Partition < membership.Partitions && srv.keeper.Offered(c.Partition, c.Draining)
+		s.reply(comms.Offered{Partition: c.Partition, OK: ok})
+	case comms.WatchRooms:
+		srv.watch(s)
+	case comms.Drain:
+		s.drain(c)
+	}
+}
 
 // join takes the session into a room, from now on or from behind After.
 func (s *session) join(c comms.JoinRoom) {
@@ -39,7 +114,8 @@ func (s *session) join(c comms.JoinRoom) {
 			s.server.keeper.Recheck(p.partition)
 			continue
 		}
-		at, cut, known := r.resumeAt(c.After)
+		at, known := r.resumeAt(c.After)
+		cut := false
 		if !known {
 			p.mu.Unlock()
 			if at, cut, err = p.lookForResume(s, c); err != nil {
@@ -63,15 +139,15 @@ func (s *session) join(c comms.JoinRoom) {
 // resumeAt tells where a joining session's stream begins, if it is known without
 // reading the log that it has all that the session had seen: after a move the
 // whole room comes at once.
-func (r *room) resumeAt(seen *comms.Position) (after uint64, cut, known bool) {
+func (r *room) resumeAt(seen *comms.Position) (after uint64, known bool) {
 	switch {
 	case seen == nil:
-		return 0, false, true
+		return 0, true
 	case seen.Seq == 0 || seen.Epoch == 0:
-		return seen.Seq, false, true
+		return seen.Seq, true
 	}
 	epoch, known := r.epochAt(seen.Seq)
-	return seen.Seq, false, known && epoch == seen.Epoch
+	return seen.Seq, known && epoch == seen.Epoch
 }
 
 // lookForResume is resumeAt from the log, and tells whether that lost what the
@@ -161,7 +237,7 @@ func (s *session) leave(name string) {
 	if r.members[s] == nil {
 		if p.kept(name, s.user) && r.users[s.user].sessions == 0 {
 			// Moved or broken off, and not back yet: gone for good then.
-			p.forgo(name, s.user)
+			p.endGrace(name, s.user)
 			r.noteChange(s.user)
 			s.reply(comms.RoomLeft{Room: name})
 			return

@@ -78,8 +78,8 @@ func (p *part) lookUp(records []roomlog.Record, epoch uint64) (stored []bool, er
 	return stored, nil
 }
 
-// unsettled answers a record that is not in the log.
-func (p *part) unsettled(q pending, err error) {
+// refuseQueued answers a record that is not in the log.
+func (p *part) refuseQueued(q pending, err error) {
 	rec := q.entry.record
 	delete(q.room.window, q.key())
 	if errors.Is(err, roomlog.ErrFenced) {

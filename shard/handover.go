@@ -75,7 +75,7 @@ func (r *room) end() (records []roomlog.Record, size int) {
 	}
 	for i := range n {
 		entry := r.latest(i)
-		if entry.forgone || entry.record.Seq != r.head.Seq-uint64(i) {
+		if entry.dropped || entry.record.Seq != r.head.Seq-uint64(i) {
 			return nil, 0
 		}
 		record := entry.record

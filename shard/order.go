@@ -36,10 +36,10 @@ func (s *seat) repeated(id string) {
 	}
 }
 
-// isStored follows the news that a message that was looked for is in the log. A
+// noteStored follows the news that a message that was looked for is in the log. A
 // sender of whom it was refused meanwhile over another connection may learn that
 // from the room, and never send it again: nothing need wait for it.
-func (r *room) isStored(user, id string) {
+func (r *room) noteStored(user, id string) {
 	for s, seat := range r.members {
 		if s.user == user {
 			seat.repeated(id)

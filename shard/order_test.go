@@ -16,7 +16,8 @@ import (
 // away is a log that can be reached or not.
 type away struct {
 	roomlog.Log
-	away atomic.Bool
+	away      atomic.Bool
+	headsAway atomic.Bool
 }
 
 func (l *away) Beat(ctx context.Context, boot string, wants []int) ([]roomlog.Entry, error) {
@@ -31,6 +32,14 @@ func (l *away) Owner(ctx context.Context, partition int) (roomlog.Owner, error) 
 		return roomlog.Owner{}, roomlog.ErrRefused
 	}
 	return l.Log.Owner(ctx, partition)
+}
+
+// Head finds the rooms of the rooms file when a partition is opened.
+func (l *away) Head(ctx context.Context, partition int, room string) (roomlog.Position, roomlog.RoomInfo, error) {
+	if l.headsAway.Load() {
+		return roomlog.Position{}, roomlog.RoomInfo{}, roomlog.ErrRefused
+	}
+	return l.Log.Head(ctx, partition, room)
 }
 
 // TestWhatFollowsARefusalWaitsForIt though the refused message was not even

@@ -39,8 +39,8 @@ func (p *part) keep(room, user string, until time.Time) {
 	p.grace[room][user] = until
 }
 
-// forgo ends that.
-func (p *part) forgo(room, user string) {
+// endGrace ends that.
+func (p *part) endGrace(room, user string) {
 	delete(p.grace[room], user)
 	if len(p.grace[room]) == 0 {
 		delete(p.grace, room)
@@ -108,9 +108,9 @@ func (r *room) tellOf(u string) {
 	}
 }
 
-// listing is present for a session that is given the list now. It shows changes
-// of which the members are told later, or never if they are undone until then:
-// whom it shows, or does not, is noted, so that this one hears of them all the same.
+// listing is present for a session that joins now. It may show changes that the
+// members have not been told of; each is marked, so that this session is told even
+// if the change is undone before.
 func (r *room) listing() []string {
 	for _, u := range r.changed {
 		a, present := r.users[u], r.isPresent(u)
@@ -120,8 +120,8 @@ func (r *room) listing() []string {
 	return r.present()
 }
 
-// told empties the list of changes.
-func (r *room) told() {
+// clearChanges follows the news of all changes: the members know them.
+func (r *room) clearChanges() {
 	for _, u := range r.changed {
 		a := r.users[u]
 		a.changed, a.listed, a.omitted = false, false, false
@@ -151,7 +151,7 @@ func (r *room) add(sess *session) {
 	a.sessions++
 	r.users[sess.user] = a
 	if a.sessions == 1 {
-		r.part.forgo(r.name, sess.user)
+		r.part.endGrace(r.name, sess.user)
 		r.noteChange(sess.user)
 	}
 }
@@ -171,7 +171,7 @@ func (r *room) remove(sess *session, brokeOff bool) {
 	case brokeOff:
 		r.part.keep(r.name, sess.user, time.Now().Add(sess.server.linger))
 	default:
-		r.part.forgo(r.name, sess.user)
+		r.part.endGrace(r.name, sess.user)
 		r.noteChange(sess.user)
 	}
 	r.used = time.Now()
@@ -242,7 +242,7 @@ func (p *part) presence(now time.Time) (rings []*fanout.Ring) {
 			for u := range r.users {
 				r.show(u, r.isPresent(u))
 			}
-			r.told()
+			r.clearChanges()
 			r.ring.Notice(comms.AppendEvent(nil, comms.PresenceList{Room: name, Users: clipUsers(users), Count: len(users)}))
 			rings = append(rings, r.ring)
 		case len(r.changed) > 0 && now.After(r.quiet):
@@ -265,7 +265,7 @@ func (p *part) endGraces(now time.Time) {
 			if now.Before(until) {
 				continue
 			}
-			p.forgo(name, u)
+			p.endGrace(name, u)
 			if r != nil {
 				r.tellOf(u)
 				r.roster = nil
@@ -301,6 +301,6 @@ func (r *room) publishPresence() (published bool) {
 		}
 	}
 	publish()
-	r.told()
+	r.clearChanges()
 	return published
 }

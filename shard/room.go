@@ -40,7 +40,7 @@ type dedupKey struct{ user, id string }
 type seen struct {
 	record  roomlog.Record // Seq 0 while its commit runs
 	looking bool           // being looked for in the log
-	forgone bool           // Content is not kept, but for its hash
+	dropped bool           // Content is not kept, but for its hash
 	hash    uint64
 }
 
@@ -54,14 +54,14 @@ const (
 
 var textSeed = maphash.MakeSeed()
 
-// forgo lets go of a long text: of the id, too, which may be a part of the same
+// dropText lets go of a long text: of the id, too, which may be a part of the same
 // piece of memory. false: it is not long.
-func (e *seen) forgo() bool {
+func (e *seen) dropText() bool {
 	text := e.record.Content
 	if len(text) <= keptBytes {
 		return false
 	}
-	e.forgone, e.hash, e.record.Content = true, maphash.String(textSeed, text), ""
+	e.dropped, e.hash, e.record.Content = true, maphash.String(textSeed, text), ""
 	e.record.ID = strings.Clone(e.record.ID)
 	return true
 }
@@ -71,7 +71,7 @@ func (e *seen) is(rec *roomlog.Record) bool {
 	if e.record.Kind != rec.Kind {
 		return false
 	}
-	if e.forgone {
+	if e.dropped {
 		return e.hash == maphash.String(textSeed, rec.Content)
 	}
 	return e.record.Content == rec.Content
@@ -191,7 +191,7 @@ func (r *room) remember(entry *seen) {
 	if len(r.order) <= tailRecords {
 		return
 	}
-	if old := r.latest(tailRecords); old.forgo() {
+	if old := r.latest(tailRecords); old.dropText() {
 		key := dedupKey{old.record.User, old.record.ID}
 		delete(r.window, key) // whose id is the old one still
 		r.window[key] = old

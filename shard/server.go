@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"positivity-exchange/comms"
-	"positivity-exchange/comms/peer"
+	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/fanout"
 	"positivity-exchange/shard/ownership"
@@ -43,6 +43,8 @@ type Server struct {
 	keeper *ownership.Keeper
 	pool   *fanout.Pool
 	lot    *parking.Lot         // of silent sessions
+	away   *roomlog.Outage      // of rooms that a partition is opened with
+	behind *roomlog.Outage      // of what sessions are to be caught up with
 	seeds  map[int][]comms.Room // of the rooms file, by partition
 
 	// Silences after which a session is asked and parked, and lingerFor; a test's are shorter.
@@ -58,7 +60,6 @@ type Server struct {
 	parts    map[int]*part
 	sessions map[*session]struct{}
 	watchers map[*watcher]struct{}
-	draining bool
 }
 
 // New makes a Server. Nothing runs before Run.
@@ -67,9 +68,11 @@ func New(opts Options) *Server {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		opts: opts, logger: opts.Logger, pool: fanout.NewPool(fanout.PoolOptions{Logger: opts.Logger}), lot: parking.NewLot(), ping: comms.PingAfter, patience: parkAfter, linger: lingerFor,
+		opts: opts, logger: opts.Logger, pool: fanout.NewPool(comms.WriteTimeout), lot: parking.NewLot(), ping: comms.PingAfter, patience: parkAfter, linger: lingerFor,
 		seeds: map[int][]comms.Room{}, parts: map[int]*part{}, sessions: map[*session]struct{}{}, watchers: map[*watcher]struct{}{},
 	}
+	s.away = roomlog.NewOutage(s.logger, "partitions cannot be opened; the log is asked again", "partitions are opened again")
+	s.behind = roomlog.NewOutage(s.logger, "sessions that fell behind are ended, since the log does not give what they missed", "")
 	for _, r := range opts.Rooms {
 		p := membership.Partition(r.Name)
 		s.seeds[p] = append(s.seeds[p], r)
@@ -93,35 +96,17 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	wg.Go(func() { s.keeper.Run(ctx) }) //nolint:errcheck // ends with ctx
 	s.wg.Go(func() { s.presenceLoop(ctx) })
-	stop := context.AfterFunc(ctx, func() {
-		s.cancel()
-		s.opts.Listener.Close() //nolint:errcheck // ends the accept below
-	})
+	stop := context.AfterFunc(ctx, s.cancel)
 	defer stop()
-	for {
-		nc, err := s.opts.Listener.Accept()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return fmt.Errorf("accept: %w", err)
-			}
-			s.logger.Warn("accept", "err", err) // out of descriptors: those that end free some
-			time.Sleep(10 * time.Millisecond)
-			continue
-		}
+	return tlsconn.Serve(ctx, s.opts.Listener, s.logger, func(nc net.Conn) {
 		s.wg.Add(1)
 		go s.serve(nc)
-	}
+	})
 }
 
 // Drain gives all partitions up and tells the sessions to go. An error tells
 // what could not be given up; the shard is to leave all the same.
 func (s *Server) Drain(ctx context.Context, progress func(held int)) error {
-	s.mu.Lock()
-	s.draining = true
-	s.mu.Unlock()
 	return s.keeper.Drain(ctx, progress)
 }
 
@@ -163,11 +148,14 @@ func (s *Server) part(ctx context.Context, room string) (*part, error) {
 			p, err := s.opened(ctx, h)
 			switch {
 			case err == nil:
+				s.away.Note(nil)
 				return p, nil
 			case errors.Is(err, errOver) && ctx.Err() == nil && time.Now().Before(deadline):
 				continue
 			}
-			s.logger.Warn("open partition", "partition", partition, "err", err)
+			if !errors.Is(err, errOver) {
+				s.away.Note(err, "partition", partition)
+			}
 			return nil, &comms.Error{Code: comms.CodeStorage, Message: "the room's store cannot be read just now; try again", Retry: 500}
 		}
 		var to *ownership.RedirectError
@@ -180,7 +168,6 @@ func (s *Server) part(ctx context.Context, room string) (*part, error) {
 			if errors.Is(err, ownership.ErrNotReady) {
 				return nil, &comms.Error{Code: comms.CodeNotReady, Message: "the room is being taken over; try again", Retry: 200}
 			}
-			s.logger.Warn("hold partition", "partition", partition, "err", err)
 			return nil, &comms.Error{Code: comms.CodeStorage, Message: "the room's store does not answer just now; try again", Retry: 500}
 		}
 		select {
@@ -217,30 +204,4 @@ func (s *Server) held(partition int) *part {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.parts[partition]
-}
-
-// NewPeers adapts a pool of member connections to what ownership asks for.
-func NewPeers(pool *peer.Pool, name, boot string) ownership.Peers {
-	return peers{pool, name, boot}
-}
-
-type peers struct {
-	pool       *peer.Pool
-	name, boot string
-}
-
-func (p peers) Yield(ctx context.Context, addr string, partition int) (string, error) {
-	e, err := p.pool.Call(ctx, addr, comms.Yield{Partition: partition, Name: p.name, Boot: p.boot})
-	if err != nil {
-		return "", err
-	}
-	return e.(comms.Yielded).Answer, nil
-}
-
-func (p peers) Offer(ctx context.Context, addr string, partition int, draining bool) (bool, error) {
-	e, err := p.pool.Call(ctx, addr, comms.Offer{Partition: partition, Draining: draining})
-	if err != nil {
-		return false, err
-	}
-	return e.(comms.Offered).OK, nil
 }

@@ -2,9 +2,8 @@ package shard
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -19,7 +18,6 @@ import (
 	"positivity-exchange/shard/fanout"
 	"positivity-exchange/shard/ownership"
 	"positivity-exchange/shard/parking"
-	"positivity-exchange/shard/roomlog"
 )
 
 const (
@@ -36,9 +34,8 @@ type session struct {
 	reader *comms.Reader
 	ctx    context.Context    // the server's; a member's own, which ends with the session
 	cancel context.CancelFunc // of a member's; nil
+	role   string             // this and user change under the Server's mu, at hello
 	user   string
-	role   string
-	boot   string // of a member
 	heard  atomic.Int64
 
 	unsettled unsettled // of its messages
@@ -126,11 +123,30 @@ func (s *Server) serve(nc net.Conn) {
 		sess.place, sess.parks = parking.NewPlace(sess, conn), true
 	}
 	// The Pool closes nc, which ends the reader if there is one.
-	sess.out = s.pool.NewOutlet(nc, func(error) { s.lot.Wake(&sess.place) })
+	sess.out = s.pool.NewOutlet(nc, func(why error) {
+		s.lot.Wake(&sess.place)
+		s.ended(sess, nc.RemoteAddr(), why)
+	})
 	s.mu.Lock()
 	s.sessions[sess] = struct{}{}
 	s.mu.Unlock()
 	sess.attend(false)
+}
+
+// ended logs why a connection was ended, if not by its session or by the shard's
+// own end: nobody else learns that.
+func (s *Server) ended(sess *session, addr net.Addr, why error) {
+	if why == nil || errors.Is(why, context.Canceled) {
+		return
+	}
+	s.mu.Lock()
+	user := sess.user
+	s.mu.Unlock()
+	if errors.Is(why, fanout.ErrCatchUp) {
+		s.behind.Note(why, "user", user, "addr", addr)
+		return
+	}
+	s.logger.Debug("a connection was ended", "user", user, "addr", addr, "err", why)
 }
 
 // descriptor is what tells that there is something to read; nil if nothing does.
@@ -165,10 +181,11 @@ func (s *session) end(reason string) {
 	s.out.Close(comms.AppendEvent(nil, comms.Goodbye{Reason: reason}), goodbyeGrace)
 }
 
-// read handles commands until the connection ends and returns the reason, or
-// until it is parked and returns none: it is another reader's then. An idle
-// session that cannot be parked waits in here: what its frame and those below
-// hold is the session's stack, so the work is done in functions of its own.
+// read handles commands until the connection ends, and returns the reason, or
+// until the session is parked, and returns none: another reader goes on with it
+// then. A session that cannot be parked waits in here while it is idle. The stack
+// that this takes is kept for each of them, so read itself holds little and leaves
+// the work to other functions.
 func (s *session) read(due bool) (reason string) {
 	if due {
 		reason = s.readFailed(os.ErrDeadlineExceeded)
@@ -235,7 +252,7 @@ func (s *session) readFailed(err error) (reason string) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return comms.CodeIdle
 	}
-	return "quit"
+	return comms.CodeQuit
 }
 
 // line does one command; a reason ends the session.
@@ -266,7 +283,7 @@ func (s *session) line(line []byte) (reason string) {
 		return ""
 	}
 	if _, s.quit = c.(comms.Quit); s.quit {
-		return "quit"
+		return comms.CodeQuit
 	}
 	s.handle(c)
 	return ""
@@ -280,7 +297,7 @@ func (s *session) hello(c comms.Command) bool {
 		return false
 	}
 	if h.Version != comms.Version {
-		s.reply(comms.Error{Code: comms.CodeVersion, Message: "this shard speaks protocol version 1"})
+		s.reply(comms.Error{Code: comms.CodeVersion, Message: fmt.Sprintf("this shard speaks protocol version %d", comms.Version)})
 		return false
 	}
 	role := h.As
@@ -292,14 +309,13 @@ func (s *session) hello(c comms.Command) bool {
 		s.reply(*comms.AsError(err))
 		return false
 	}
-	s.user, s.boot = h.User, h.Boot
 	if role != comms.AsClient {
 		s.ctx, s.cancel = context.WithCancel(s.server.ctx)
 	}
 	s.server.mu.Lock()
-	s.role = role
+	s.role, s.user = role, h.User
 	s.server.mu.Unlock()
-	w := comms.Welcome{Version: comms.Version, Session: newSessionID(), User: h.User, Role: "shard", Name: s.server.opts.Name, Boot: s.server.opts.Boot}
+	w := comms.Welcome{Version: comms.Version, Session: comms.NewSessionID(), User: h.User, Role: "shard", Name: s.server.opts.Name, Boot: s.server.opts.Boot}
 	if role == comms.AsClient {
 		var expires time.Time
 		w.Ticket, expires = s.server.opts.Keys.Issue(role, h.User, now)
@@ -307,84 +323,4 @@ func (s *session) hello(c comms.Command) bool {
 	}
 	s.reply(w)
 	return true
-}
-
-func newSessionID() string {
-	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])[:21]
-}
-
-// handle does one command of a session that is logged in.
-func (s *session) handle(c comms.Command) {
-	srv := s.server
-	switch c.(type) {
-	case comms.SendMessage, comms.SetTopic:
-	case comms.LeaveRoom:
-		s.lastWords()
-	default:
-		s.settle() // the others may wait for the log
-	}
-	switch c.(type) {
-	case comms.Yield, comms.Offer, comms.WatchRooms:
-		if s.role != comms.AsMember {
-			s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "only members of the cluster may ask this"})
-			return
-		}
-	case comms.Drain:
-		if s.role != comms.AsOperator {
-			s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "only operators may drain; use px drain with the cluster's secret"})
-			return
-		}
-	}
-	switch c := c.(type) {
-	case comms.Hello:
-		s.reply(comms.Error{Code: comms.CodeHelloTwice, Message: "you said hello already"})
-	case comms.JoinRoom:
-		s.join(c)
-	case comms.LeaveRoom:
-		s.leave(c.Room)
-	case comms.SendMessage:
-		if c.ID == "" {
-			s.refuse(&comms.Error{Code: comms.CodeBadID, Message: "a message to a shard needs an id"}, c.Room, "")
-			return
-		}
-		s.say(roomlog.Record{Room: c.Room, Kind: roomlog.KindMessage, User: s.user, ID: c.ID, Content: c.Content}, c.Again, c.Seen)
-	case comms.SetTopic:
-		if c.ID == "" {
-			s.refuse(&comms.Error{Code: comms.CodeBadID, Message: "a topic needs an id"}, c.Room, "")
-			return
-		}
-		s.say(roomlog.Record{Room: c.Room, Kind: roomlog.KindTopic, User: s.user, ID: c.ID, Content: c.Topic}, c.Again, c.Seen)
-	case comms.History:
-		s.history(c)
-	case comms.CreateRoom:
-		s.create(c)
-	case comms.ListRooms:
-		s.reply(comms.Error{Code: comms.CodeNotAllowed, Message: "a shard knows only its own rooms; ask a router for the list", Tag: c.Tag})
-	case comms.Locate:
-		s.locate(c.Room)
-	case comms.Ping:
-		s.reply(comms.PongEvent(c))
-	case comms.Pong:
-	case comms.Renew:
-		ticket, expires := srv.opts.Keys.Issue(comms.AsClient, s.user, time.Now())
-		if s.role == comms.AsClient {
-			s.reply(comms.Ticket{Ticket: ticket, Expires: expires.UnixMilli()})
-		}
-	case comms.Status:
-		s.reply(srv.Status())
-	case comms.Yield:
-		// Off the reader: a move takes a while, and other questions wait behind.
-		srv.wg.Go(func() {
-			s.send(comms.Yielded{Partition: c.Partition, Answer: srv.keeper.Yield(s.ctx, c.Partition, c.Name, c.Boot)})
-		})
-	case comms.Offer:
-		ok := c.Partition >= 0 && c.Partition < membership.Partitions && srv.keeper.Offered(c.Partition, c.Draining)
-		s.reply(comms.Offered{Partition: c.Partition, OK: ok})
-	case comms.WatchRooms:
-		srv.watch(s)
-	case comms.Drain:
-		s.drain(c)
-	}
 }

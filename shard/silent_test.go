@@ -12,6 +12,7 @@ import (
 	"positivity-exchange/comms"
 	"positivity-exchange/comms/tlsconn"
 	"positivity-exchange/comms/tlsconn/testcert"
+	"positivity-exchange/membership/membershiptest"
 	"positivity-exchange/shard/roomlog/sqlitelog"
 )
 
@@ -33,13 +34,7 @@ func unforgiving(s *Server) { s.linger = 0 }
 
 func await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(20 * time.Second); !ok(); <-tick.C {
-		if time.Now().After(end) {
-			t.Fatalf("not within 20 s: %s", what)
-		}
-	}
+	membershiptest.Within(t, what, 20*time.Second, ok)
 }
 
 // readers counts the sessions that have a goroutine.

@@ -9,6 +9,7 @@ import (
 
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
+	"positivity-exchange/shard/ownership"
 )
 
 // reportSize is how many rooms one report carries.
@@ -19,64 +20,76 @@ const reportAgain = time.Second
 
 // watcher is a member that wants to know this shard's rooms.
 type watcher struct {
-	wake chan struct{} // one slot
+	session *session
+	wake    chan struct{} // one slot
 
 	mu    sync.Mutex
 	dirty map[int]bool
+
+	// Of run alone.
+	told, due map[int]bool
 }
 
 // watch reports the rooms of the partitions that the table gives to us, now
 // and at each change, until the session ends.
 func (s *Server) watch(sess *session) {
-	w := &watcher{wake: make(chan struct{}, 1), dirty: map[int]bool{}}
+	w := &watcher{session: sess, wake: make(chan struct{}, 1), dirty: map[int]bool{}, told: map[int]bool{}, due: map[int]bool{}}
 	s.mu.Lock()
 	s.watchers[w] = struct{}{}
 	s.mu.Unlock()
 	s.wg.Go(func() {
-		changed, stop := s.opts.Gossip.Watch()
-		defer stop()
-		defer func() {
-			s.mu.Lock()
-			delete(s.watchers, w)
-			s.mu.Unlock()
-		}()
-		told, due := map[int]bool{}, map[int]bool{}
-		var failing error
-		for {
-			w.mu.Lock()
-			dirty := w.dirty
-			w.dirty = map[int]bool{}
-			w.mu.Unlock()
-			table, self := s.opts.Gossip.Table(), s.opts.Gossip.Self()
-			for p := range membership.Partitions {
-				owner, ok := table.Owner(p)
-				mine := ok && owner.Boot == self.Boot
-				if mine && !told[p] || dirty[p] {
-					due[p] = true
-				}
-				told[p] = mine
-			}
-			before := failing
-			failing = s.reportAll(sess, due)
-			if sess.ctx.Err() != nil {
-				return
-			}
-			var again <-chan time.Time
-			if failing != nil {
-				again = time.After(reportAgain)
-				if before == nil {
-					s.logger.Warn("rooms cannot be listed now; the log is asked again", "partitions", len(due), "err", failing)
-				}
-			}
-			select {
-			case <-sess.ctx.Done():
-				return
-			case <-changed:
-			case <-w.wake:
-			case <-again:
+		w.run(s)
+		s.mu.Lock()
+		delete(s.watchers, w)
+		s.mu.Unlock()
+	})
+}
+
+// run reports what is due until the session ends. What the log does not tell is
+// asked for again.
+func (w *watcher) run(s *Server) {
+	changed, stop := s.opts.Gossip.Watch()
+	defer stop()
+	var failing error
+	for {
+		w.look(s.opts.Gossip)
+		before := failing
+		failing = s.reportAll(w.session, w.due)
+		if w.session.ctx.Err() != nil {
+			return
+		}
+		var again <-chan time.Time
+		if failing != nil {
+			again = time.After(reportAgain)
+			if before == nil {
+				s.logger.Warn("rooms cannot be listed now; the log is asked again", "partitions", len(w.due), "err", failing)
 			}
 		}
-	})
+		select {
+		case <-w.session.ctx.Done():
+			return
+		case <-changed:
+		case <-w.wake:
+		case <-again:
+		}
+	}
+}
+
+// look adds what is to be reported now to what is due.
+func (w *watcher) look(gossip ownership.Gossip) {
+	w.mu.Lock()
+	dirty := w.dirty
+	w.dirty = map[int]bool{}
+	w.mu.Unlock()
+	table, self := gossip.Table(), gossip.Self()
+	for p := range membership.Partitions {
+		owner, ok := table.Owner(p)
+		mine := ok && owner.Boot == self.Boot
+		if mine && !w.told[p] || dirty[p] {
+			w.due[p] = true
+		}
+		w.told[p] = mine
+	}
 }
 
 // reportAll reports the partitions that are due, and takes them off; those of

@@ -9,6 +9,7 @@ package profile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ var ErrInUse = errors.New("another client uses this profile: drafts and messages
 // Profile is one person's folder. Not safe for concurrent use.
 type Profile struct {
 	dir, cache string
+	cluster    string // whose it is; empty: not known
 	lock       *os.File
 	readOnly   bool
 	broken     map[string]bool // rooms whose file is left as it is
@@ -86,17 +88,34 @@ func (p *Profile) Close() error {
 
 func (p *Profile) statePath() string { return filepath.Join(p.dir, "client.json") }
 
+// file is what is on disk of a profile, but for the rooms.
+type file struct {
+	Version int `json:"version"`
+	// Cluster is the one that all of it was written for. Files of earlier versions
+	// do not tell.
+	Cluster string `json:"cluster,omitempty"`
+	state.Saved
+}
+
 // Load reads what was saved. After an error nothing is saved over the file.
 func (p *Profile) Load() (state.Saved, error) {
-	var file struct {
-		Version int `json:"version"`
-		state.Saved
-	}
-	if err := read(p.statePath(), &file, func() int { return file.Version }); err != nil {
+	var f file
+	if err := read(p.statePath(), &f, func() int { return f.Version }); err != nil {
 		p.readOnly = true
 		return state.Saved{}, fmt.Errorf("%w (it is left as it is, and nothing is saved; move it away to start anew)", err)
 	}
-	return file.Saved, nil
+	p.cluster = f.Cluster
+	return f.Saved, nil
+}
+
+// Belong makes the profile a cluster's, by what its router calls it, unless it is
+// one's already; the next Save writes it down. It reports whether that is news.
+func (p *Profile) Belong(cluster string) bool {
+	if p.cluster != "" {
+		return false
+	}
+	p.cluster = cmp.Or(cluster, unnamed)
+	return true
 }
 
 // Save writes what is to outlive the program, whole or not at all.
@@ -104,10 +123,7 @@ func (p *Profile) Save(s state.Saved) error {
 	if p.readOnly {
 		return nil
 	}
-	return write(p.statePath(), struct {
-		Version int `json:"version"`
-		state.Saved
-	}{version, s})
+	return write(p.statePath(), file{version, p.cluster, s})
 }
 
 // room is the cached end of one room.

@@ -126,3 +126,16 @@ func TestStatusCountsWhatIsBelow(t *testing.T) {
 		}
 	}
 }
+
+// TestStatusBesideAnotherCluster says why nothing comes, before all that follows
+// from it.
+func TestStatusBesideAnotherCluster(t *testing.T) {
+	s := in("go").Apply(client.RoomLink{Room: "go", State: client.LinkReconnecting}).Queue("go", "1", "hello", false)
+	s = s.Apply(client.RouterLink{Addr: "r:1", Err: client.ErrAnotherCluster})
+	s.Now = s.Now.Add(3 * time.Second)
+	for narrow, want := range map[bool]string{false: "another cluster answers at r:1 · 1 waiting to be sent", true: "another cluster · 1 waiting"} {
+		if got := s.Status(s.Room("go"), 80, narrow); got != want {
+			t.Errorf("narrow %v: %q, want %q", narrow, got, want)
+		}
+	}
+}

@@ -15,6 +15,9 @@ const previewFrom = 5
 
 // input handles one event of the terminal.
 func (a *app) input(e tcell.Event) {
+	if a.elsewhere && a.swallow(e) {
+		return
+	}
 	switch e := e.(type) {
 	case *tcell.EventKey, *tcell.EventPaste:
 		a.pressed++
@@ -62,6 +65,26 @@ func (a *app) input(e tcell.Event) {
 			a.chatKey(e)
 		}
 	}
+}
+
+// swallow takes what is typed for a place that is shown no more, up to Enter.
+func (a *app) swallow(e tcell.Event) bool {
+	switch e := e.(type) {
+	case *tcell.EventPaste:
+		a.st.Pasting = e.Start()
+		return true
+	case *tcell.EventKey:
+		act, ok := a.keys.find(e)
+		switch {
+		case a.st.Pasting:
+		case e.Key() == tcell.KeyEnter:
+			a.elsewhere, a.st.Notice = false, ""
+		case ok && act.name == "quit":
+			return false
+		}
+		return true
+	}
+	return false
 }
 
 // pasted is the text of a key that came by a paste. A line's end may come as

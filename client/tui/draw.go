@@ -266,7 +266,7 @@ func (a *app) statusRows(r *state.Room, w, rows int) []string {
 func (a *app) fade() {
 	w, _ := a.screen.Size()
 	switch {
-	case a.st.Notice == "", a.st.Page != state.PageChat, a.st.Blurred, a.suspended:
+	case a.st.Notice == "", a.st.Page != state.PageChat, a.st.Blurred, a.suspended, a.elsewhere:
 		a.noticed = time.Time{}
 	case a.noticed.IsZero():
 		a.noticed = a.opts.Now()

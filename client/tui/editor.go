@@ -52,9 +52,13 @@ func (a *app) editor() {
 				a.quit = true
 				return
 			}
+			moved := a.edited != path
 			a.edited = ""
 			saved, unread := os.ReadFile(path)
 			switch {
+			case moved:
+				a.say("%s; what you wrote for the other is in %s", a.st.Notice, path)
+				return
 			case err == nil && unread == nil:
 				a.takeEdited(saved)
 			case unread == nil && string(saved) != draft:

@@ -26,7 +26,7 @@ type cachedRoom struct {
 // start shows what the last visit left, at once, and logs in behind it. Who was
 // never here sees the connect page until a server has answered.
 func (a *app) start(router, name string) {
-	if !a.openProfile(profile.Place(name, a.opts.Routers, ""), name) {
+	if !a.openProfile(profile.LastPlace(a.opts.Routers), name) {
 		a.connect()
 		return
 	}
@@ -129,15 +129,24 @@ func (a *app) loggedIn(s *client.Session, routers []string, name string) {
 		if err := profile.KeepUser(name, name == a.opts.User); err != nil {
 			a.opts.Logger.Warn("keep the name", "err", err)
 		}
-		// A guest has none: his name is another the next time.
 		cluster := s.Cluster()
 		place := profile.Place(name, routers, cluster)
-		if a.profileOf != name+"@"+place {
+		moved := a.profileOf != name+"@"+place
+		if moved {
+			a.st.Notice = oneLine(a.opts.Warning) // what was said of the other profile does not hold of this one
 			a.openProfile(place, name)
+		}
+		if a.profile != nil && a.profile.Belong(cluster) {
+			a.saved = "" // to be written down
 		}
 		if err := profile.SetPlace(place, routers, cluster); err != nil {
 			a.say("%v", err)
 		}
+		if moved && a.st.Page == state.PageChat {
+			a.moved(strings.Join(routers, ","))
+		}
+	} else {
+		a.leaveProfile() // a guest has none: the name is another the next time
 	}
 	if a.st.Page != state.PageChat {
 		a.st.Page = state.PageChat
@@ -155,14 +164,7 @@ func (a *app) loggedIn(s *client.Session, routers []string, name string) {
 // openProfile takes what the last visit to a place left into the state, and
 // reports whether there was one.
 func (a *app) openProfile(place, name string) bool {
-	if a.profile != nil { // somebody else's: the connect page was answered anew
-		a.save(true) //nolint:errcheck // it is said
-		if err := a.profile.Close(); err != nil {
-			a.opts.Logger.Warn("close the profile", "err", err)
-		}
-		a.st.Rooms, a.st.Active, a.st.Previous, a.st.Inputs = nil, "", "", nil
-		clear(a.cachedAt)
-	}
+	a.leaveProfile() // another one's: the connect page was answered anew, or another cluster has answered
 	a.profileOf, a.saved, a.st.User = name+"@"+place, "", name
 	var err error
 	if a.profile, err = profile.Open(a.profileOf); err != nil {
@@ -175,6 +177,36 @@ func (a *app) openProfile(place, name string) bool {
 	a.st = a.st.Restore(saved)
 	a.st.Active = saved.Active
 	return saved.Active != ""
+}
+
+// leaveProfile keeps what is shown in its profile, if there is one, and shows it no
+// more.
+func (a *app) leaveProfile() {
+	if a.profile == nil {
+		return
+	}
+	a.save(true) //nolint:errcheck // it is said
+	if err := a.profile.Close(); err != nil {
+		a.opts.Logger.Warn("close the profile", "err", err)
+	}
+	a.profile, a.profileOf = nil, ""
+	a.st.Rooms, a.st.Active, a.st.Previous, a.st.Inputs = nil, "", "", nil
+	clear(a.cachedAt)
+}
+
+// moved shows the place of the cluster that has answered, in place of another's
+// that was shown before any had. Who is typing meant the first.
+func (a *app) moved(router string) {
+	a.st.Overlay, a.st.Paste, a.st.Search, a.edited = state.OverlayNone, "", "", ""
+	goOn, also := "", ""
+	if a.elsewhere = a.pressed > 0; a.elsewhere {
+		goOn = "; Enter goes on"
+	}
+	if a.st.Notice != "" {
+		also = "; " + a.st.Notice
+	}
+	a.say("another cluster than last time answers at %s: these are its rooms%s%s", router, goOn, also)
+	a.openFirst()
 }
 
 // openFirst opens the room that was asked for, else the last one, which is not

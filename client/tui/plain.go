@@ -176,6 +176,7 @@ func (p *plainClient) join(ctx context.Context, room string) {
 }
 
 func (p *plainClient) event(e client.Event) {
+	before := p.st
 	p.st = p.st.Apply(e)
 	switch e := e.(type) {
 	case client.Joined:
@@ -204,7 +205,12 @@ func (p *plainClient) event(e client.Event) {
 		p.failed = true
 		p.say("* not sent to #%s: %v", e.Room, e.Err)
 	case client.RouterLink:
-		if !e.Up {
+		switch {
+		case errors.Is(e.Err, client.ErrAnotherCluster):
+			if !errors.Is(before.Router.Err, client.ErrAnotherCluster) { // it is asked every few seconds
+				p.say("* another cluster answers at %s: nothing is sent there", e.Addr)
+			}
+		case !e.Up:
 			p.say("* no router answers, trying the next")
 		}
 	}

@@ -24,6 +24,7 @@ type fakeServer struct {
 	kill  func() // ends it and its connections
 
 	mu     sync.Mutex
+	name   string            // of the cluster, as the welcome has it
 	rooms  []string          // that there are
 	heads  map[string]uint64 // of rooms
 	listed []comms.Room      // what ListRooms is answered, too
@@ -74,7 +75,9 @@ func (f *fakeServer) addr() string { return f.ln.Addr().String() }
 func (f *fakeServer) answer(c comms.Command) []comms.Event {
 	switch c := c.(type) {
 	case comms.Hello:
-		return []comms.Event{comms.Welcome{Version: comms.Version, Session: "s", User: c.User, Name: "fake", Boot: "b", Ticket: "t"}}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return []comms.Event{comms.Welcome{Version: comms.Version, Session: "s", User: c.User, Name: "fake", Boot: "b", Ticket: "t", Cluster: f.name}}
 	case comms.Locate:
 		return []comms.Event{comms.Located{Room: c.Room, Shard: "fake", Addr: f.addr(), Epoch: 1}}
 	case comms.ListRooms:

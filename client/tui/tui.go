@@ -81,7 +81,8 @@ type app struct {
 	filling   map[string]bool // rooms whose hole is being asked for
 	noticed   time.Time       // when the notice was on the screen first; zero: it is new
 	quit      bool
-	pressed   int // keys and the like so far: a late answer moves nobody who went on
+	pressed   int  // keys and the like so far: a late answer moves nobody who went on
+	elsewhere bool // another cluster's place is shown: what is typed up to Enter was meant for the first
 	ctx       context.Context
 	effects   sync.WaitGroup
 	results   chan func() // what effects brought, run by the UI goroutine
@@ -232,6 +233,8 @@ func (a *app) apply(e client.Event) {
 	case client.RouterLink:
 		if e.Up { // it may have been away for long
 			a.relist()
+		} else if errors.Is(e.Err, client.ErrAnotherCluster) && !errors.Is(before.Router.Err, client.ErrAnotherCluster) {
+			a.say("another cluster answers at %s: nothing is sent there; px client, started anew, shows it", e.Addr)
 		}
 	case client.Joined:
 		a.entered(e.Room)

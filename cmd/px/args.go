@@ -72,6 +72,31 @@ func isHelp(arg string) bool {
 	return ok && slices.Contains(cli.HelpFlag.Names(), strings.TrimPrefix(name, "-"))
 }
 
+func noArgs(c *cli.Context) error {
+	if c.Args().Present() {
+		return usagef("%q is not expected; px %s --help shows what is", c.Args().First(), c.Command.Name)
+	}
+	return nil
+}
+
+// needs refuses a command line without a flag. The library's own check prints
+// the help on standard output, and its error is none of usage.
+func needs(c *cli.Context, name string) error {
+	if c.String(name) == "" {
+		return usagef("px %s needs --%s; px %s --help shows an example", c.Command.Name, name, c.Command.Name)
+	}
+	return nil
+}
+
+// oneArg refuses a command line without the one thing that the command is about.
+// Flags may stand behind it.
+func oneArg(c *cli.Context) error {
+	if c.Args().Len() != 1 {
+		return usagef("px %s takes one argument; px %s --help shows an example", c.Command.Name, c.Command.Name)
+	}
+	return nil
+}
+
 // roomName is a room as people name it: with or without the '#' that px prints.
 func roomName(typed string) (string, error) {
 	name := strings.TrimPrefix(typed, "#")
@@ -79,4 +104,12 @@ func roomName(typed string) (string, error) {
 		return "", usagef("%s", err)
 	}
 	return name, nil
+}
+
+// roomArg is the room that a command is about.
+func roomArg(c *cli.Context) (string, error) {
+	if err := oneArg(c); err != nil {
+		return "", err
+	}
+	return roomName(c.Args().First())
 }

@@ -12,6 +12,8 @@ import (
 
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
+	"positivity-exchange/shard/roomlog"
+	"positivity-exchange/shard/roomlog/jetstreamlog"
 )
 
 // checked looks at the values of a command's flags before anything is opened,
@@ -75,31 +77,31 @@ func wrongValue(name, value string) string {
 	if value == "" {
 		return ""
 	}
+	var err error
 	switch name {
 	case "name":
-		if comms.CheckUserName(value) != nil {
-			return fmt.Sprintf("use 1 to %d of a-z, 0-9 and '-'", membership.MaxName)
-		}
+		err = membership.CheckName(value)
 	case "user":
-		if err := comms.CheckUserName(value); err != nil {
-			return err.Error()
-		}
+		err = comms.CheckUserName(value)
 	case "sync":
-		if value != "normal" && value != "full" {
-			return "use normal or full"
-		}
+		_, err = roomlog.ParseSync(value)
 	case "log":
-		if scheme, _, ok := strings.Cut(value, "://"); !ok || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, strings.ToLower(scheme)) {
-			return "use nats://host[,host...], or leave it out for SQLite files below --data"
+		if err = jetstreamlog.CheckURL(value); err != nil {
+			err = fmt.Errorf("%w, or leave it out for SQLite files below --data", err)
 		}
 	case "listen", "http", "gossip":
 		if _, port, err := net.SplitHostPort(value); err != nil || !isPort(port) {
 			return "use host:port; port 0 means any free one"
 		}
-	case "advertise", "join":
+	case "advertise":
 		if !reachable(value) {
-			return "use host:port, or a host alone ([::1]:7946, or ::1 alone)"
+			return "use host:port, or a host alone ([::1]:7000, or ::1 alone)"
 		}
+	case "join":
+		err = membership.CheckJoin(value)
+	}
+	if err != nil {
+		return err.Error()
 	}
 	return ""
 }

@@ -20,12 +20,12 @@ func clientCommand() *cli.Command {
 		Name: "client", Usage: "chat", UsageText: "px client --user ada --room general",
 		Flags: []cli.Flag{
 			routerFlag(), flag("user", "", "`NAME` to use this once (default: the configuration's, else what the first start asked for; a guest's where input is no terminal)"), flag("room", "", "`ROOM` to open (default: the last one, else general)"),
-			&cli.BoolFlag{Name: "connect", Usage: "ask for router and name first", EnvVars: []string{env("connect")}},
-			&cli.BoolFlag{Name: "plain", Usage: "lines alone, for screen readers and pipes", EnvVars: []string{env("plain")}},
+			boolFlag("connect", "ask for router and name first"),
+			boolFlag("plain", "lines alone, for screen readers and pipes"),
 			flag("config", "", "configuration `FILE` (default: "+profile.ConfigPath()+")"),
 			flag("profile", "", "`NAME` of a [profiles.NAME] of the configuration"),
-			&cli.BoolFlag{Name: "check-config", Usage: "tell what is wrong with the configuration", EnvVars: []string{env("check-config")}},
-			&cli.BoolFlag{Name: "print-config", Usage: "print the configuration's settings with their defaults", EnvVars: []string{env("print-config")}},
+			boolFlag("check-config", "tell what is wrong with the configuration"),
+			boolFlag("print-config", "print the configuration's settings with their defaults"),
 		},
 		Action: runClient,
 	}

@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"positivity-exchange/comms"
+	"positivity-exchange/membership"
 )
 
 func TestBadCommandLines(t *testing.T) {
@@ -179,4 +183,52 @@ func TestStatusOfWhatIsNotKnown(t *testing.T) {
 		}
 		return right
 	})
+}
+
+// TestASilentRouterIsSaidInWords, by all that only a router answers.
+func TestASilentRouterIsSaidInWords(t *testing.T) {
+	t.Parallel() // it waits as long as a command does
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			nc, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go greetOnly(nc)
+		}
+	}()
+	data := t.TempDir()
+	if _, _, err := membership.LoadSecret(data, "", ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"status", "rooms", "drain s1 --data " + data} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			args := append(strings.Fields(command), "--router", ln.Addr().String())
+			if _, errs, code := px(args...); code != exitFailed || errs != "px: the router did not answer within 10s\n" {
+				t.Errorf("%d, %s", code, errs)
+			}
+		})
+	}
+}
+
+// greetOnly welcomes a client and answers nothing else.
+func greetOnly(nc net.Conn) {
+	conn := comms.NewServerConn(nc, time.Minute)
+	defer conn.Close()                                                //nolint:errcheck // it is over either way
+	conn.WriteEvent(comms.LoginSuccessful{Session: "s", User: "ada"}) //nolint:errcheck // the read below ends too
+	for {
+		command, err := conn.ReadCommand()
+		if err != nil {
+			return
+		}
+		if hello, ok := command.(comms.Hello); ok {
+			conn.WriteEvent(comms.Welcome{Version: comms.Version, User: hello.User, Role: "router", Name: "r1", Boot: "b", Ticket: "t", Expires: time.Now().Add(time.Hour).UnixMilli()}) //nolint:errcheck // the next read ends too
+		}
+	}
 }

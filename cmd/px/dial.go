@@ -13,12 +13,16 @@ import (
 	"positivity-exchange/comms/tlsconn"
 )
 
-func routerFlag() cli.Flag {
-	return flag("router", "localhost:8080", "`ADDR` of a router, or several with commas between; without a port 8080 is meant")
-}
-
 // dialTimeout bounds how long a command of a script looks for a router.
 const dialTimeout = 10 * time.Second
+
+// errLateRouter is for queries that a router answers by itself.
+var errLateRouter = fmt.Errorf("the router did not answer within %s", dialTimeout)
+
+// lateShard is for queries that the shard of a room answers.
+func lateShard(room string) error {
+	return fmt.Errorf("#%s: no shard answered within %s; px status shows who is there", room, dialTimeout)
+}
 
 func connect(ctx context.Context, c *cli.Context, user string) (*client.Session, error) {
 	return dial(ctx, c, c.String("router"), user)
@@ -71,8 +75,9 @@ func discard(s *client.Session) {
 	}()
 }
 
-// query connects, asks within dialTimeout, and ends.
-func query(c *cli.Context, usage error, ask func(context.Context, *client.Session) error) error {
+// query connects, asks within dialTimeout, and ends. late is what is said when
+// that time is over.
+func query(c *cli.Context, usage, late error, ask func(context.Context, *client.Session) error) error {
 	if usage != nil {
 		return usage
 	}
@@ -85,8 +90,11 @@ func query(c *cli.Context, usage error, ask func(context.Context, *client.Sessio
 	ctx, cancel := context.WithTimeout(c.Context, dialTimeout)
 	defer cancel()
 	err = ask(ctx, s)
-	if err != nil && c.Context.Err() != nil {
+	switch {
+	case err != nil && c.Context.Err() != nil:
 		return errInterrupted
+	case errors.Is(err, context.DeadlineExceeded):
+		return late
 	}
-	return unanswered(c, err)
+	return err
 }

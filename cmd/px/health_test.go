@@ -3,7 +3,10 @@ package main
 import (
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"positivity-exchange/shard/roomlog/jetstreamlog/natstest"
@@ -45,4 +48,28 @@ func TestReadyNoMoreOnceTheStoreOrTheShardsAreGone(t *testing.T) {
 
 	shard.kill()
 	awaitHealth(t, router, http.StatusServiceUnavailable, "no shard serves")
+}
+
+// TestNoHTTP where its address is empty: there is none then, not one on every
+// interface at any port.
+func TestNoHTTP(t *testing.T) {
+	args := []string{"router", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--gossip", "127.0.0.1:0"}
+	for name, cmd := range map[string]*exec.Cmd{
+		"by the flag":     exec.Command(binary, append(args, "--http", "")...),
+		"by its variable": exec.Command(binary, args...),
+	} {
+		cmd.Env = append(os.Environ(), "PX_HTTP=")
+		router, err := launch(t, cmd)
+		if err != nil {
+			t.Fatalf("%s: %v: %s", name, err, router.log())
+		}
+		if got := router.addr("http"); got != "none" {
+			t.Errorf("%s: http=%s", name, got)
+		}
+		router.signal(syscall.SIGTERM)
+		<-router.ended
+		if code := cmd.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("%s: it ended with %d: %s", name, code, router.log())
+		}
+	}
 }

@@ -66,11 +66,16 @@ func newApp() *cli.App {
 		Commands: withTLS([]*cli.Command{
 			upCommand(), shardCommand(), routerCommand(), clientCommand(),
 			sendCommand(), tailCommand(), roomsCommand(), createCommand(), whereCommand(),
-			statusCommand(), drainCommand(), exportCommand(), importCommand(), stressCommand(),
+			statusCommand(), drainCommand(), exportCommand(), importCommand(), stressCommand(), versionCommand(),
 		}),
-		HideVersion:    true,
+		HideVersion:    true, // the library's has one line, and no --json beside it
+		Flags:          []cli.Flag{&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "what px version tells", DisableDefaultText: true}},
 		ExitErrHandler: func(*cli.Context, error) {}, // main decides on the exit code
 		Action: func(c *cli.Context) error {
+			if c.Bool("version") && !c.Args().Present() {
+				version().print(os.Stdout)
+				return nil
+			}
 			if c.Args().Present() {
 				return fmt.Errorf("%w: there is no command %q; px --help lists them", errUsage, c.Args().First())
 			}

@@ -10,22 +10,106 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"positivity-exchange/client"
+	"positivity-exchange/client/tui"
 	"positivity-exchange/cmd/internal/app"
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
 )
 
+func roomsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "rooms", Usage: "list rooms", UsageText: "px rooms --prefix go",
+		Flags: []cli.Flag{routerFlag(), flag("prefix", "", "only rooms whose name starts with `P`"), jsonFlag("print an array of objects")},
+		Action: func(c *cli.Context) error {
+			return query(c, noArgs(c), errLateRouter, func(ctx context.Context, s *client.Session) error {
+				type line struct {
+					Name        string `json:"name"`
+					Description string `json:"description"`
+				}
+				lines := []line{}
+				for after := ""; ; {
+					page, err := s.Rooms(ctx, comms.ListRooms{Prefix: strings.TrimPrefix(c.String("prefix"), "#"), After: after})
+					if err != nil {
+						return err
+					}
+					for _, r := range page.Rooms {
+						lines = append(lines, line{r.Name, r.Description})
+					}
+					if after = page.Next; after == "" {
+						break
+					}
+				}
+				if c.Bool("json") {
+					return json.NewEncoder(os.Stdout).Encode(lines)
+				}
+				return table(os.Stdout, func(w io.Writer) {
+					for _, l := range lines {
+						fmt.Fprintf(w, "#%s\t%s\n", l.Name, tui.Clean(l.Description))
+					}
+				})
+			})
+		},
+	}
+}
+
+func table(to io.Writer, rows func(io.Writer)) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	rows(w)
+	return w.Flush()
+}
+
+func createCommand() *cli.Command {
+	return &cli.Command{
+		Name: "create", Usage: "create a room", UsageText: "px create --description 'Bread and butter' baking",
+		Flags: []cli.Flag{routerFlag(), flag("description", "", "`D`escription of the room")},
+		Action: func(c *cli.Context) error {
+			room, err := roomArg(c)
+			return query(c, err, lateShard(room), func(ctx context.Context, s *client.Session) error {
+				return s.Create(ctx, room, c.String("description"))
+			})
+		},
+	}
+}
+
+func whereCommand() *cli.Command {
+	return &cli.Command{
+		Name: "where", Usage: "ask a room's owner where it is served", UsageText: "px where general",
+		Flags: []cli.Flag{routerFlag(), jsonFlag("print an object")},
+		Action: func(c *cli.Context) error {
+			room, err := roomArg(c)
+			return query(c, err, lateShard(room), func(ctx context.Context, s *client.Session) error {
+				at, err := s.Where(ctx, room)
+				if err != nil {
+					return err
+				}
+				if c.Bool("json") {
+					return json.NewEncoder(os.Stdout).Encode(struct {
+						Room      string `json:"room"`
+						Partition int    `json:"partition"`
+						Shard     string `json:"shard"`
+						Addr      string `json:"addr"`
+						Epoch     uint64 `json:"epoch"`
+					}{at.Room, at.Partition, at.Shard, at.Addr, at.Epoch})
+				}
+				_, err = fmt.Printf("#%s is served by %s at %s (partition %d, epoch %d)\n", at.Room, at.Shard, at.Addr, at.Partition, at.Epoch)
+				return err
+			})
+		},
+	}
+}
+
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "show the members of the cluster", UsageText: "px status",
-		Flags: []cli.Flag{routerFlag(), &cli.BoolFlag{Name: "json", Usage: "print an object", EnvVars: []string{env("json")}}},
+		Flags: []cli.Flag{routerFlag(), jsonFlag("print an object")},
 		Action: func(c *cli.Context) error {
-			return query(c, noArgs(c), func(ctx context.Context, s *client.Session) error {
+			return query(c, noArgs(c), errLateRouter, func(ctx context.Context, s *client.Session) error {
 				report, err := s.Status(ctx)
 				if err != nil {
 					return err
@@ -57,7 +141,18 @@ func drainCommand() *cli.Command {
 		Name: "drain", Usage: "move a shard's rooms away and end it", UsageText: "px drain s2",
 		Flags: []cli.Flag{routerFlag(), flag("data", app.DefaultData(), "data `DIR`ectory with the cluster's secret"), flag("secret-file", "", "`FILE` with the cluster's secret")},
 		Action: func(c *cli.Context) error {
-			return query(c, oneArg(c), func(ctx context.Context, s *client.Session) error { return drain(ctx, c, s) })
+			var report comms.StatusReport
+			err := query(c, oneArg(c), errLateRouter, func(ctx context.Context, s *client.Session) (err error) {
+				report, err = s.Status(ctx)
+				return err
+			})
+			if err == nil {
+				err = drain(c, report)
+			}
+			if err != nil && c.Context.Err() != nil {
+				return errInterrupted
+			}
+			return err
 		},
 	}
 }
@@ -70,26 +165,11 @@ func count(n int, thing string) string {
 	return fmt.Sprint(n, " ", thing, "s")
 }
 
-// unanswered says in words that the time of a query is over. A drain has one of
-// its own.
-func unanswered(c *cli.Context, err error) error {
-	if !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	switch c.Command.Name {
-	case "where", "create":
-		return fmt.Errorf("#%s: no shard answered within %s; px status shows who is there", strings.TrimPrefix(c.Args().First(), "#"), dialTimeout)
-	case "status", "rooms":
-		return fmt.Errorf("the router did not answer within %s", dialTimeout)
-	}
-	return err
-}
-
 // answerSoon is how long a shard that drains is silent before a person hears of it.
 const answerSoon = 3 * time.Second
 
 // drain asks the shard to give everything up, and shows how far it is.
-func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
+func drain(c *cli.Context, report comms.StatusReport) error {
 	name := c.Args().First()
 	secret, err := membership.ReadSecret(c.String("data"), c.String("secret-file"), os.Getenv("PX_SECRET"))
 	if errors.Is(err, fs.ErrNotExist) && c.String("secret-file") == "" {
@@ -98,16 +178,12 @@ func drain(ctx context.Context, c *cli.Context, s *client.Session) error {
 	if err != nil {
 		return err
 	}
-	report, err := s.Status(ctx)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(report.Members, func(m comms.MemberStatus) bool { return m.Name == name && m.Role == "shard" })
+	i := slices.IndexFunc(report.Members, func(m comms.MemberStatus) bool { return m.Name == name && m.Role == string(membership.RoleShard) })
 	if i < 0 {
 		return fmt.Errorf("no shard is named %q; px status lists them", name)
 	}
 	if !slices.ContainsFunc(report.Members, func(m comms.MemberStatus) bool {
-		return m.Role == "shard" && m.Name != name && m.State == string(membership.StateActive)
+		return m.Role == string(membership.RoleShard) && m.Name != name && m.State == string(membership.StateActive)
 	}) {
 		fmt.Fprintln(os.Stderr, "px: no other shard is active: the rooms wait until one comes")
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,24 +17,8 @@ import (
 
 	"positivity-exchange/client/tui"
 	"positivity-exchange/cmd/internal/app"
+	"positivity-exchange/membership"
 )
-
-func flag(name, value, usage string) *cli.StringFlag {
-	return &cli.StringFlag{Name: name, Value: value, Usage: usage, EnvVars: []string{env(name)}}
-}
-
-func env(name string) string {
-	b := []byte("PX_" + name)
-	for i, c := range b {
-		switch {
-		case c >= 'a' && c <= 'z':
-			b[i] = c - 'a' + 'A'
-		case c == '-':
-			b[i] = '_'
-		}
-	}
-	return string(b)
-}
 
 // logFlags say where rooms are stored and how that is reached. The files are
 // found in the variables of the nats command, too.
@@ -43,7 +28,7 @@ func logFlags() []cli.Flag {
 	}
 	return []cli.Flag{
 		flag("log", "", "where rooms are stored: nats://host[,host...] `URL` (default: SQLite files below DIR)"),
-		flag("cluster", "px", "`NAME` of the cluster"),
+		flag("cluster", membership.DefaultCluster, "`NAME` of the cluster"),
 		flag("sync", "normal", "normal: what is acknowledged survives a killed process; full: a power cut too"),
 		file("nats-creds", "NATS_CREDS", "credentials `FILE` for the NATS servers"),
 		file("nats-nkey", "NATS_NKEY", "nkey seed `FILE`"),
@@ -76,14 +61,14 @@ func memberFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "join", Usage: "gossip `ADDR` of a member to start from; may be repeated", EnvVars: []string{env("join")}},
 		flag("rooms", "", "`FILE` with the rooms that exist from the first start (default: 24 rooms that come with px)"),
 		flag("log-level", "info", "debug, info, warn or error; logs go to standard error"),
-		&cli.BoolFlag{Name: "no-fence-kill", Usage: "never end a frozen shard that blocks its successor", EnvVars: []string{env("no-fence-kill")}},
+		boolFlag("no-fence-kill", "never end a frozen shard that blocks its successor"),
 	}, logFlags()...)
 }
 
 func config(c *cli.Context, logTo *os.File) (app.Config, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
-		return app.Config{}, usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
+	logger, err := loggerTo(c, logTo)
+	if err != nil {
+		return app.Config{}, err
 	}
 	secure, err := memberTLS(c)
 	if err != nil {
@@ -93,31 +78,24 @@ func config(c *cli.Context, logTo *os.File) (app.Config, error) {
 	cfg.SecretFile, cfg.Secret = c.String("secret-file"), os.Getenv("PX_SECRET")
 	cfg.Advertise, cfg.Gossip, cfg.Join, cfg.RoomsFile = c.String("advertise"), c.String("gossip"), c.StringSlice("join"), c.String("rooms")
 	cfg.TLS, cfg.NoFenceKill = secure, c.Bool("no-fence-kill")
-	cfg.Logger = slog.New(slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: level}))
+	cfg.Logger = logger
 	return cfg, nil
 }
 
-func noArgs(c *cli.Context) error {
-	if c.Args().Present() {
-		return usagef("%q is not expected; px %s --help shows what is", c.Args().First(), c.Command.Name)
+// loggerTo writes what --log-level lets through.
+func loggerTo(c *cli.Context, w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return nil, usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
 	}
-	return nil
-}
-
-// needs refuses a command line without a flag. The library's own check prints
-// the help on standard output, and its error is none of usage.
-func needs(c *cli.Context, name string) error {
-	if c.String(name) == "" {
-		return usagef("px %s needs --%s; px %s --help shows an example", c.Command.Name, name, c.Command.Name)
-	}
-	return nil
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
 }
 
 func shardCommand() *cli.Command {
 	return &cli.Command{
 		Name: "shard", Usage: "run a shard: it serves rooms", UsageText: "px shard --name s1",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "name", Usage: "`NAME` of the shard, the same after a restart", EnvVars: []string{env("name")}},
+			flag("name", "", "`NAME` of the shard, the same after a restart"),
 			flag("listen", "127.0.0.1:0", "`ADDR` for clients; port 0: any free one"),
 		}, memberFlags()...),
 		Before: relaxed,
@@ -151,7 +129,7 @@ func printShard(s *app.Shard) {
 
 func printRouter(r *app.Router) {
 	m := r.Self()
-	fmt.Printf("ready router client=%s http=%s gossip=%s\n", m.Client, r.HTTPAddr(), m.Gossip)
+	fmt.Printf("ready router client=%s http=%s gossip=%s\n", m.Client, cmp.Or(r.HTTPAddr(), "none"), m.Gossip)
 }
 
 // serve runs a member until it ends and says when it is ready.
@@ -201,7 +179,7 @@ func routerCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			flag("name", "", "`NAME` of the router (default: a random one)"),
 			flag("listen", "127.0.0.1:8080", "`ADDR` for clients"),
-			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status"),
+			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status, which whoever reaches it may read; '' means none"),
 		}, memberFlags()...),
 		Before: relaxed,
 		Action: func(c *cli.Context) error {
@@ -242,9 +220,9 @@ func upCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "shards", Value: 3, Usage: "how many shards", EnvVars: []string{env("shards")}},
 			flag("listen", "127.0.0.1:8080", "`ADDR` for clients"),
-			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status"),
+			flag("http", "127.0.0.1:8081", "`ADDR` for /healthz, /readyz and /status, which whoever reaches it may read; '' means none"),
 			flag("user", "", "`NAME` to use in the client this once (default: the configuration's, else what the first start asked for)"),
-			&cli.BoolFlag{Name: "no-client", Usage: "serve only, even on a terminal", EnvVars: []string{env("no-client")}},
+			boolFlag("no-client", "serve only, even on a terminal"),
 		}, memberFlags()...),
 		Before: relaxed,
 		Action: runUp,

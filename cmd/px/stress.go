@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"positivity-exchange/cmd/internal/stress"
 )
@@ -24,7 +23,7 @@ func stressCommand() *cli.Command {
 		Flags: append(profileFlags(),
 			routerFlag(),
 			&cli.IntSliceFlag{Name: "pid", Usage: "`PID` of a server process to measure; may be repeated (default: the shards' on this machine)", EnvVars: []string{env("pid")}},
-			&cli.BoolFlag{Name: "json", Usage: "print an object", EnvVars: []string{env("json")}},
+			jsonFlag("print an object"),
 		),
 		Action: runStress,
 	}
@@ -119,7 +118,8 @@ func runStress(c *cli.Context) error {
 		return err
 	}
 	px := stress.NewPx(routers, secure)
-	opts := stress.Options{Pids: c.IntSlice("pid"), Progress: progressLine()}
+	line := newProgressLine(os.Stderr)
+	opts := stress.Options{Pids: c.IntSlice("pid"), Progress: stressProgress(&line)}
 	if len(opts.Pids) == 0 {
 		opts.Find = func() []int { return stress.Listeners(px.Addrs()) }
 	}
@@ -130,7 +130,7 @@ func runStress(c *cli.Context) error {
 	if c.Context.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errInterrupted
 	}
-	clearLine()
+	line.clear()
 	if c.Bool("json") {
 		err = errors.Join(err, json.NewEncoder(os.Stdout).Encode(result))
 	} else {
@@ -139,29 +139,16 @@ func runStress(c *cli.Context) error {
 	return err
 }
 
-// progressLine shows how far a run is: a line rewritten on a terminal, one
-// every ten seconds elsewhere.
-func progressLine() func(stress.Progress) {
-	terminal := term.IsTerminal(int(os.Stderr.Fd()))
+// stressProgress shows how far a run is: in the line on a terminal, every ten
+// seconds elsewhere.
+func stressProgress(line *progressLine) func(stress.Progress) {
 	calls := 0
 	return func(p stress.Progress) {
-		if calls++; !terminal && calls%10 != 0 {
-			return
-		}
-		line := fmt.Sprintf("%-8s %4.0f s  %d sessions  %d sent  %d unacknowledged  %.0f deliveries/s  %d wrong", p.Phase, p.Elapsed.Seconds(),
+		text := fmt.Sprintf("%-8s %4.0f s  %d sessions  %d sent  %d unacknowledged  %.0f deliveries/s  %d wrong", p.Phase, p.Elapsed.Seconds(),
 			p.Sessions, p.Tally.Sent, p.Tally.Sent-p.Tally.Acknowledged, p.Rate, p.Tally.Lost+p.Tally.Doubled+p.Tally.OutOfOrder+p.Tally.Altered)
-		if terminal {
-			line = "\r" + line + "\x1b[K"
-		} else {
-			line += "\n"
+		line.write(text)
+		if calls++; !line.on && calls%10 == 0 {
+			fmt.Fprintln(line.w, text)
 		}
-		fmt.Fprint(os.Stderr, line)
-	}
-}
-
-// clearLine takes the progress off a terminal.
-func clearLine() {
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		fmt.Fprint(os.Stderr, "\r\x1b[K")
 	}
 }

@@ -25,7 +25,7 @@ func withTLS(commands []*cli.Command) []*cli.Command {
 				flag("tls-ca", "", "`FILE` with the authorities that vouch for the cluster's certificates (default: the system's)"))
 		case has(c, "router"):
 			c.Flags = append(c.Flags,
-				&cli.BoolFlag{Name: "tls", Usage: "speak TLS, trusting the system's authorities", EnvVars: []string{env("tls")}},
+				boolFlag("tls", "speak TLS, trusting the system's authorities"),
 				flag("tls-ca", "", "speak TLS, trusting the authorities in `FILE` (PEM)"))
 		}
 	}
@@ -35,8 +35,8 @@ func withTLS(commands []*cli.Command) []*cli.Command {
 // memberTLS is what the flags of a member say.
 func memberTLS(c *cli.Context) (app.TLS, error) {
 	t := app.TLS{Cert: c.String("tls-cert"), Key: c.String("tls-key"), CA: c.String("tls-ca")}
-	if (t.Cert == "") != (t.Key == "") {
-		return t, usagef("a certificate and its key belong together: give --tls-cert and --tls-key")
+	if err := t.Check(); err != nil {
+		return t, usagef("%s", err)
 	}
 	return t, nil
 }

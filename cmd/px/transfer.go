@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"positivity-exchange/cmd/internal/app"
 	"positivity-exchange/membership"
@@ -110,18 +107,18 @@ func carry(c *cli.Context, done string, open func(app.Config) (roomlog.Log, erro
 	if err := oneArg(c); err != nil {
 		return err
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
-		return usagef("--log-level %q: use debug, info, warn or error", c.String("log-level"))
+	logger, err := loggerTo(c, os.Stderr)
+	if err != nil {
+		return err
 	}
 	cfg := logConfig(c)
-	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	cfg.Logger = logger
 	log, err := open(cfg)
 	if err != nil {
 		return err
 	}
 	defer log.Close() //nolint:errcheck // all that was acknowledged is in
-	p := &progress{w: os.Stderr, start: time.Now(), on: term.IsTerminal(int(os.Stderr.Fd()))}
+	p := &progress{progressLine: newProgressLine(os.Stderr)}
 	sum, err := run(c.Context, log, c.Args().First(), transfer.Options{
 		Partitions: membership.Partitions, Progress: p.show,
 		Note: func(format string, args ...any) { fmt.Fprintf(os.Stderr, "px: "+format+"\n", args...) },
@@ -138,10 +135,9 @@ func carry(c *cli.Context, done string, open func(app.Config) (roomlog.Log, erro
 	return nil
 }
 
-// progress is a line at the bottom of a terminal that is written over again.
+// progress shows how far a transfer is.
 type progress struct {
-	w     io.Writer
-	on    bool // w is a terminal
+	progressLine
 	start time.Time
 	last  time.Time
 	first uint64 // done when it was first shown: of an earlier run
@@ -161,14 +157,7 @@ func (p *progress) show(done, of uint64) {
 		p.start, p.first = now, done
 	}
 	p.last = now
-	fmt.Fprintf(p.w, "\r%s\x1b[K", transferLine(done, of, done-min(p.first, done), now.Sub(p.start)))
-}
-
-// clear takes the line away.
-func (p *progress) clear() {
-	if p.on && !p.last.IsZero() {
-		fmt.Fprint(p.w, "\r\x1b[K")
-	}
+	p.write(transferLine(done, of, done-min(p.first, done), now.Sub(p.start)))
 }
 
 // transferLine draws done of `of` records, lately of them within took.

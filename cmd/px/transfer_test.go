@@ -105,7 +105,7 @@ func TestTransferLine(t *testing.T) {
 
 func TestProgressIsWrittenOverAndTakenAway(t *testing.T) {
 	var b bytes.Buffer
-	p := &progress{w: &b, on: true}
+	p := &progress{progressLine: progressLine{w: &b, on: true}}
 	p.show(1, 2)
 	p.show(2, 2) // too soon to be seen
 	p.clear()
@@ -113,7 +113,7 @@ func TestProgressIsWrittenOverAndTakenAway(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	b.Reset()
-	p = &progress{w: &b}
+	p = &progress{progressLine: progressLine{w: &b}}
 	p.show(1, 2)
 	p.clear()
 	if b.Len() > 0 {

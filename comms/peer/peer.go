@@ -77,9 +77,6 @@ type waiter struct {
 	asked   time.Time
 }
 
-// Boot is the boot id that answered.
-func (c *Conn) Boot() string { return c.boot }
-
 // Done is closed when the connection broke.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 

@@ -2,9 +2,6 @@
 
 package failpoint
 
-// Enabled tells whether this binary was built with its failpoints.
-const Enabled = false
-
 // Hit does nothing in this build.
 func Hit(string) {}
 

@@ -14,9 +14,6 @@ import (
 	"time"
 )
 
-// Enabled tells whether this binary was built with its failpoints.
-const Enabled = true
-
 type point struct {
 	signal syscall.Signal // 0: a delay, or
 	fail   bool           // a failure

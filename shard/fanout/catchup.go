@@ -84,7 +84,13 @@ func readSource(ctx context.Context, src Source, after, upTo uint64) (events []b
 			return nil, ctx.Err()
 		}
 	}
-	return nil, fmt.Errorf("catch up from the log behind %d: %w", after, errors.Join(err, errNoRecord))
+	if err == nil {
+		err = errNoRecord
+	}
+	return nil, fmt.Errorf("%w behind %d: %w", ErrCatchUp, after, err)
 }
+
+// ErrCatchUp means that the Source did not give what a ring had dropped.
+var ErrCatchUp = errors.New("catch up from the log")
 
 var errNoRecord = errors.New("no record there")

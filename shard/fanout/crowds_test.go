@@ -210,7 +210,7 @@ func TestWhatComesBeforeAWalkGoesWithIt(t *testing.T) {
 
 // TestEndOfAPoolThatWalks: nobody is waited for who does not read.
 func TestEndOfAPoolThatWalks(t *testing.T) {
-	p := NewPool(PoolOptions{})
+	p := NewPool(time.Minute)
 	r := p.NewRing(0, &book{})
 	for i, m := range join(t, p, r, crowd) {
 		if i%2 == 0 {

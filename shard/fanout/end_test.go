@@ -21,7 +21,7 @@ func (c reluctant) Close() error {
 // read ends in a moment, not in a minute.
 func TestEndOfAPoolWaitsForManyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPool(PoolOptions{})
+		p := NewPool(time.Minute)
 		for range 1000 {
 			near, far := net.Pipe()
 			defer far.Close() //nolint:errcheck // never fails

@@ -39,7 +39,7 @@ func (b *book) Records(_ context.Context, after, upTo uint64, maxBytes int) ([]b
 func (b *book) Snapshot() []byte { return []byte("snapshot\n") }
 
 func pool(t testing.TB) *Pool {
-	p := NewPool(PoolOptions{})
+	p := NewPool(time.Minute)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { p.Run(ctx); close(done) }() //nolint:errcheck // ends with ctx

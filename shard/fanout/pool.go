@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -13,16 +12,11 @@ import (
 // endWidth is how many outlets end at a time when their Pool does.
 const endWidth = 100
 
-// PoolOptions configures a Pool.
-type PoolOptions struct {
-	WriteTimeout time.Duration // a write without progress; 0 means 60 s
-	Logger       *slog.Logger
-}
-
 // Pool owns the outlets of one shard's connections, and the goroutines that
 // write for those who are slow.
 type Pool struct {
-	opts   PoolOptions
+	writeTimeout time.Duration // of a write without progress
+
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -33,15 +27,10 @@ type Pool struct {
 	stopped bool
 }
 
-// NewPool makes a Pool.
-func NewPool(opts PoolOptions) *Pool {
-	if opts.WriteTimeout == 0 {
-		opts.WriteTimeout = time.Minute
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	p := &Pool{opts: opts, outlets: map[*Outlet]struct{}{}}
+// NewPool makes a Pool. A connection whose writes make no progress for
+// writeTimeout is ended.
+func NewPool(writeTimeout time.Duration) *Pool {
+	p := &Pool{writeTimeout: writeTimeout, outlets: map[*Outlet]struct{}{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.crowds.pool, p.crowds.more.L = p, &p.crowds.mu
 	return p
@@ -77,8 +66,9 @@ func (p *Pool) failAll(outlets map[*Outlet]struct{}, err error) {
 	}
 }
 
-// NewOutlet makes the outgoing half of nc. closed is called once, from
-// whichever goroutine finds that a write failed, after nc was closed.
+// NewOutlet makes the outgoing half of nc. closed is called once, after nc was
+// closed, from whichever goroutine did that: with nil behind a Close, with why
+// otherwise.
 func (p *Pool) NewOutlet(nc net.Conn, closed func(error)) *Outlet {
 	o := &Outlet{pool: p, nc: nc, raw: rawconn.Of(nc), closed: closed}
 	if sealer, ok := nc.(Sealer); ok {

@@ -62,11 +62,12 @@ func (r *Ring) begin() {
 	r.ahead, r.from, r.since = r.members, r.end, r.head
 }
 
-// walkOn visits the next members, so many at most. What is appended meanwhile goes
-// to those that are still to come, too, in the same write. Who is the last to walk
-// when all are visited begins the next walk, if there is more, or ends the walking:
-// the caller sees to it that somebody visits who is ahead then. mu is held at the
-// call and the return, not while writing.
+// walkOn visits up to `most` of the members that are ahead. They get what is
+// appended meanwhile, too, in the same write. Several may walk at a time. Once all
+// members are visited, the last to return either ends the walking or, where there
+// is more to write, puts all members ahead again: somebody must visit them then,
+// which is the caller's to see to. mu is held at the call and the return, not
+// while writing.
 func (r *Ring) walkOn(most int) {
 	if r.again && !r.visited {
 		r.begin() // it waited for a thread: one walk does for what came meanwhile

@@ -287,7 +287,7 @@ func (o *Outlet) writeSlowly() {
 // the waiting are one call of the poller's: between two its signal could be lost.
 func (o *Outlet) pumpWaiting() (result outcome) {
 	if !o.closing {
-		o.nc.SetWriteDeadline(time.Now().Add(o.pool.opts.WriteTimeout)) //nolint:errcheck // fails on what has ended, as the write says better
+		o.nc.SetWriteDeadline(time.Now().Add(o.pool.writeTimeout)) //nolint:errcheck // fails on what has ended, as the write says better
 	}
 	o.mu.Unlock()
 	err := o.raw.Write(func(uintptr) bool {
@@ -313,7 +313,7 @@ func (o *Outlet) putBlocking(b []byte) (n int, err error) {
 		closing := o.closing
 		o.mu.Unlock()
 		if !closing {
-			if err := o.nc.SetWriteDeadline(time.Now().Add(o.pool.opts.WriteTimeout)); err != nil {
+			if err := o.nc.SetWriteDeadline(time.Now().Add(o.pool.writeTimeout)); err != nil {
 				return n, err
 			}
 		}

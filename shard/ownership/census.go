@@ -37,6 +37,7 @@ type Census struct {
 	alive  func(string) bool
 	uneasy func() bool
 	logger *slog.Logger
+	away   *roomlog.Outage
 	began  time.Time              // when it was made
 	wall   func(time.Time) int64  // wallOf; tests set it
 	last   atomic.Pointer[moment] // start of the last successful heartbeat; nil if none
@@ -46,9 +47,8 @@ type Census struct {
 	heard  chan struct{} // one slot: Run has read the roll
 	struck atomic.Bool
 
-	// unbroken is the start of the first heartbeat since when no two lay so far
-	// apart that others could see us silent, and depose us; as ran has it. Stored
-	// before last.
+	// unbroken is the start, as ran has it, of the current run of heartbeats without
+	// a gap in which others could have deposed us. Stored before last.
 	unbroken atomic.Int64
 
 	mu    sync.Mutex
@@ -58,9 +58,6 @@ type Census struct {
 	roll   []roomlog.Entry // as it was read last; nobody changes it
 	rollAt time.Time       // when that read began
 }
-
-// wish is a partition whose holder cannot be reached.
-type wish struct{ since, until time.Time }
 
 // sighting is the last change of an entry's heartbeat as this process saw it.
 type sighting struct {
@@ -78,7 +75,7 @@ func NewCensus(log roomlog.Log, p roomlog.Process, opts CensusOptions) *Census {
 	if opts.Uneasy == nil {
 		opts.Uneasy = func() bool { return false }
 	}
-	return &Census{log: log, self: p, alive: opts.Alive, uneasy: opts.Uneasy, logger: opts.Logger, began: time.Now(), wall: wallOf,
+	return &Census{log: log, self: p, alive: opts.Alive, uneasy: opts.Uneasy, logger: opts.Logger, away: roomlog.NewOutage(opts.Logger, "cut off from the log: heartbeats fail; it is asked again", "back at the log: heartbeats go through again"), began: time.Now(), wall: wallOf,
 		turn: make(chan struct{}, 1), hurry: make(chan struct{}, 1), heard: make(chan struct{}, 1), seen: map[string]sighting{}, wants: map[int]wish{}}
 }
 
@@ -133,9 +130,8 @@ func (c *Census) Run(ctx context.Context) error {
 			return ctx.Err()
 		case errors.Is(err, roomlog.ErrNameTaken):
 			return err
-		case err != nil:
-			c.logger.Warn("heartbeat", "err", err)
 		}
+		c.away.Note(err)
 		if err := c.rest(ctx, due); err != nil {
 			return err
 		}
@@ -243,8 +239,8 @@ func (c *Census) note(entries []roomlog.Entry, start time.Time) {
 	}
 }
 
-// Read is marked whenever Run has read the roll.
-func (c *Census) Read() <-chan struct{} { return c.heard }
+// RollRead is marked whenever Run has read the roll.
+func (c *Census) RollRead() <-chan struct{} { return c.heard }
 
 // lastRoll is the roll as it was read last.
 func (c *Census) lastRoll() []roomlog.Entry {
@@ -323,42 +319,6 @@ func (c *Census) entriesOf(ctx context.Context, os roomlog.OSProcess) []roomlog.
 		return nil
 	}
 	return slices.DeleteFunc(entries, func(e roomlog.Entry) bool { return e.OS != os })
-}
-
-// want states at once, and in the heartbeats to come, that partition's holder
-// cannot be reached.
-func (c *Census) want(partition int) {
-	now := time.Now()
-	c.mu.Lock()
-	w := c.wants[partition]
-	stated := now.Before(w.until)
-	if !stated {
-		w.since = now
-	}
-	w.until = now.Add(wantedFor)
-	c.wants[partition] = w
-	c.mu.Unlock()
-	if !stated {
-		mark(c.hurry)
-	}
-}
-
-// wanted tells whether partition is wanted, and for how long it has been.
-func (c *Census) wanted(partition int) (since time.Duration, ok bool) {
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := c.wants[partition]
-	return now.Sub(w.since), now.Before(w.until)
-}
-
-// fulfilled tells whether partition, which came to us, was wanted lately. It is not any more.
-func (c *Census) fulfilled(partition int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := c.wants[partition]
-	delete(c.wants, partition)
-	return time.Now().Before(w.until)
 }
 
 // mayAnswer tells whether an owner whose record was read at checked (as ran has

@@ -3,6 +3,8 @@ package ownership
 import (
 	"testing"
 	"time"
+
+	"positivity-exchange/membership/membershiptest"
 )
 
 // TestClockSetBack: machines start with clocks that are hours fast, and NTP sets
@@ -26,13 +28,13 @@ func TestClockSetBack(t *testing.T) {
 			a, b := w.start("a"), w.start("b")
 			p := a.partitionOf(a)
 			a.mustHold(p, 0)
-			until(t, "b has seen a's heartbeat", 2*time.Second, func() bool { return b.census.seenLately(a.self.Boot) })
+			membershiptest.Within(t, "b has seen a's heartbeat", 2*time.Second, func() bool { return b.census.seenLately(a.self.Boot) })
 			a.stop()
-			until(t, "b has read a's last heartbeat", 2*time.Second, func() bool { return !b.census.seenLately(a.self.Boot) })
+			membershiptest.Within(t, "b has read a's last heartbeat", 2*time.Second, func() bool { return !b.census.seenLately(a.self.Boot) })
 			b.astray.Store(-int64(2 * time.Hour))
 			b.lose(a)
 			b.setTable(b.Self())
-			until(t, "b takes over", 3*time.Second, func() bool {
+			membershiptest.Within(t, "b takes over", 3*time.Second, func() bool {
 				_, err := b.keeper.Hold(t.Context(), p)
 				return err == nil
 			})
@@ -43,7 +45,7 @@ func TestClockSetBack(t *testing.T) {
 			a := w.start("a")
 			a.log.Cut(true)
 			a.astray.Store(-int64(2 * time.Hour))
-			until(t, "a says it is cut", 4*time.Second, func() bool { return a.Self().Cut })
+			membershiptest.Within(t, "a says it is cut", 4*time.Second, func() bool { return a.Self().Cut })
 		})
 	})
 	t.Run("wants of others count after the minute", func(t *testing.T) {
@@ -55,7 +57,7 @@ func TestClockSetBack(t *testing.T) {
 			a.astray.Store(-int64(2 * time.Hour))
 			b.set(func() { b.deaf["a"] = true })
 			b.setTable(b.Self())
-			until(t, "a gives it up", settledFor+5*time.Second, func() bool {
+			membershiptest.Within(t, "a gives it up", settledFor+5*time.Second, func() bool {
 				_, err := b.keeper.Hold(t.Context(), p)
 				return err == nil
 			})
@@ -73,7 +75,7 @@ func TestMachineIsSuspended(t *testing.T) {
 		time.Sleep(beatEvery + beatEvery/4) // not in step
 		was := a.census.lastBeat()
 		a.astray.Store(int64(time.Hour))
-		until(t, "a reads its record again", 2*time.Second, func() bool {
+		membershiptest.Within(t, "a reads its record again", 2*time.Second, func() bool {
 			fresh, read := a.keeper.Fresh(p, 1), a.keeper.slots[p].checked.Load() > a.census.ran(moment{at: was})
 			if fresh && !(read && a.census.lastBeat().After(was)) {
 				t.Fatal("a would answer as if it had not slept")

@@ -3,6 +3,7 @@ package ownership
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"positivity-exchange/shard/roomlog"
@@ -29,21 +30,16 @@ func (k *Keeper) force(ctx context.Context, b *roomlog.BlockedError) {
 	}
 	entries := k.census.entriesOf(ctx, b.OS)
 	if len(entries) == 0 {
-		k.logger.Warn("waiting for a process that is on no roll and holds a partition's lock", "partition", b.Partition, "pid", b.OS.PID)
+		k.blocked.Note(b, "pid", b.OS.PID, "member", "on no roll")
 		return
 	}
 	for _, e := range entries {
 		if !e.Alone || !k.census.Gone(e.Boot) {
-			k.logger.Warn("waiting for a process that holds a partition's lock", "partition", b.Partition, "pid", b.OS.PID, "member", e.Name)
+			k.blocked.Note(b, "pid", b.OS.PID, "member", e.Name)
 			return
 		}
 	}
 	if err := forcer.End(ctx, b); err != nil {
-		k.logger.Warn("end a stopped process", "pid", b.OS.PID, "err", err)
-		return
+		k.blocked.Note(fmt.Errorf("end it: %w", err), "partition", b.Partition, "pid", b.OS.PID)
 	}
-	k.forced.Add(1)
 }
-
-// Forced is how many processes were ended by force.
-func (k *Keeper) Forced() int64 { return k.forced.Load() }

@@ -67,7 +67,8 @@ type Keeper struct {
 	wg     sync.WaitGroup
 	kick   chan struct{} // one slot: moves are to be looked at
 
-	forced atomic.Int64 // processes ended by force
+	away    *roomlog.Outage // of partitions' records
+	blocked *roomlog.Outage // by another process
 }
 
 // slot is one partition. turn is the right to change who holds it: taken for
@@ -90,6 +91,8 @@ func NewKeeper(log roomlog.Log, census *Census, gossip Gossip, peers Peers, room
 		opts.DrainTimeout = 8 * time.Second
 	}
 	k := &Keeper{log: log, census: census, gossip: gossip, peers: peers, rooms: rooms, opts: opts, logger: opts.Logger, kick: make(chan struct{}, 1)}
+	k.away = roomlog.NewOutage(k.logger, "the owner records cannot be read or written; the log is asked again", "the owner records are read again")
+	k.blocked = roomlog.NewOutage(k.logger, "waiting for a process that holds a partition's lock", "")
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	for i := range k.slots {
 		k.slots[i].turn = make(chan struct{}, 1)
@@ -117,7 +120,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-changed:
 			k.lookAtMoves()
-		case <-k.census.Read():
+		case <-k.census.RollRead():
 			k.serveWants(ctx)
 		case <-tick.C:
 			now := time.Now()
@@ -187,7 +190,12 @@ func (k *Keeper) Hold(ctx context.Context, partition int) (Holding, error) {
 		}
 		return Holding{}, ErrNotReady
 	}
-	return k.obtain(ctx, partition)
+	got, err := k.obtain(ctx, partition)
+	var to *RedirectError
+	if !errors.As(err, &to) && !errors.Is(err, ErrNotReady) {
+		k.away.Note(err, "partition", partition)
+	}
+	return got, err
 }
 
 // elsewhere names who should serve a partition in place of one that is cut from
@@ -245,27 +253,9 @@ func (k *Keeper) obtain(ctx context.Context, partition int) (Holding, error) {
 			}
 			return Holding{}, &RedirectError{where}
 		case ask:
-			since, wanted := k.census.wanted(partition)
-			if wanted && since < readsWants {
-				return Holding{}, ErrNotReady
+			if err := k.askHolder(ctx, partition, v.record, where); err != nil {
+				return Holding{}, err
 			}
-			answer, err := k.askYield(ctx, v.record, partition)
-			switch {
-			case err != nil:
-				k.census.want(partition)
-				k.logger.Debug("yield", "partition", partition, "owner", where.Name, "err", err)
-				if wanted && k.census.seenLately(v.record.Boot) {
-					// It lives and we cannot reach it; the client may. If it
-					// cannot either, the holder hears nobody and gives up.
-					return Holding{}, &RedirectError{where}
-				}
-				return Holding{}, ErrNotReady
-			case answer == comms.YieldReleased:
-				continue
-			case answer == comms.YieldNotHeld:
-				return Holding{}, ErrNotReady
-			}
-			return Holding{}, &RedirectError{where}
 		case acquire:
 			h, err := k.acquire(ctx, partition, v)
 			if errors.Is(err, roomlog.ErrConflict) {
@@ -277,6 +267,33 @@ func (k *Keeper) obtain(ctx context.Context, partition int) (Holding, error) {
 		}
 	}
 	return Holding{}, ErrNotReady
+}
+
+// askHolder asks the holder to give the partition up; nil: it has. Who cannot be
+// asked is told by the roll what is wanted of it.
+func (k *Keeper) askHolder(ctx context.Context, partition int, holder roomlog.Owner, where Where) error {
+	since, wanted := k.census.wanted(partition)
+	if wanted && since < readsWants {
+		return ErrNotReady
+	}
+	answer, err := k.askYield(ctx, holder, partition)
+	if err != nil {
+		k.census.want(partition)
+		k.logger.Debug("yield", "partition", partition, "owner", where.Name, "err", err)
+		if wanted && k.census.seenLately(holder.Boot) {
+			// It lives and we cannot reach it; the client may. If it
+			// cannot either, the holder hears nobody and gives up.
+			return &RedirectError{where}
+		}
+		return ErrNotReady
+	}
+	switch answer {
+	case comms.YieldReleased:
+		return nil
+	case comms.YieldNotHeld:
+		return ErrNotReady
+	}
+	return &RedirectError{where}
 }
 
 // askYield asks the holder, who may be a process that stands still: the turn of
@@ -310,7 +327,7 @@ func (k *Keeper) acquire(ctx context.Context, partition int, v view) (Holding, e
 	s := &k.slots[partition]
 	s.asked.Store(false)
 	s.checked.Store(k.census.ran(start))
-	if settles(v, k.census.fulfilled(partition)) {
+	if settles(v, k.census.takeWant(partition)) {
 		s.settled.Store(k.census.ran(k.census.now()) + int64(settledFor))
 	}
 	s.held.Store(h)
@@ -344,21 +361,6 @@ func (k *Keeper) Reacquire(ctx context.Context, partition int, epoch uint64) (Ho
 	}
 	h.Crashed = false
 	return h, err
-}
-
-// Where answers who serves partition, from the owner record, else from the table.
-func (k *Keeper) Where(ctx context.Context, partition int) (Where, error) {
-	v, err := k.look(ctx, partition)
-	if err != nil {
-		return Where{}, err
-	}
-	if action, where := decide(v); action != wait && where.Addr != "" {
-		return where, nil
-	}
-	if v.table.Name == "" {
-		return Where{}, ErrNotReady
-	}
-	return Where{Name: v.table.Name, Addr: v.table.Client}, nil
 }
 
 // Holds tells whether partition is held under epoch now. No I/O.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"positivity-exchange/membership"
+	"positivity-exchange/membership/membershiptest"
 	"positivity-exchange/shard/roomlog"
 )
 
@@ -81,7 +82,7 @@ func TestMoveIsAnnouncedAndCarriesWhoIsPresent(t *testing.T) {
 		}
 		b := w.start("b")
 		p := a.partitionOf(b)
-		until(t, "the move", 5*time.Second, func() bool { return a.saw(fmt.Sprintf("released %d b", p)) })
+		membershiptest.Within(t, "the move", 5*time.Second, func() bool { return a.saw(fmt.Sprintf("released %d b", p)) })
 		if !a.saw(fmt.Sprintf("announce %d b", p)) {
 			t.Error("it was not announced")
 		}
@@ -148,7 +149,7 @@ func TestDeposedOwnerLearnsWithinASecond(t *testing.T) {
 		p := a.partitionOf(a)
 		a.mustHold(p, 0)
 		a.log.Cut(true)
-		until(t, "a says it is cut", 4*time.Second, func() bool { return a.Self().Cut })
+		membershiptest.Within(t, "a says it is cut", 4*time.Second, func() bool { return a.Self().Cut })
 		if a.keeper.Fresh(p, 1) {
 			t.Error("an owner that cannot read its record would answer from memory")
 		}
@@ -164,11 +165,11 @@ func TestDeposedOwnerLearnsWithinASecond(t *testing.T) {
 			t.Errorf("held %+v", h)
 		}
 		a.log.Cut(false)
-		took := until(t, "a learns", 10*time.Second, func() bool { return a.saw(fmt.Sprintf("lost %d 1 b", p)) })
+		took := membershiptest.Within(t, "a learns", 10*time.Second, func() bool { return a.saw(fmt.Sprintf("lost %d 1 b", p)) })
 		if took > time.Second+50*time.Millisecond {
 			t.Errorf("it took %s", took)
 		}
-		until(t, "a is not cut any more", 2*time.Second, func() bool { return !a.Self().Cut })
+		membershiptest.Within(t, "a is not cut any more", 2*time.Second, func() bool { return !a.Self().Cut })
 	})
 }
 
@@ -183,11 +184,11 @@ func TestOutageOfTheLogDeposesNobody(t *testing.T) {
 		a.mustHold(p, 0)
 		a.log.Cut(true)
 		b.log.Cut(true)
-		until(t, "both say they are cut", 4*time.Second, func() bool { return a.Self().Cut && b.Self().Cut })
+		membershiptest.Within(t, "both say they are cut", 4*time.Second, func() bool { return a.Self().Cut && b.Self().Cut })
 		b.lose(a) // as the flag makes all others see it
 		b.setTable(b.Self())
 		b.log.Cut(false)
-		until(t, "b's next heartbeat", time.Second, func() bool { return time.Since(b.census.lastBeat()) < freshFor })
+		membershiptest.Within(t, "b's next heartbeat", time.Second, func() bool { return time.Since(b.census.lastBeat()) < freshFor })
 		for start := time.Now(); time.Since(start) < 700*time.Millisecond; time.Sleep(10 * time.Millisecond) {
 			if h, err := b.keeper.Hold(t.Context(), p); err == nil {
 				t.Fatalf("b took it %s after its log came back: %+v", time.Since(start), h)
@@ -219,9 +220,6 @@ func TestReleasedToAShardThatCameBackElsewhere(t *testing.T) {
 		var to *RedirectError
 		if _, err := a.keeper.Hold(t.Context(), p); !errors.As(err, &to) || to.Where.Addr != b.Self().Client {
 			t.Errorf("a answers %v, want a redirect to %s", err, b.Self().Client)
-		}
-		if at, err := a.keeper.Where(t.Context(), p); err != nil || at.Addr != b.Self().Client {
-			t.Errorf("a says it is at %+v, %v; want %s", at, err, b.Self().Client)
 		}
 		b.mustHold(p, 0)
 	})
@@ -266,15 +264,15 @@ func TestWantsReachAHolderThatNobodyReaches(t *testing.T) {
 		b.set(func() { b.deaf["a"] = true })
 		b.setTable(b.Self())
 		a.uneasy.Store(true) // nobody answers its probes
-		until(t, "a has seen b's heartbeat change", 2*time.Second, func() bool { return a.census.seenLately(b.self.Boot) })
+		membershiptest.Within(t, "a has seen b's heartbeat change", 2*time.Second, func() bool { return a.census.seenLately(b.self.Boot) })
 		time.Sleep(beatEvery) // until a's next rest
 		// The client waits, or is sent to a, which it does not reach, and comes again.
-		took := until(t, "b holds it", 450*time.Millisecond, func() bool {
+		took := membershiptest.Within(t, "b holds it", 450*time.Millisecond, func() bool {
 			h, err := b.keeper.Hold(t.Context(), p)
 			return err == nil && h.Epoch == 2
 		})
 		t.Logf("after %s", took)
-		until(t, "word to a's sessions", time.Second, func() bool { return a.saw(fmt.Sprintf("released %d b", p)) })
+		membershiptest.Within(t, "word to a's sessions", time.Second, func() bool { return a.saw(fmt.Sprintf("released %d b", p)) })
 		// Nor can b reach a's clients: a may not want it back for each of them.
 		a.set(func() { a.deaf["b"] = true })
 		a.setTable(a.Self())

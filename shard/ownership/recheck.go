@@ -43,9 +43,10 @@ func (k *Keeper) recheck(ctx context.Context, partition int) bool {
 	start := k.census.now()
 	record, err := k.log.Owner(ctx, partition)
 	if err != nil {
-		k.logger.Warn("read the owner record again", "partition", partition, "err", err)
+		k.away.Note(err, "partition", partition)
 		return false
 	}
+	k.away.Note(nil)
 	if record.Epoch == h.Epoch && !record.Released {
 		s.checked.Store(k.census.ran(start))
 		return k.census.since(start) < freshFor // else we may have stood still since

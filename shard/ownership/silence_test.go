@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"positivity-exchange/membership/membershiptest"
 	"positivity-exchange/shard/roomlog"
 )
 
@@ -21,13 +22,13 @@ func TestHeartbeatAloneDoesNotMakeADeposedOwnerAnswer(t *testing.T) {
 		p := a.partitionOf(a)
 		a.mustHold(p, 0)
 		a.log.Cut(true)
-		until(t, "a says it is cut", 4*time.Second, func() bool { return a.Self().Cut })
+		membershiptest.Within(t, "a says it is cut", 4*time.Second, func() bool { return a.Self().Cut })
 		b.lose(a)
 		b.setTable(b.Self())
 		b.mustHold(p, 3*time.Second)
 		was := a.census.lastBeat()
 		a.log.Cut(false)
-		until(t, "a beats again and learns", 2*time.Second, func() bool {
+		membershiptest.Within(t, "a beats again and learns", 2*time.Second, func() bool {
 			if a.keeper.Fresh(p, 1) {
 				t.Fatalf("a would answer for a partition that is b's, %s after its last heartbeat", time.Since(a.census.lastBeat()))
 			}
@@ -45,7 +46,7 @@ func TestWhoIsCutMovesNothing(t *testing.T) {
 		a.mustHold(p, 0)
 		a.set(func() { a.sessions, a.heard = 1, 1 })
 		a.roll.stall.Store(true) // heartbeats fail; what needs no more room goes through
-		until(t, "a says it is cut", 4*time.Second, func() bool { return a.Self().Cut })
+		membershiptest.Within(t, "a says it is cut", 4*time.Second, func() bool { return a.Self().Cut })
 		b.setTable(b.Self())
 		a.setTable(b.Self())
 		for start := time.Now(); time.Since(start) < 5*time.Second; time.Sleep(50 * time.Millisecond) {
@@ -54,7 +55,7 @@ func TestWhoIsCutMovesNothing(t *testing.T) {
 			}
 		}
 		a.roll.stall.Store(false)
-		until(t, "a is not cut any more, and gives it up", 3*time.Second, func() bool {
+		membershiptest.Within(t, "a is not cut any more, and gives it up", 3*time.Second, func() bool {
 			if len(a.keeper.Held()) > 0 {
 				return false
 			}
@@ -76,7 +77,7 @@ func TestOwnerWhoseHeartbeatsFailReadsBeforeEachAnswer(t *testing.T) {
 		b.lose(a)
 		b.setTable(b.Self())
 		a.roll.stall.Store(true)
-		until(t, "b holds it", 5*time.Second, func() bool {
+		membershiptest.Within(t, "b holds it", 5*time.Second, func() bool {
 			_, mine := a.keeper.Hold(t.Context(), p)
 			if h, err := b.keeper.Hold(t.Context(), p); err == nil && h.Epoch == 2 {
 				if h, err := a.keeper.Hold(t.Context(), p); err == nil {
@@ -137,7 +138,7 @@ func TestWantsOfTheDeadDoNotCount(t *testing.T) {
 			}
 			return false
 		}
-		until(t, "b wants it", 3*time.Second, func() bool {
+		membershiptest.Within(t, "b wants it", 3*time.Second, func() bool {
 			b.keeper.Hold(t.Context(), p) //nolint:errcheck // redirects
 			return wanted()
 		})
@@ -267,7 +268,7 @@ func TestWantsReachWhomTheRecordNames(t *testing.T) {
 		b.set(func() { b.deaf["a"] = true })
 		b.lose(a)
 		b.setTable(b.Self())
-		took := until(t, "b holds it", 5*time.Second, func() bool {
+		took := membershiptest.Within(t, "b holds it", 5*time.Second, func() bool {
 			h, err := b.keeper.Hold(t.Context(), p)
 			return err == nil && h.Epoch == 2
 		})
@@ -289,7 +290,7 @@ func TestWhatCameFromOneOutOfReachStays(t *testing.T) {
 		a.lose(b)
 		b.lose(a)
 		b.keeper.Hold(t.Context(), p) //nolint:errcheck // it is a's, which b cannot reach
-		until(t, "a gives it up", 5*time.Second, func() bool { return len(a.keeper.Held()) == 0 })
+		membershiptest.Within(t, "a gives it up", 5*time.Second, func() bool { return len(a.keeper.Held()) == 0 })
 		time.Sleep(5 * time.Second)
 		b.mustHold(p, 0)
 		for start := time.Now(); time.Since(start) < 30*time.Second; time.Sleep(100 * time.Millisecond) {
@@ -308,10 +309,10 @@ func TestFrozenWhileReadingTheRoll(t *testing.T) {
 		time.Sleep(beatEvery / 4) // not in step
 		b := w.start("b")
 		a.lose(b)
-		until(t, "a has seen b's heartbeat", 2*time.Second, func() bool { return a.census.seenLately(b.self.Boot) })
+		membershiptest.Within(t, "a has seen b's heartbeat", 2*time.Second, func() bool { return a.census.seenLately(b.self.Boot) })
 		// b is late once, so that a's last heartbeat is newer than b's.
 		b.roll.stall.Store(true)
-		until(t, "a's next heartbeat", 2*time.Second, func() bool {
+		membershiptest.Within(t, "a's next heartbeat", 2*time.Second, func() bool {
 			a.census.mu.Lock()
 			defer a.census.mu.Unlock()
 			return a.census.lastBeat().After(a.census.seen[b.self.Boot].changed)

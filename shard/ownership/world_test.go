@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -54,6 +56,27 @@ type node struct {
 	sessions int           // of every partition
 	heard    int
 	told     []string // what the sessions were told
+	words    []string // what it logged
+}
+
+// Write takes a line of the node's log.
+func (n *node) Write(line []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.words = append(n.words, string(line))
+	return len(line), nil
+}
+
+// said lists what the node logged at a level.
+func (n *node) said(level slog.Level) (lines []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, line := range n.words {
+		if strings.Contains(line, "level="+level.String()+" ") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 func newWorld(t *testing.T) *world {
@@ -78,9 +101,10 @@ func (w *world) boot(name string) *node {
 	n.self = membership.Member{Name: name, Boot: membership.NewBoot() + name, Role: membership.RoleShard, State: membership.StateActive, Client: name + ":1"}
 	process := roomlog.Process{Name: name, Boot: n.self.Boot, Role: "shard", Client: n.self.Client, Alone: true}
 	n.roll = &stalled{Log: n.log, process: process}
-	n.census = NewCensus(n.roll, process, CensusOptions{Alive: n.Alive, Uneasy: n.uneasy.Load})
+	logger := slog.New(slog.NewTextHandler(n, nil))
+	n.census = NewCensus(n.roll, process, CensusOptions{Logger: logger, Alive: n.Alive, Uneasy: n.uneasy.Load})
 	n.census.wall = func(t time.Time) int64 { return t.UnixNano() + n.astray.Load() }
-	n.keeper = NewKeeper(n.log, n.census, n, n, n, Options{})
+	n.keeper = NewKeeper(n.log, n.census, n, n, n, Options{Logger: logger})
 	w.nodes[name] = n
 	return n
 }
@@ -308,19 +332,6 @@ func inBubble(t *testing.T, f func(*testing.T, *world)) {
 		}()
 		f(t, w)
 	})
-}
-
-// until waits on the fake clock until done, at most for d.
-func until(t *testing.T, what string, d time.Duration, done func() bool) time.Duration {
-	t.Helper()
-	start := time.Now()
-	for !done() {
-		if time.Since(start) > d {
-			t.Fatalf("%s did not happen within %s", what, d)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return time.Since(start)
 }
 
 // lastBeat is when the last successful heartbeat began; zero if none.

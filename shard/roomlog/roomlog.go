@@ -30,7 +30,7 @@ var (
 	ErrNameTaken  = errors.New("the name is taken by a newer boot") // Beat: another, newer boot has the name
 )
 
-// Kinds of records. Unknown kinds are kept and skipped.
+// Kind says what a record is. Unknown kinds are kept and skipped.
 type Kind uint8
 
 // Kinds written today. Numbers are stored: append-only.

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
-	"time"
 
+	"positivity-exchange/client/profile"
 	"positivity-exchange/comms"
 	"positivity-exchange/membership"
 	"positivity-exchange/resources"
@@ -19,12 +17,12 @@ import (
 // field means its default.
 type Config struct {
 	Name       string   // stable name; needed
-	Cluster    string   // gossip label, "px" when empty
+	Cluster    string   // gossip label; empty: membership.DefaultCluster
 	Data       string   // shared data directory; needed
 	SecretFile string   // file with the cluster's secret; empty: Secret, then Data/secret
 	Secret     string   // hexadecimal or base64 of 32 bytes (PX_SECRET)
 	Listen     string   // host:port for clients
-	HTTP       string   // host:port for health and status; routers only
+	HTTP       string   // host:port for health and status; empty: nowhere; routers only
 	Advertise  string   // host or host:port where others reach us, if not Listen
 	Gossip     string   // host:port for gossip; empty: 127.0.0.1:7946 or the next free
 	Join       []string // gossip addresses of members to start from
@@ -34,12 +32,11 @@ type Config struct {
 	NATS NATS   // for a Log on NATS
 	TLS  TLS    // of clients and of members that ask each other; zero: plain
 
-	Sync         string        // "normal" or "full"
-	NoFenceKill  bool          // never end a frozen process by force
-	DrainTimeout time.Duration // 0: 8 s
-	Alone        bool          // this process runs shards and nothing else
-	Logger       *slog.Logger
-	Network      Network // nil: this machine's
+	Sync        string // empty: roomlog.SyncNormal
+	NoFenceKill bool   // never end a frozen process by force
+	Alone       bool   // this process runs shards and nothing else
+	Logger      *slog.Logger
+	Network     Network // nil: this machine's
 }
 
 // NATS is how the NATS servers of Config.Log are reached, and what is asked of them.
@@ -47,7 +44,7 @@ type NATS struct {
 	Creds, NKey   string   // files of credentials
 	CA, Cert, Key string   // files for TLS
 	Replicas      int      // of each stream; 0: 3 with three hosts or more, else 1
-	Monitor       []string // monitoring URLs, for Sync "full"
+	Monitor       []string // monitoring URLs, for roomlog.SyncFull
 	Existing      bool     // make no room log where there is none
 }
 
@@ -60,18 +57,10 @@ type Network interface {
 
 // DefaultData is the data directory used when none is named: one per user, so
 // that processes of one person find each other.
-func DefaultData() string {
-	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
-		return filepath.Join(dir, "positivity-exchange")
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "px-data"
-	}
-	return filepath.Join(home, ".local", "share", "positivity-exchange")
-}
+func DefaultData() string { return profile.Home("XDG_DATA_HOME", ".local/share") }
 
-// rooms reads the rooms file, or the embedded one.
+// rooms reads the rooms file, or the embedded one. Only rooms that a command
+// could create are taken.
 func (c Config) rooms() ([]comms.Room, error) {
 	list, err := resources.Rooms()
 	if c.RoomsFile != "" {
@@ -82,6 +71,12 @@ func (c Config) rooms() ([]comms.Room, error) {
 	}
 	rooms := make([]comms.Room, len(list))
 	for i, r := range list {
+		if err := comms.CheckRoomName(r.Name); err != nil {
+			return nil, fmt.Errorf("rooms file %s: %w", c.RoomsFile, err)
+		}
+		if err := comms.CheckDescription(r.Description); err != nil {
+			return nil, fmt.Errorf("rooms file %s: room %q: %w", c.RoomsFile, r.Name, err)
+		}
 		rooms[i] = comms.Room{Name: r.Name, Description: r.Description}
 	}
 	return rooms, nil

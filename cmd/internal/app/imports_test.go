@@ -28,7 +28,15 @@ func TestFoldersImportWhatTheyMay(t *testing.T) {
 		"github.com/nats-io/nats.go":       "shard/roomlog/jetstreamlog",
 		"github.com/urfave/cli":            "cmd",
 		"github.com/HdrHistogram":          "cmd/internal/stress",
+		"github.com/BurntSushi/toml":       "client/profile",
+		"github.com/kyokomi/emoji":         "client/state",
+		"github.com/sahilm/fuzzy":          "client/state",
+		"golang.org/x/term":                "cmd",
+		"modernc.org/libc":                 "shard/roomlog/sqlitelog",
 	}
+	// The client's picture is pure: what happens comes to it as actions.
+	pure := "client/state"
+	effects := []string{"os", "os/", "net", "net/", "github.com/gdamore/tcell/", module + "client/profile", module + "client/tui"}
 	// The server is run by the yardstick and for tests, never by px.
 	server := []string{"cmd/yardstick", "shard/roomlog/jetstreamlog/natstest"}
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, module+"...").Output()
@@ -51,6 +59,11 @@ func TestFoldersImportWhatTheyMay(t *testing.T) {
 			}
 			if strings.HasPrefix(imported, "github.com/nats-io/nats-server") && !slices.Contains(server, pkg) {
 				t.Errorf("%s imports %s", pkg, imported)
+			}
+			if pkg == pure && slices.ContainsFunc(effects, func(e string) bool {
+				return imported == e || strings.HasSuffix(e, "/") && strings.HasPrefix(imported, e)
+			}) {
+				t.Errorf("%s imports %s: it shows what it is told and does nothing itself", pkg, imported)
 			}
 			for library, folder := range owner {
 				if strings.HasPrefix(imported, library) && pkg != folder && !strings.HasPrefix(pkg, folder+"/") {

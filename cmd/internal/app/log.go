@@ -1,8 +1,7 @@
 package app
 
 import (
-	"fmt"
-	"strings"
+	"cmp"
 
 	"positivity-exchange/membership"
 	"positivity-exchange/shard/roomlog"
@@ -13,19 +12,13 @@ import (
 // OpenLog opens the room log that cfg.Log names; the embedded one below
 // cfg.Data if it names none.
 func OpenLog(cfg Config) (roomlog.Log, error) {
-	switch {
-	case cfg.Log == "":
+	if cfg.Log == "" {
 		return sqlitelog.Open(cfg.Data, sqlitelog.Options{Sync: cfg.Sync, Logger: cfg.Logger})
-	case strings.Contains(cfg.Log, "://"):
-		cluster := cfg.Cluster
-		if cluster == "" {
-			cluster = "px"
-		}
-		n := cfg.NATS
-		return jetstreamlog.Open(jetstreamlog.Options{
-			URL: cfg.Log, Cluster: cluster, Partitions: membership.Partitions, Replicas: n.Replicas, Existing: n.Existing, Sync: cfg.Sync, Monitor: n.Monitor,
-			Creds: n.Creds, NKey: n.NKey, CA: n.CA, Cert: n.Cert, Key: n.Key, Logger: cfg.Logger,
-		})
 	}
-	return nil, fmt.Errorf("--log %q: use nats://host[,host...], or leave it out for SQLite files below --data", cfg.Log)
+	n := cfg.NATS
+	return jetstreamlog.Open(jetstreamlog.Options{
+		URL: cfg.Log, Cluster: cmp.Or(cfg.Cluster, membership.DefaultCluster), Partitions: membership.Partitions,
+		Replicas: n.Replicas, Existing: n.Existing, Sync: cfg.Sync, Monitor: n.Monitor,
+		Creds: n.Creds, NKey: n.NKey, CA: n.CA, Cert: n.Cert, Key: n.Key, Logger: cfg.Logger,
+	})
 }

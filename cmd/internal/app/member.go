@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -19,9 +18,7 @@ import (
 // entry on the roll, and connections to the shards.
 type member struct {
 	cfg     Config
-	log     roomlog.Log
 	boot    string
-	client  string // advertised client address
 	keys    comms.Keys
 	secure  *tls.Config // of the client listener; nil: plain
 	dial    peer.Dial   // to shards
@@ -38,9 +35,6 @@ func newMember(cfg Config, role membership.Role, client string, log roomlog.Log)
 		logger = slog.New(slog.DiscardHandler)
 	}
 	logger = logger.With("member", cfg.Name)
-	if err := comms.CheckUserName(cfg.Name); err != nil {
-		return nil, fmt.Errorf("member name %q: use 1 to %d of a-z, 0-9 and '-'", cfg.Name, membership.MaxName)
-	}
 	secret, created, err := membership.LoadSecret(cfg.Data, cfg.SecretFile, cfg.Secret)
 	if err != nil {
 		return nil, err
@@ -52,7 +46,7 @@ func newMember(cfg Config, role membership.Role, client string, log roomlog.Log)
 	if membership.OtherSecret(cfg.Data, secret) {
 		logger.Warn("the secret given is not the one in the data directory: members that use that one are a cluster of their own", "dir", cfg.Data)
 	}
-	m := &member{cfg: cfg, log: log, boot: membership.NewBoot(), client: client, keys: comms.NewKeys(secret), logger: logger}
+	m := &member{cfg: cfg, boot: membership.NewBoot(), keys: comms.NewKeys(secret), logger: logger}
 	if m.secure, m.dial, err = cfg.secure(role, client); err != nil {
 		return nil, err
 	}

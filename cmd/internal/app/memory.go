@@ -22,48 +22,48 @@ const (
 func ReturnMemory(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	k := newKeeper()
+	m := newMemory()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			k.look()
+			m.look()
 		}
 	}
 }
 
-// memoryKeeper remembers the last look.
-type memoryKeeper struct {
+// memory is what was seen at the last look.
+type memory struct {
 	samples    []metrics.Sample
 	allocated  uint64
 	returned   uint64 // allocated, when memory was given back last
 	goroutines uint64 // most of them, as far as was seen since then
 }
 
-func newKeeper() *memoryKeeper {
-	k := &memoryKeeper{}
+func newMemory() *memory {
+	m := &memory{}
 	for _, name := range []string{"/gc/heap/allocs:bytes", "/memory/classes/heap/free:bytes", "/memory/classes/heap/objects:bytes", "/gc/heap/live:bytes", "/sched/goroutines:goroutines"} {
-		k.samples = append(k.samples, metrics.Sample{Name: name})
+		m.samples = append(m.samples, metrics.Sample{Name: name})
 	}
-	return k
+	return m
 }
 
 // look gives memory back if the process has been quiet since the look before
 // and has enough of it, and reports whether it did.
-func (k *memoryKeeper) look() bool {
-	metrics.Read(k.samples)
-	allocs, free, objects, live := k.samples[0].Value.Uint64(), k.samples[1].Value.Uint64(), k.samples[2].Value.Uint64(), k.samples[3].Value.Uint64()
-	since := allocs - k.allocated
-	k.allocated = allocs
+func (m *memory) look() bool {
+	metrics.Read(m.samples)
+	allocs, free, objects, live := m.samples[0].Value.Uint64(), m.samples[1].Value.Uint64(), m.samples[2].Value.Uint64(), m.samples[3].Value.Uint64()
+	since := allocs - m.allocated
+	m.allocated = allocs
 	garbage := objects - min(objects, live)
-	goroutines := k.samples[4].Value.Uint64()
-	k.goroutines = max(k.goroutines, goroutines)
-	stacks := (k.goroutines - goroutines) * stack // of those that have ended
-	if since > quietAllocs || free+garbage+stacks < worthwhile || allocs-k.returned+stacks < worthwhile {
+	goroutines := m.samples[4].Value.Uint64()
+	m.goroutines = max(m.goroutines, goroutines)
+	stacks := (m.goroutines - goroutines) * stack // of those that have ended
+	if since > quietAllocs || free+garbage+stacks < worthwhile || allocs-m.returned+stacks < worthwhile {
 		return false
 	}
 	debug.FreeOSMemory()
-	k.returned, k.goroutines = allocs, goroutines
+	m.returned, m.goroutines = allocs, goroutines
 	return true
 }

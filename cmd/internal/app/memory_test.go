@@ -12,22 +12,22 @@ func TestMemoryIsGivenBackOnceQuiet(t *testing.T) {
 	// it for alive and its end for nothing worth giving back.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	runtime.GC() // ends one that is under way
-	k := newKeeper()
-	k.look()
+	m := newMemory()
+	m.look()
 	crowd := make([][]byte, 64)
 	for i := range crowd {
 		crowd[i] = make([]byte, 1<<20)
 		crowd[i][i] = 1
 	}
-	if k.look() {
+	if m.look() {
 		t.Error("given back while 64 MiB came")
 	}
 	runtime.KeepAlive(crowd)
 	crowd = nil
-	if !k.look() {
+	if !m.look() {
 		t.Error("not given back when quiet")
 	}
-	if k.look() {
+	if m.look() {
 		t.Error("given back again, and nothing had come since")
 	}
 	var after runtime.MemStats
@@ -40,7 +40,7 @@ func TestMemoryIsGivenBackOnceQuiet(t *testing.T) {
 // TestStacksAreGivenBackOnceQuiet: a crowd of goroutines leaves them behind,
 // and what its end allocates is next to nothing.
 func TestStacksAreGivenBackOnceQuiet(t *testing.T) {
-	k := newKeeper()
+	m := newMemory()
 	const crowd = 4000
 	var wg, running sync.WaitGroup
 	end := make(chan struct{})
@@ -53,22 +53,22 @@ func TestStacksAreGivenBackOnceQuiet(t *testing.T) {
 		})
 	}
 	running.Wait()
-	k.look()
-	if k.look() {
-		k.look() // what the start left behind may be worth it
+	m.look()
+	if m.look() {
+		m.look() // what the start left behind may be worth it
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	close(end)
 	wg.Wait()
-	if !k.look() {
+	if !m.look() {
 		t.Error("not given back when quiet")
 	}
 	runtime.ReadMemStats(&after)
 	if freed := int64(before.StackInuse) - int64(after.StackInuse); freed < crowd*stack/2 {
 		t.Errorf("%d bytes of the stacks of %d goroutines were taken", freed, crowd)
 	}
-	if k.look() {
+	if m.look() {
 		t.Error("given back again, and nothing had come since")
 	}
 }

@@ -12,7 +12,7 @@ import (
 // Router is one router member.
 type Router struct {
 	*member
-	listener, http net.Listener
+	listener, http net.Listener // http is nil if there is none
 	router         *router.Router
 	ready          chan struct{}
 }
@@ -27,15 +27,16 @@ func NewRouter(cfg Config, log roomlog.Log) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	web, err := cfg.bind(cfg.HTTP)
-	if err != nil {
-		ln.Close()
-		return nil, err
+	var web net.Listener
+	if cfg.HTTP != "" { // else the kernel would choose a port, on every interface
+		if web, err = cfg.bind(cfg.HTTP); err != nil {
+			ln.Close()
+			return nil, err
+		}
 	}
 	m, err := newMember(cfg, membership.RoleRouter, public, log)
 	if err != nil {
-		ln.Close()
-		web.Close()
+		closeAll(ln, web)
 		return nil, err
 	}
 	r := &Router{member: m, listener: ln, http: web, ready: make(chan struct{})}
@@ -52,8 +53,21 @@ func (r *Router) Ready() <-chan struct{} { return r.ready }
 // Self is the member as gossip has it.
 func (r *Router) Self() membership.Member { return r.cluster.Self() }
 
-// HTTPAddr is where health and status are answered.
-func (r *Router) HTTPAddr() string { return r.http.Addr().String() }
+// HTTPAddr is where health and status are answered, "" if nowhere.
+func (r *Router) HTTPAddr() string {
+	if r.http == nil {
+		return ""
+	}
+	return r.http.Addr().String()
+}
+
+func closeAll(listeners ...net.Listener) {
+	for _, ln := range listeners {
+		if ln != nil {
+			ln.Close()
+		}
+	}
+}
 
 // Run serves until ctx ends, then leaves the cluster and returns after
 // everything has ended.
@@ -62,8 +76,7 @@ func (r *Router) Run(ctx context.Context) error {
 	defer r.close()
 	defer g.stop()
 	if err := r.enter(ctx, g); err != nil {
-		r.listener.Close()
-		r.http.Close()
+		closeAll(r.listener, r.http)
 		return err
 	}
 	g.Go("serve", r.router.Run)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"net"
 	"sync"
 
 	"positivity-exchange/membership"
@@ -14,10 +13,9 @@ import (
 // Shard is one shard member.
 type Shard struct {
 	*member
-	listener net.Listener
-	server   *shard.Server
-	drained  chan struct{} // closed when an operator's drain is done
-	ready    chan struct{}
+	server  *shard.Server
+	drained chan struct{} // closed when an operator's drain is done
+	ready   chan struct{}
 }
 
 // NewShard binds a shard's addresses. Nothing is served before Run. The log
@@ -36,11 +34,11 @@ func NewShard(cfg Config, log roomlog.Log) (*Shard, error) {
 		ln.Close()
 		return nil, err
 	}
-	s := &Shard{member: m, listener: ln, drained: make(chan struct{}), ready: make(chan struct{})}
+	s := &Shard{member: m, drained: make(chan struct{}), ready: make(chan struct{})}
 	s.server = shard.New(shard.Options{
 		Name: cfg.Name, Boot: m.boot, Cluster: cfg.Cluster, Listener: ln, TLS: m.secure, Log: log, Gossip: m.cluster,
 		Census: m.census, Peers: shard.NewPeers(m.peers, m.cfg.Name, m.boot), Keys: m.keys, Rooms: rooms, Logger: m.logger,
-		Keeper:    ownership.Options{NoFenceKill: cfg.NoFenceKill, DrainTimeout: cfg.DrainTimeout, Logger: m.logger},
+		Keeper:    ownership.Options{NoFenceKill: cfg.NoFenceKill, Logger: m.logger},
 		OnDrained: sync.OnceFunc(func() { close(s.drained) }),
 	})
 	return s, nil

@@ -18,6 +18,14 @@ type TLS struct {
 	CA        string // authorities trusted when dialling members; empty: the system's
 }
 
+// Check tells why the files cannot go together, nil if they can.
+func (t TLS) Check() error {
+	if (t.Cert == "") != (t.Key == "") {
+		return errors.New("a certificate and its key belong together: give --tls-cert and --tls-key")
+	}
+	return nil
+}
+
 // secure returns the listener's config (nil: plain) and how shards are dialled
 // by a member whom others reach at public. A router may dial with TLS and
 // listen without, for a proxy in front of it.
@@ -27,11 +35,12 @@ func (c Config) secure(role membership.Role, public string) (listener *tls.Confi
 	if c.Network != nil {
 		dial = c.Network.Dial
 	}
+	if err := t.Check(); err != nil {
+		return nil, nil, err
+	}
 	switch {
 	case t == TLS{}:
 		return nil, dial, nil
-	case (t.Cert == "") != (t.Key == ""):
-		return nil, nil, errors.New("a certificate and its key belong together: give --tls-cert and --tls-key")
 	case t.Cert == "" && role == membership.RoleShard:
 		return nil, nil, errors.New("a shard that dials others with TLS must itself speak it: give --tls-cert and --tls-key too")
 	}

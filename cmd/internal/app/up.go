@@ -29,9 +29,6 @@ type Up struct {
 // NewUp binds the addresses of a router and n shards named s1, s2 ... on a
 // room log that Run closes at its end. cfg.Listen and cfg.HTTP are the router's.
 func NewUp(cfg Config, n int) (up *Up, err error) {
-	if n < 1 || n > membership.Partitions {
-		return nil, fmt.Errorf("--shards %d: use 1 to %d", n, membership.Partitions)
-	}
 	log, err := OpenLog(cfg)
 	if err != nil {
 		return nil, err

@@ -39,7 +39,6 @@ type Options struct {
 	// DiskSize is of a disk that the Site is to put below the data directory.
 	DiskSize int64
 	Args     []string // more flags of every process
-	Logf     func(format string, args ...any)
 }
 
 // Cluster is the processes of one run.

@@ -40,7 +40,6 @@ type Plan struct {
 type run struct {
 	t       testing.TB
 	plan    Plan
-	dir     string
 	history string
 	cluster *Cluster
 	load    *Load
@@ -61,7 +60,7 @@ func Execute(t testing.TB, plan Plan) {
 	}
 	told := &reasons{TB: t}
 	t = told
-	r := &run{t: t, plan: plan, dir: dir, history: filepath.Join(dir, "history")}
+	r := &run{t: t, plan: plan, history: filepath.Join(dir, "history")}
 	defer func() {
 		if t.Failed() {
 			t.Logf("history and logs are kept in %s; to run it again: %s", dir, plan.Replay)
@@ -83,7 +82,7 @@ func Execute(t testing.TB, plan Plan) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	plan.Cluster.Dir, plan.Cluster.Binary, plan.Cluster.Logf = dir, plan.Binary, t.Logf
+	plan.Cluster.Dir, plan.Cluster.Binary = dir, plan.Binary
 	if r.cluster, err = StartCluster(ctx, plan.Cluster); err != nil {
 		t.Fatal(err)
 	}

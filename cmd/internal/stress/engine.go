@@ -235,7 +235,7 @@ func (e *engine) stop() {
 	e.mu.Unlock()
 }
 
-// name tells our message ids.
+// ours tells the message ids of this run.
 func (e *engine) ours(id []byte) bool {
 	return len(id) == len(e.nonce)+1+headSize && strings.HasPrefix(string(id), e.nonce) && id[len(e.nonce)] == '.'
 }

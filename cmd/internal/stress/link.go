@@ -31,7 +31,7 @@ type link struct {
 }
 
 // pipe is what a link writes to. Write may take less than all without an
-// error: resume is called when there is room again.
+// error: the link is stuck then, until its owner finds that there is room again.
 type pipe interface {
 	io.WriteCloser
 }

@@ -1,6 +1,7 @@
 package stress
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -60,7 +61,7 @@ func (e *engine) open(l *link, nc net.Conn) error {
 	err = raw.Control(func(s uintptr) { fd, dupErr = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) })
 	nc.Close() //nolint:errcheck // the connection lives on in fd
 	if err != nil || dupErr != nil {
-		return fmt.Errorf("take over a connection: %w", firstOf(err, dupErr))
+		return fmt.Errorf("take over a connection: %w", cmp.Or(err, dupErr))
 	}
 	for len(e.poller.links) <= fd {
 		e.poller.links = append(e.poller.links, nil)
@@ -68,15 +69,6 @@ func (e *engine) open(l *link, nc net.Conn) error {
 	e.poller.links[fd] = l
 	l.pipe = &descriptor{e.poller, fd}
 	return unix.EpollCtl(e.poller.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // run reads until close.

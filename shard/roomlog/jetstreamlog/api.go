@@ -163,3 +163,36 @@ func (l *Log) replica(ctx context.Context, stream string, r request) (found []me
 		}
 	}
 }
+
+// streamInfo is the part of a stream's information that is read here.
+type streamInfo struct {
+	Error *jetstream.APIError `json:"error"`
+	Total int                 `json:"total"` // of subjects; a page of them is in State
+	State struct {
+		LastSeq  uint64            `json:"last_seq"`
+		Subjects map[string]uint64 `json:"subjects"`
+	} `json:"state"`
+	Cluster struct {
+		Replicas []struct {
+			Offline bool          `json:"offline"`
+			Active  time.Duration `json:"active"` // since it was heard
+		} `json:"replicas"`
+	} `json:"cluster"`
+}
+
+// info asks the stream's leader about it, and for its subjects that match filter.
+func (l *Log) info(ctx context.Context, stream, filter string, offset int) (info streamInfo, err error) {
+	ctx, cancel := l.line.try(ctx)
+	defer cancel()
+	reply, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+stream, fmt.Appendf(nil, `{"subjects_filter":%q,"offset":%d}`, filter, offset))
+	if err != nil {
+		return info, err
+	}
+	if err := json.Unmarshal(reply.Data, &info); err != nil {
+		return info, err
+	}
+	if info.Error != nil {
+		return info, info.Error
+	}
+	return info, nil
+}

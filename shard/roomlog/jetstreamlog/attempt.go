@@ -40,3 +40,12 @@ func (c *connection) try(ctx context.Context) (context.Context, context.CancelFu
 	stop := context.AfterFunc(present, cancel)
 	return ctx, func() { stop(); cancel() }
 }
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

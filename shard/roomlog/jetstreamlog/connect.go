@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"positivity-exchange/shard/roomlog"
 )
 
 // Options configures a Log. URL, Cluster and Partitions are needed.
@@ -19,8 +21,8 @@ type Options struct {
 	Partitions int      // a constant of the cluster
 	Replicas   int      // of each stream; 0: 3 if URL names three hosts or more, else 1
 	Existing   bool     // fail if there is no log of the cluster, rather than make one; Replicas is then whatever it has
-	Sync       string   // "normal" (or empty), or "full": refuse servers that do not sync always
-	Monitor    []string // monitoring URLs of all servers (http://host:8222), for Sync "full"
+	Sync       string   // empty: roomlog.SyncNormal; roomlog.SyncFull: refuse servers that do not sync always
+	Monitor    []string // monitoring URLs of all servers (http://host:8222), for roomlog.SyncFull
 
 	Creds string // credentials file (JWT and key)
 	NKey  string // seed file of an nkey
@@ -29,6 +31,12 @@ type Options struct {
 	Key   string
 
 	Logger *slog.Logger
+}
+
+// CheckURL tells why a URL names no NATS servers, nil if it can.
+func CheckURL(list string) error {
+	_, err := hosts(list)
+	return err
 }
 
 // hosts splits "nats://a,b:4223" into one URL each; scheme and user of the
@@ -44,12 +52,12 @@ func hosts(list string) ([]string, error) {
 		}
 		u, err := url.Parse(item)
 		if err != nil || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
-			return nil, fmt.Errorf("%q is no address of a NATS server: use nats://host[:port][,host...]", list)
+			return nil, errors.New("use nats://host[:port][,host...]")
 		}
 		switch u.Scheme {
 		case "nats", "tls", "ws", "wss":
 		default:
-			return nil, fmt.Errorf("%q: NATS servers have addresses that begin with nats://, tls://, ws:// or wss://", list)
+			return nil, errors.New("use nats://host[:port][,host...] (or tls://, ws://, wss://)")
 		}
 		if i == 0 {
 			scheme, user = u.Scheme, u.User
@@ -67,7 +75,7 @@ func hosts(list string) ([]string, error) {
 func (o *Options) check() ([]string, error) {
 	urls, err := hosts(o.URL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--log %q: %w", o.URL, err)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -78,10 +86,8 @@ func (o *Options) check() ([]string, error) {
 	if o.Partitions < 1 {
 		return nil, errors.New("a room log needs partitions")
 	}
-	switch o.Sync {
-	case "", "normal", "full":
-	default:
-		return nil, fmt.Errorf("--sync %q: use normal or full", o.Sync)
+	if o.Sync, err = roomlog.ParseSync(o.Sync); err != nil {
+		return nil, fmt.Errorf("--sync %q: %w", o.Sync, err)
 	}
 	if o.Replicas == 0 {
 		o.Replicas = 1

@@ -2,6 +2,7 @@ package jetstreamlog
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"positivity-exchange/shard/failpoint"
 	"positivity-exchange/shard/roomlog"
@@ -132,7 +132,7 @@ func (l *Log) attempt(ctx context.Context, msgs []*nats.Msg, inside string) (a a
 	defer cancel()
 	last := msgs[len(msgs)-1]
 	if len(msgs) > 1 {
-		id := nuid.Next()
+		id := rand.Text()
 		for i, m := range msgs {
 			m.Header.Set(headerBatch, id)
 			m.Header.Set(headerBatchSeq, strconv.Itoa(i+1))

@@ -2,15 +2,11 @@ package jetstreamlog
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"positivity-exchange/shard/roomlog"
 )
@@ -243,118 +239,4 @@ func (l *Log) page(ctx context.Context, p *part, room string, from, to uint64, m
 		l.remember(subject, last)
 	}
 	return records, nil
-}
-
-// Rooms lists rooms by name.
-func (l *Log) Rooms(ctx context.Context, partition int, after string, limit int) ([]roomlog.RoomInfo, error) {
-	p, err := l.part(partition)
-	if err != nil {
-		return nil, err
-	}
-	ctx, done, err := l.begin(ctx, readFor)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	names, upTo, err := l.roomNames(ctx, p)
-	if err != nil {
-		return nil, unreachable(p.stream, err)
-	}
-	first, found := slices.BinarySearch(names, after)
-	if found {
-		first++
-	}
-	names = names[first:]
-	names = names[:min(limit, len(names))]
-	var rooms []roomlog.RoomInfo
-	for chunk := range slices.Chunk(names, pageMessages) {
-		described, err := l.describe(ctx, p, chunk, upTo)
-		if err != nil {
-			return nil, unreachable(p.stream, err)
-		}
-		rooms = append(rooms, described...)
-	}
-	return rooms, nil
-}
-
-// roomNames lists all rooms of a partition, and how far the stream is.
-func (l *Log) roomNames(ctx context.Context, p *part) (names []string, upTo uint64, err error) {
-	prefix := strings.TrimSuffix(p.filter, ">")
-	for {
-		var info streamInfo
-		if info, err = l.info(ctx, p.stream, prefix+"*.topic", len(names)); err == nil {
-			for subject := range info.State.Subjects {
-				names = append(names, strings.TrimSuffix(strings.TrimPrefix(subject, prefix), ".topic"))
-			}
-			if len(info.State.Subjects) > 0 && len(names) < info.Total {
-				continue
-			}
-			slices.Sort(names)
-			return slices.Compact(names), info.State.LastSeq, nil
-		}
-		if ctx.Err() != nil || pause(ctx, 20*time.Millisecond) != nil {
-			return nil, 0, err
-		}
-	}
-}
-
-// streamInfo is the part of a stream's information that is read here.
-type streamInfo struct {
-	Error *jetstream.APIError `json:"error"`
-	Total int                 `json:"total"` // of subjects; a page of them is in State
-	State struct {
-		LastSeq  uint64            `json:"last_seq"`
-		Subjects map[string]uint64 `json:"subjects"`
-	} `json:"state"`
-	Cluster struct {
-		Replicas []struct {
-			Offline bool          `json:"offline"`
-			Active  time.Duration `json:"active"` // since it was heard
-		} `json:"replicas"`
-	} `json:"cluster"`
-}
-
-// info asks the stream's leader about it, and for its subjects that match filter.
-func (l *Log) info(ctx context.Context, stream, filter string, offset int) (info streamInfo, err error) {
-	ctx, cancel := l.line.try(ctx)
-	defer cancel()
-	reply, err := l.nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+stream, fmt.Appendf(nil, `{"subjects_filter":%q,"offset":%d}`, filter, offset))
-	if err != nil {
-		return info, err
-	}
-	if err := json.Unmarshal(reply.Data, &info); err != nil {
-		return info, err
-	}
-	if info.Error != nil {
-		return info, info.Error
-	}
-	return info, nil
-}
-
-// describe fetches descriptions from a replica that has got to upTo.
-func (l *Log) describe(ctx context.Context, p *part, names []string, upTo uint64) ([]roomlog.RoomInfo, error) {
-	subjects := make([]string, len(names))
-	for i, name := range names {
-		subjects[i] = topicSubject(p, name)
-	}
-	for {
-		found, reached, err := l.replica(ctx, p.stream, request{MultiLast: subjects})
-		if err == nil && len(found) == len(names) && reached >= upTo {
-			texts := map[string]string{}
-			for _, m := range found {
-				texts[m.subject] = string(m.data)
-			}
-			rooms := make([]roomlog.RoomInfo, len(names))
-			for i, name := range names {
-				rooms[i] = roomlog.RoomInfo{Name: name, Description: texts[subjects[i]]}
-			}
-			return rooms, nil
-		}
-		if err == nil {
-			err = errLagging
-		}
-		if ctx.Err() != nil || pause(ctx, 5*time.Millisecond) != nil {
-			return nil, err
-		}
-	}
 }

@@ -4,16 +4,16 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"positivity-exchange/shard/roomlog"
 )
 
 const (
@@ -88,6 +88,7 @@ func (l *Log) prepare(opts Options) error {
 // and compared it if not; one that must be existing is not made, and may have any
 // number of replicas. While the servers have no leader yet it tries again.
 func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, existing bool) (jetstream.StreamConfig, error) {
+	waiting := roomlog.NewOutage(l.logger, "waiting for JetStream", "")
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		s, err := l.js.Stream(attempt, want.Name)
@@ -109,7 +110,7 @@ func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, existing 
 			if existing {
 				want.Replicas = have.Replicas
 			}
-			return have, compare(have, want)
+			return have, l.compare(have, want)
 		case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
 			continue // made by another just now
 		case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabledForAccount,
@@ -118,7 +119,7 @@ func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, existing 
 		case errors.As(err, &api) && (api.Code < 500 || api.ErrorCode == codeNotClustered) && api.ErrorCode != codeNoPeers || ctx.Err() != nil:
 			return want, fmt.Errorf("stream %s with %d replicas: %w", want.Name, want.Replicas, err)
 		}
-		l.logger.Warn("waiting for JetStream", "stream", want.Name, "err", err)
+		waiting.Note(err, "stream", want.Name)
 		if err := pause(ctx, 250*time.Millisecond); err != nil {
 			return want, fmt.Errorf("stream %s with %d replicas: %w", want.Name, want.Replicas, err)
 		}
@@ -127,7 +128,7 @@ func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, existing 
 
 // compare says what differs from what px relies on. What an operator may choose
 // (placement, compression, a bound in bytes that refuses what is new) is left alone.
-func compare(have, want jetstream.StreamConfig) error {
+func (l *Log) compare(have, want jetstream.StreamConfig) error {
 	var diff []string
 	note := func(what string, have, want any) {
 		if fmt.Sprint(have) != fmt.Sprint(want) {
@@ -136,7 +137,7 @@ func compare(have, want jetstream.StreamConfig) error {
 	}
 	slices.Sort(have.Subjects)
 	slices.Sort(want.Subjects)
-	note("px-identity", have.Metadata[metaIdentity], nonEmpty(want.Metadata[metaIdentity], have.Metadata[metaIdentity], want.Name))
+	note("px-identity", have.Metadata[metaIdentity], l.expectedIdentity(have, want))
 	note("px-schema", have.Metadata[metaSchema], want.Metadata[metaSchema])
 	note("px-partitions", have.Metadata[metaPartitions], want.Metadata[metaPartitions])
 	note("subjects", have.Subjects, want.Subjects)
@@ -161,12 +162,12 @@ func compare(have, want jetstream.StreamConfig) error {
 	return nil
 }
 
-// nonEmpty is the identity to expect: that of the roll's stream is its own.
-func nonEmpty(want, have, stream string) string {
-	if strings.HasSuffix(stream, "-roll") {
-		return have
+// expectedIdentity is that of the room log, which is whatever its roll's stream says.
+func (l *Log) expectedIdentity(have, want jetstream.StreamConfig) string {
+	if want.Name == rollName(l.cluster) {
+		return have.Metadata[metaIdentity]
 	}
-	return want
+	return want.Metadata[metaIdentity]
 }
 
 // checkVersion refuses servers without atomic batches.
@@ -181,50 +182,4 @@ func checkVersion(version string) error {
 		return nil
 	}
 	return fmt.Errorf("the NATS server is version %s; px needs 2.12 or newer (atomic batches)", version)
-}
-
-// checkSync demands for "full" what a client cannot see over its connection:
-// that each server syncs every write.
-func checkSync(opts Options) error {
-	if opts.Sync != "full" {
-		opts.Logger.Info("JetStream syncs to the disk every 2 minutes unless the servers say sync_interval: always; a power cut of most of them at once can lose the last of what was acknowledged (--sync full demands it)")
-		return nil
-	}
-	if len(opts.Monitor) == 0 {
-		return errors.New("--sync full: set sync_interval: always in each NATS server's jetstream block, and name their monitoring addresses with --nats-monitor http://HOST:8222 so that px can see it")
-	}
-	client := http.Client{Timeout: 3 * time.Second}
-	defer client.CloseIdleConnections()
-	for _, base := range opts.Monitor {
-		var varz struct {
-			Name      string `json:"server_name"`
-			JetStream struct {
-				Config struct {
-					SyncAlways bool `json:"sync_always"`
-				} `json:"config"`
-			} `json:"jetstream"`
-		}
-		resp, err := client.Get(strings.TrimSuffix(base, "/") + "/varz")
-		if err != nil {
-			return fmt.Errorf("--nats-monitor: %w", err)
-		}
-		err = json.NewDecoder(resp.Body).Decode(&varz)
-		resp.Body.Close() //nolint:errcheck // read
-		if err != nil {
-			return fmt.Errorf("--nats-monitor %s: %w", base, err)
-		}
-		if !varz.JetStream.Config.SyncAlways {
-			return fmt.Errorf("--sync full: NATS server %s at %s does not sync every write: set sync_interval: always in its jetstream block", varz.Name, base)
-		}
-	}
-	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

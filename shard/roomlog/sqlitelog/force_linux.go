@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -71,7 +70,7 @@ func (l *Log) End(ctx context.Context, b *roomlog.BlockedError) error {
 	if b.OS.PID == 0 || b.OS.PID == os.Getpid() {
 		return errors.New("the process in the way is not known")
 	}
-	shm := filepath.Join(l.dir, "partitions", fmt.Sprintf("%03d.db-shm", b.Partition))
+	shm := l.file(b.Partition).path + "-shm"
 	fd, err := unix.PidfdOpen(b.OS.PID, 0)
 	if err != nil {
 		return fmt.Errorf("process %d: %w", b.OS.PID, err)

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"positivity-exchange/shard/roomlog"
@@ -34,7 +33,7 @@ const (
 
 // Options configures a Log.
 type Options struct {
-	Sync   string // "normal" (or empty): an append survives a killed process; "full": power loss too
+	Sync   string // empty: roomlog.SyncNormal
 	Logger *slog.Logger
 }
 
@@ -63,12 +62,9 @@ type clusterFile struct {
 // Open opens the log in dir, making it if there is none. A process opens a
 // directory once and shares the Log among its members.
 func Open(dir string, opts Options) (*Log, error) {
-	switch opts.Sync {
-	case "":
-		opts.Sync = "normal"
-	case "normal", "full":
-	default:
-		return nil, fmt.Errorf("--sync %q: use normal or full", opts.Sync)
+	synced, err := roomlog.ParseSync(opts.Sync)
+	if err != nil {
+		return nil, fmt.Errorf("--sync %q: %w", opts.Sync, err)
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -88,7 +84,7 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err := syncDirs(dir); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	l := &Log{dir: dir, identity: identity, sync: opts.Sync, logger: opts.Logger,
+	l := &Log{dir: dir, identity: identity, sync: synced, logger: opts.Logger,
 		called: make(chan struct{}, 1), stop: make(chan struct{})}
 	l.stopped.Go(l.checkpoint)
 	return l, nil
@@ -139,18 +135,8 @@ func identify(dir string) (string, error) {
 // may be acknowledged in a file whose name can be lost.
 func syncDirs(dir string) error {
 	for _, path := range []string{filepath.Dir(dir), dir} {
-		d, err := os.Open(path)
-		if errors.Is(err, fs.ErrPermission) {
-			continue // not ours: then we did not make what is in it
-		}
-		if err != nil {
-			return err
-		}
-		err = d.Sync()
-		if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-			err = nil // a file system that syncs no directories
-		}
-		if err := errors.Join(err, d.Close()); err != nil {
+		// A directory that is not ours: then we did not make what is in it.
+		if err := roomlog.SyncDir(path); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package sqlitelog
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"positivity-exchange/shard/failpoint"
@@ -102,4 +103,13 @@ func (l *Log) outcome(what string, partition int, known bool, err error) error {
 		return fmt.Errorf("%s partition %d: %w", what, partition, err)
 	}
 	return fmt.Errorf("%s partition %d: %w: %w", what, partition, roomlog.ErrRefused, err)
+}
+
+func isAnswer(err error) bool {
+	for _, answer := range []error{roomlog.ErrFenced, roomlog.ErrRefused, roomlog.ErrUnknown, roomlog.ErrConflict, roomlog.ErrRoomExists, roomlog.ErrNoRoom} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
 }

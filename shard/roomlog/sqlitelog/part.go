@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,8 +40,13 @@ CREATE TABLE records (
 	key INTEGER PRIMARY KEY, -- room id << 40 | sequence
 	epoch INTEGER NOT NULL, kind INTEGER NOT NULL, user TEXT NOT NULL, id TEXT NOT NULL, time INTEGER NOT NULL, content TEXT NOT NULL);
 INSERT INTO owner VALUES (1, 0, '', '', '', 1, '', '', NULL);
-PRAGMA user_version = 1;
+PRAGMA user_version = %d;
 `
+
+// pragmas of every connection to a partition's file.
+func pragmas(sync string) []string {
+	return []string{"busy_timeout=0", "synchronous=" + sync, "cache_size=-512", "temp_store=2", "wal_autocheckpoint=16000"}
+}
 
 // part is one partition's file.
 type part struct {
@@ -89,8 +95,7 @@ func (p *part) open(create bool) (bool, error) {
 	if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) && !create {
 		return false, nil
 	}
-	dsn := "file:" + p.path + "?_pragma=busy_timeout(0)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + p.log.sync +
-		")&_pragma=cache_size(-512)&_pragma=temp_store(2)&_pragma=wal_autocheckpoint(16000)"
+	dsn := "file:" + p.path + "?_pragma=" + strings.Join(append(pragmas(p.log.sync), "journal_mode=WAL"), "&_pragma=")
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return false, fmt.Errorf("partition %d: %w", p.partition, err)
@@ -124,12 +129,12 @@ func (p *part) prepare(db *sql.DB) (err error) {
 		return fmt.Errorf("%s has schema %d, this program knows %d: run a newer px", p.path, version, schema)
 	}
 	if version == 0 {
-		t := ownership{ctx, conn}
+		t := pooled{conn}
 		err := retryBusy(t.begin)
 		if err == nil {
 			// Another process may have been first.
 			if err = conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err == nil && version == 0 {
-				_, err = conn.ExecContext(ctx, createSchema)
+				_, err = conn.ExecContext(ctx, fmt.Sprintf(createSchema, schema))
 			}
 			if err == nil {
 				err = t.end()

@@ -12,15 +12,6 @@ import (
 	"positivity-exchange/shard/roomlog"
 )
 
-func isAnswer(err error) bool {
-	for _, answer := range []error{roomlog.ErrFenced, roomlog.ErrRefused, roomlog.ErrUnknown, roomlog.ErrConflict, roomlog.ErrRoomExists, roomlog.ErrNoRoom} {
-		if errors.Is(err, answer) {
-			return true
-		}
-	}
-	return false
-}
-
 // Append stores all records in one transaction, or none.
 func (l *Log) Append(_ context.Context, partition int, epoch uint64, records []roomlog.Record) error {
 	p := l.file(partition)

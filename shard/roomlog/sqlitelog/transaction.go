@@ -20,22 +20,20 @@ type transaction interface {
 	undo() bool // false: there was nothing to undo, or nobody knows
 }
 
-// ownership is a transaction of a connection that the pool has lent.
-type ownership struct {
-	ctx  context.Context
-	conn *sql.Conn
-}
+// pooled is a transaction of a connection that the pool has lent. It is never
+// cancelled half way: that would leave open what the state is.
+type pooled struct{ *sql.Conn }
 
-func (o ownership) exec(query string) error {
-	_, err := o.conn.ExecContext(o.ctx, query)
+func (c pooled) exec(query string) error {
+	_, err := c.ExecContext(context.Background(), query)
 	return err
 }
 
-func (o ownership) setSync(mode string) error { return o.exec("PRAGMA synchronous=" + mode) }
+func (c pooled) setSync(mode string) error { return c.exec("PRAGMA synchronous=" + mode) }
 
-func (o ownership) begin() error { return o.exec("BEGIN IMMEDIATE") }
-func (o ownership) end() error   { return o.exec("COMMIT") }
-func (o ownership) undo() bool   { return o.exec("ROLLBACK") == nil }
+func (c pooled) begin() error { return c.exec("BEGIN IMMEDIATE") }
+func (c pooled) end() error   { return c.exec("COMMIT") }
+func (c pooled) undo() bool   { return c.exec("ROLLBACK") == nil }
 
 // appending runs f in a transaction of the partition's writer. known tells,
 // with an error, whether the transaction is certainly not in. synced: the
@@ -57,13 +55,13 @@ func (p *part) owning(synced bool, f func(ctx context.Context, c *sql.Conn) erro
 	err = p.use(func(db *sql.DB) error {
 		p.write.Lock()
 		defer p.write.Unlock()
-		// Never cancelled half way: it would leave open what the state is.
-		o := ownership{ctx: context.Background()}
-		if o.conn, err = db.Conn(o.ctx); err != nil {
+		ctx := context.Background()
+		conn, err := db.Conn(ctx)
+		if err != nil {
 			return fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 		}
-		defer o.conn.Close() //nolint:errcheck // goes back to the pool
-		known, err = p.transact(o, synced, func() error { return f(o.ctx, o.conn) })
+		defer conn.Close() //nolint:errcheck // goes back to the pool
+		known, err = p.transact(pooled{conn}, synced, func() error { return f(ctx, conn) })
 		return err
 	})
 	return known, err
@@ -71,10 +69,10 @@ func (p *part) owning(synced bool, f func(ctx context.Context, c *sql.Conn) erro
 
 // transact runs f between the begin and the end of t. The caller holds p.write.
 func (p *part) transact(t transaction, synced bool, f func() error) (known bool, err error) {
-	if synced && p.log.sync != "full" {
+	if synced && p.log.sync != roomlog.SyncFull {
 		// On the connection that commits, and before its file can be closed and
 		// opened again: a new one does not sync.
-		if err := t.setSync("full"); err != nil {
+		if err := t.setSync(roomlog.SyncFull); err != nil {
 			return true, fmt.Errorf("%w: %w", roomlog.ErrRefused, err)
 		}
 		defer t.setSync(p.log.sync) //nolint:errcheck // it syncs too much then

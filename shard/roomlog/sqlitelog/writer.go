@@ -19,7 +19,7 @@ type writer struct {
 
 // openWriter opens the file, which must have its schema.
 func openWriter(path, sync string) (*writer, error) {
-	conn, err := direct.Open(path, "busy_timeout=0", "synchronous="+sync, "cache_size=-512", "temp_store=2", "wal_autocheckpoint=16000")
+	conn, err := direct.Open(path, pragmas(sync)...)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"positivity-exchange/shard/roomlog"
 )
@@ -93,21 +92,7 @@ func ExportFile(ctx context.Context, log roomlog.Log, path string, opts Options)
 	if err := os.Rename(path+".part", path); err != nil {
 		return s, err
 	}
-	return s, syncDir(filepath.Dir(path))
-}
-
-// syncDir lets the names in a directory survive a power cut: who was told that
-// all is exported may remove what it came from.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		err = nil // a file system that syncs no directories
-	}
-	return errors.Join(err, d.Close())
+	return s, roomlog.SyncDir(filepath.Dir(path)) // who was told that all is exported may remove what it came from
 }
 
 // resume keeps the whole partitions of a file and returns the one to go on

@@ -2,12 +2,8 @@ package transfer
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -40,23 +36,6 @@ func retry(ctx context.Context, f func() error) error {
 		case <-time.After(retryEvery):
 		}
 	}
-}
-
-// end closes the sums of a partition.
-func (s *sums) end(partition int) endLine {
-	slices.Sort(s.order)
-	e := endLine{End: partition, Rooms: uint64(len(s.order))}
-	h := sha256.New()
-	for _, name := range s.order {
-		room := s.rooms[name]
-		b := appendString(nil, name)
-		b = appendString(b, room.description)
-		b = binary.AppendUvarint(b, room.records)
-		h.Write(room.hash.Sum(b)) //nolint:errcheck // never fails
-		e.Records += room.records
-	}
-	e.Hash = hex.EncodeToString(h.Sum(nil))
-	return e
 }
 
 // cursor reads one room.

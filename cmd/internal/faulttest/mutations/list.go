@@ -33,7 +33,7 @@ var mutations = []mutation{
 	{
 		name: "dedup off",
 		edits: []edit{{
-			"shard/commit.go",
+			"shard/say.go",
 			"if old := r.window[key]; old != nil {",
 			"if old := r.window[key]; old != nil && old.looking {",
 		}},
@@ -95,7 +95,7 @@ var mutations = []mutation{
 	{
 		name: "two rooms swapped",
 		edits: []edit{{
-			"shard/commit.go",
+			"shard/say.go",
 			"\tp := s.joined[string(name)]\n",
 			"\tp := s.joined[string(name)]\n\tfor other, q := range s.joined {\n\t\tif other != string(name) {\n\t\t\tname, p = []byte(other), q\n\t\t}\n\t}\n",
 		}},

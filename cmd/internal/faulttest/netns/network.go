@@ -34,12 +34,11 @@ type Network struct {
 type Machine struct {
 	Name string
 
-	network *Network
-	space   namespace
-	addr    netip.Addr
-	port    string // the cable's end at the bridge
-	off     bool   // that end is off the bridge
-	slow    bool
+	space namespace
+	addr  netip.Addr
+	port  string // the cable's end at the bridge
+	off   bool   // that end is off the bridge
+	slow  bool
 }
 
 // New makes a network without machines.
@@ -131,7 +130,7 @@ func (n *Network) Machine(name string) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{Name: name, network: n, space: space, addr: netip.AddrFrom4(a), port: fmt.Sprintf("port%d", a[3])}
+	m := &Machine{Name: name, space: space, addr: netip.AddrFrom4(a), port: fmt.Sprintf("port%d", a[3])}
 	n.machines = append(n.machines, m)
 	err = m.run("ip", fmt.Sprintf("link add eth0 type veth peer name %s netns %s\naddr add %s/24 dev eth0\nlink set lo up\nlink set eth0 up\n",
 		m.port, n.hub.path(), m.addr), "-batch", "-")

@@ -89,9 +89,6 @@ func (c *Conn) Exec(query string) error {
 // LastInsertID is the row id that the last INSERT gave.
 func (c *Conn) LastInsertID() int64 { return sqlite3.Xsqlite3_last_insert_rowid(c.tls, c.db) }
 
-// Changes counts the rows that the last INSERT, UPDATE or DELETE touched.
-func (c *Conn) Changes() int { return int(sqlite3.Xsqlite3_changes(c.tls, c.db)) }
-
 func (c *Conn) check(rc int32) error {
 	if rc == sqlite3.SQLITE_OK {
 		return nil

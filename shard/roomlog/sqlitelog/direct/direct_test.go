@@ -114,8 +114,8 @@ func TestErrorsSayWhatSQLiteSaid(t *testing.T) {
 		t.Errorf("a table that is not there: %v", err)
 	}
 	insert := prepare(t, c, "INSERT INTO t (id, a, b) VALUES (1, 'a', 'b')")
-	if err := insert.Run(); err != nil || c.Changes() != 1 {
-		t.Fatalf("%d changes, %v", c.Changes(), err)
+	if err := insert.Run(); err != nil {
+		t.Fatal(err)
 	}
 	if err := insert.Run(); code(err) != sqlite3.SQLITE_CONSTRAINT {
 		t.Errorf("the same row twice: %v", err)
