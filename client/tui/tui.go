@@ -57,6 +57,7 @@ type app struct {
 	profile   *profile.Profile
 	profileOf string // name@place, see profile.Place
 	st        state.State
+	unkept    error  // why nothing is saved; nil: all is
 	saved     string // what was saved last, to compare
 	savedAt   time.Time
 	title     string
