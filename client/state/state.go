@@ -109,7 +109,7 @@ type Room struct {
 	Level             string // of notifications; empty is NotifyAll
 	Read              uint64 // newest sequence that was read
 	Marker            uint64 // the line of new messages stands behind this one, if New is not 0
-	New               int    // how many messages stood behind the marker when it was set; 0: there is none
+	New               int    // how many messages stand behind the marker; 0: there is none
 	Scroll            int    // lines hidden below the screen
 	Under             int    // rows of the lowest line shown that are hidden too; who draws knows the rows
 	Draft             Input

@@ -452,3 +452,18 @@ func TestScrolledRoomsStayBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLineOfNewMessagesCountsThem, those too that come while one looks.
+func TestTheLineOfNewMessagesCountsThem(t *testing.T) {
+	s := in("go").Apply(client.Joined{Room: "tea", Head: comms.Position{Seq: 3}}).Apply(said("tea", "bob", "one", 4)).Apply(said("tea", "bob", "two", 5)).Open("tea")
+	for seq := uint64(6); seq <= 11; seq++ {
+		s = s.Apply(said("tea", "bob", "more", seq))
+	}
+	if r := s.Room("tea"); r.Marker != 3 || r.New != 8 {
+		t.Errorf("%d new behind #%d", r.New, r.Marker)
+	}
+	// Without the line there is none to count.
+	if s = s.Open("go").Open("tea").Apply(said("tea", "bob", "and on", 12)); s.Room("tea").New != 0 {
+		t.Errorf("%d new, of which all were seen", s.Room("tea").New)
+	}
+}
