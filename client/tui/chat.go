@@ -60,7 +60,10 @@ func (a *app) input(e tcell.Event) {
 		case a.st.Overlay == state.OverlayBare && (e.Key() == tcell.KeyPgDn || e.Key() == tcell.KeyDown):
 			a.scroll(-1)
 		case a.st.Overlay != state.OverlayNone:
-			a.st.Overlay, a.helpTop = state.OverlayNone, 0
+			asked := a.st.Overlay == state.OverlayHelp && keyName(e) == "" && e.Rune() == '?'
+			if a.st.Overlay, a.helpTop = state.OverlayNone, 0; asked {
+				a.edit(func(in state.Input) state.Input { return in.Insert("?") })
+			}
 		default:
 			a.chatKey(e)
 		}
@@ -154,7 +157,7 @@ func (a *app) chatKey(e *tcell.EventKey) {
 	name := keyName(e)
 	switch {
 	case name == "" && e.Rune() == '?' && r != nil && r.Draft.Empty():
-		a.st.Overlay = state.OverlayHelp
+		a.st.Overlay = state.OverlayHelp // where a second one means the character
 	case name == "":
 		text := string(e.Rune())
 		a.edit(func(in state.Input) state.Input { return in.Insert(text) })

@@ -7,6 +7,8 @@ import (
 	"github.com/gdamore/tcell/v2"
 	"github.com/rivo/uniseg"
 	"pgregory.net/rapid"
+
+	"positivity-exchange/client/state"
 )
 
 // TestTheLineBreaksBehindWords, and the cursor finds its place in it.
@@ -71,6 +73,27 @@ func TestAPastedLineIsOneLine(t *testing.T) {
 	a.typed("one\ntwo\n")
 	a.input(tcell.NewEventPaste(false))
 	if got := a.st.Current().Draft.String(); got != "one\ntwo" {
+		t.Errorf("the line is %q", got)
+	}
+}
+
+// TestAQuestionMarkCanBeSaid: one opens the help, the second one is written.
+func TestAQuestionMarkCanBeSaid(t *testing.T) {
+	a, s := showing(t, 80, 24, chat())
+	defer s.Fini()
+	for typed, want := range map[string]string{"?": "", "??": "?", "???": "??", "?x?": ""} {
+		a.st.Overlay = state.OverlayNone
+		a.edit(func(in state.Input) state.Input { return in.Set("") })
+		a.typed(typed)
+		if got, help := a.st.Current().Draft.String(), a.st.Overlay == state.OverlayHelp; got != want || help != (want == "") {
+			t.Errorf("%q: the line is %q, the help is shown: %v", typed, got, help)
+		}
+	}
+	a.st.Overlay = state.OverlayNone
+	a.edit(func(in state.Input) state.Input { return in.Set("so") })
+	a.input(tcell.NewEventKey(tcell.KeyF1, 0, tcell.ModNone))
+	a.typed("?")
+	if got := a.st.Current().Draft.String(); got != "so?" {
 		t.Errorf("the line is %q", got)
 	}
 }
