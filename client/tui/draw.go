@@ -261,6 +261,26 @@ func (a *app) statusRows(r *state.Room, w, rows int) []string {
 	return []string{shorten(oneLine(text), width)}
 }
 
+// passing is what is on the screen that changes by time alone.
+func (a *app) passing() string {
+	r := a.st.Current()
+	switch {
+	case a.st.Page != state.PageChat || r == nil:
+		return ""
+	case a.st.Overlay == state.OverlayHelp:
+		return a.st.Online()
+	}
+	w, _ := a.screen.Size()
+	var marks []rune
+	for i := len(r.Lines) - 1 - r.Scroll; i >= 0 && i >= len(r.Lines)-r.Scroll-a.shown; i-- {
+		marks = append(marks, a.st.MarkShown(r.Lines[i]))
+	}
+	for _, l := range r.Waiting {
+		marks = append(marks, a.st.MarkShown(l))
+	}
+	return strings.Join(a.statusRows(r, w, maxNotice), "\n") + string(marks)
+}
+
 // fade takes a notice away once there was time to read it, as the next key would:
 // it hides the status. Time does not pass for it while nobody looks.
 func (a *app) fade() {

@@ -61,6 +61,7 @@ type app struct {
 	saved     string // what was saved last, to compare
 	savedAt   time.Time
 	title     string
+	passed    string // what passing was when it was drawn
 
 	ids       *comms.IDSource // of messages that no session has taken yet
 	cachedAt  map[string]cachedRoom
@@ -205,12 +206,18 @@ func (a *app) run(ctx context.Context) error {
 			f()
 		case <-tick.C:
 			a.fade()
+			a.st.Now = a.opts.Now()
+			if a.passing() == a.passed {
+				a.afterDraw()
+				continue // laying out a long message four times a second keeps a laptop warm
+			}
 		case <-next.C:
 			wait = false
 			a.st.Now = a.opts.Now()
 			if !a.suspended {
 				a.draw()
 			}
+			a.passed = a.passing()
 			a.afterDraw()
 			drawn = time.Now()
 			continue
