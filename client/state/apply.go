@@ -90,6 +90,9 @@ func (s State) message(e client.Message) State {
 		switch {
 		case looking, mine && r.Unread == 0: // else what is unread stands before it
 			r.Read = max(r.Read, e.Seq)
+			if r.New > 0 && !mine {
+				r.New++ // it stands below that line too
+			}
 		case !mine:
 			r.Unread++
 			if e.Kind == comms.KindMessage && Mentions(e.Content, s.User) {

@@ -92,7 +92,7 @@ func (a *app) where(name, open string) {
 				a.sayWhy(err)
 				return
 			}
-			a.st = a.st.Tell(open, fmt.Sprintf("#%s is served by %s at %s, epoch %d", name, at.Shard, at.Addr, at.Epoch))
+			a.tell(open, fmt.Sprintf("#%s is served by %s at %s, epoch %d", name, at.Shard, at.Addr, at.Epoch))
 		}
 	})
 }

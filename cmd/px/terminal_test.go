@@ -403,3 +403,34 @@ func TestLinesAskAndRememberAName(t *testing.T) {
 		t.Errorf("through a pipe: %v, %s", err, out)
 	}
 }
+
+// TestNothingIsLeftOfWideClusters: a terminal may draw an emoji with a skin tone
+// wider than the client counts, over what stands behind it.
+func TestNothingIsLeftOfWideClusters(t *testing.T) {
+	term := newTerminal(t)
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	w := term.client("ada", 80, 24, "--router", router, "--user", "ada")
+	w.seeText("nobody has said anything yet")
+	w.typed("thanks 👍🏽")
+	w.seeText("ada ▸ thanks 👍")
+	w.keys("Enter")
+	screen := w.see("the message, stored", func(screen string) bool { return marks(screen, "✓") == 1 })
+	w.see("an empty line", func(screen string) bool {
+		return strings.HasSuffix(strings.TrimSpace(lineOf(screen, "ada ▸")), "▸")
+	})
+	if n := strings.Count(screen, "🏽"); n > 1 {
+		t.Errorf("it stands %d times on the screen:\n%s", n, screen)
+	}
+}
+
+// lineOf is the line of a screen that has a text.
+func lineOf(screen, text string) string {
+	for _, line := range strings.Split(screen, "\n") {
+		if strings.Contains(line, text) {
+			return line
+		}
+	}
+	return ""
+}
