@@ -65,7 +65,11 @@ func (s State) Status(r *Room, width int, narrow bool) string {
 		}
 	}
 	if waiting > 0 {
-		add(rankWaiting, fmt.Sprintf("%d waiting to be sent", waiting), fmt.Sprintf("%d waiting", waiting))
+		text := fmt.Sprintf("%d waiting to be sent", waiting)
+		if r.Held != "" {
+			text = fmt.Sprintf("%d waiting: %s", waiting, r.Held)
+		}
+		add(rankWaiting, text, fmt.Sprintf("%d waiting", waiting))
 	}
 	if failed > 0 {
 		add(rankFailed, fmt.Sprintf("%d failed: /retry or /discard", failed), fmt.Sprintf("%d failed", failed))

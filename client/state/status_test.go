@@ -139,3 +139,18 @@ func TestStatusBesideAnotherCluster(t *testing.T) {
 		}
 	}
 }
+
+// TestStatusSaysWhyAMessageWaits while its shard refuses it for now.
+func TestStatusSaysWhyAMessageWaits(t *testing.T) {
+	s := in("go").Queue("go", "1", "hi", false)
+	s.Now = s.Now.Add(time.Minute)
+	full := &client.RefusedError{Code: comms.CodeStorage, Message: "the disk is full"}
+	s = s.Apply(client.Held{Room: "go", Err: full})
+	if got := s.Status(s.Room("go"), 80, false); !strings.Contains(got, "1 waiting: the disk is full") {
+		t.Errorf("held: %q", got)
+	}
+	s = s.Apply(client.Held{Room: "go"})
+	if got := s.Status(s.Room("go"), 80, false); !strings.Contains(got, "1 waiting to be sent") {
+		t.Errorf("taken again: %q", got)
+	}
+}

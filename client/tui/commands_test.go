@@ -12,6 +12,7 @@ import (
 
 	"positivity-exchange/client"
 	"positivity-exchange/client/state"
+	"positivity-exchange/comms"
 )
 
 // inRooms is an app that is in some rooms of a server, the last one open.
@@ -267,5 +268,21 @@ func TestARoomGivenUpBeforeItWasJoined(t *testing.T) {
 	a.refusedRoom("milk", client.ErrLeft)
 	if r := a.st.Room("milk"); r.Place != 0 || a.st.Active != "general" || a.st.Notice != "you have left #milk" {
 		t.Errorf("in #%s, with %q; %+v", a.st.Active, a.st.Notice, r)
+	}
+}
+
+// TestARoomThatTheStoreLost is not one that was left by a wish: it is said why one is
+// out of it, and what waited is kept as failed.
+func TestARoomThatTheStoreLost(t *testing.T) {
+	a, s := showing(t, 80, 24, chat().Open("milk").Take("milk").Queue("milk", "1", "hi", false))
+	defer s.Fini()
+	a.apply(client.Left{Room: "milk", Err: &client.RefusedError{Code: comms.CodeNotAllowed, Message: "it is shut"}})
+	r := a.st.Room("milk")
+	if r.Joined || r.Parted || r.Place != 0 || a.st.Notice != "#milk: it is shut" || r.Waiting[0].Reason != "it is shut" {
+		t.Errorf("shut: %q, %+v", a.st.Notice, r)
+	}
+	a.apply(client.Left{Room: "go", Err: &client.RefusedError{Code: comms.CodeNoRoom, Message: "there is no room go"}})
+	if a.st.Room("go") != nil || a.st.Notice != "there is no room #go; /create go makes it" {
+		t.Errorf("lost: %q", a.st.Notice)
 	}
 }

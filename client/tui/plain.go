@@ -182,7 +182,17 @@ func (p *plainClient) event(e client.Event) {
 	case client.Joined:
 		p.say("* you are in #%s, %d here: %s", e.Room, e.Count, e.Description)
 	case client.Left:
-		p.say("* you have left #%s", e.Room)
+		if e.Err != nil {
+			p.say("* you are not in #%s any more: %v", e.Room, e.Err)
+		} else {
+			p.say("* you have left #%s", e.Room)
+		}
+	case client.Held:
+		if e.Err != nil {
+			p.say("* #%s: what you said waits: %v", e.Room, e.Err)
+		} else {
+			p.say("* #%s: what you said is taken again", e.Room)
+		}
 	case client.Message:
 		switch {
 		case e.Kind == comms.KindTopic:

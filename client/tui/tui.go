@@ -247,7 +247,11 @@ func (a *app) apply(e client.Event) {
 	case client.Joined:
 		a.entered(e.Room)
 	case client.Left:
-		a.left(e.Room)
+		if e.Err != nil {
+			a.refusedRoom(e.Room, e.Err)
+		} else {
+			a.left(e.Room)
+		}
 	}
 }
 
