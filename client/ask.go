@@ -18,28 +18,38 @@ type question struct {
 	sent    time.Time // over that link, last
 	waiter  *waiter   // at that link; nil before, and once that one has answered
 	lost    bool      // it was sent, and whether it was done is not known
+	why     error     // it was refused for now, last; nil: it was not
 }
 
 // put asks over l, unless it is to be answered there already. The loop's.
 func (q *question) put(l *link) {
-	underWay := q.waiter != nil && q.waiter.unsent == nil
-	if q.once && underWay && q.at == l {
-		if time.Since(q.sent) >= 2*answerIn {
+	underWay, now := q.waiter != nil && q.waiter.unsent == nil, time.Now()
+	if underWay && q.at == l {
+		since := q.sent
+		if q.once {
+			since = since.Add(answerIn)
+		}
+		if l.overdue(since, now) {
 			// The first answer is ours, to whichever; the other one is nobody's.
-			q.sent, q.lost = time.Now(), true
+			q.sent, q.lost = now, true
 			l.ask(&waiter{matches: q.matches, answer: make(chan comms.Event, 1), unsent: q.command})
 		}
 		return
 	}
 	q.lost = q.lost || underWay
-	q.at, q.sent, q.waiter = l, time.Now(), &waiter{matches: q.matches, answer: make(chan comms.Event, 1), unsent: q.command}
+	q.at, q.sent, q.waiter = l, now, &waiter{matches: q.matches, answer: make(chan comms.Event, 1), unsent: q.command}
 	l.ask(q.waiter)
 }
 
 // askRouter sends a request to the router and returns its answer, through
 // reconnections, until ctx ends.
 func (s *Session) askRouter(ctx context.Context, command comms.Command, matches func(comms.Event) bool) (comms.Event, error) {
-	return s.ask(ctx, &question{command: command, matches: matches}, func() *link { return s.router })
+	q := &question{command: command, matches: matches}
+	e, err := s.ask(ctx, q, func() *link { return s.router })
+	if err != nil && err == ctx.Err() {
+		err = late(err, q.why)
+	}
+	return e, err
 }
 
 // ask puts a question over the link that pick returns (nil: not yet) and waits.
@@ -65,9 +75,11 @@ func (s *Session) ask(ctx context.Context, q *question, pick func() *link) (comm
 				if !is {
 					return e, nil
 				}
+				refusal := &RefusedError{refused.Code, refused.Message}
 				if !comms.Retryable(refused.Code) {
-					return nil, &RefusedError{refused.Code, refused.Message}
+					return nil, refusal
 				}
+				q.why = refusal
 				q.lost = q.lost || refused.Code == comms.CodeUnknownFate
 			case <-time.After(answerIn):
 				s.call(s.ctx, func() { q.at.withdraw(q.waiter) }) //nolint:errcheck // ends with the session
@@ -146,7 +158,7 @@ func (s *Session) askOwner(ctx context.Context, name string, q *question) (comms
 		case tried && err != nil && disagree != nil:
 			return nil, disagree
 		case ctx.Err() != nil:
-			return nil, fmt.Errorf("ask the owner of #%s: %w", name, ctx.Err())
+			return nil, fmt.Errorf("ask the owner of #%s: %w", name, late(ctx.Err(), q.why))
 		case errors.As(err, &refused), errors.Is(err, ErrClosed):
 			return nil, err
 		case err == nil && !moved:
@@ -163,9 +175,10 @@ func (s *Session) askOwner(ctx context.Context, name string, q *question) (comms
 	}
 }
 
-// History asks the owner for one page of records.
+// History asks the owner for one page of records. Events must be read meanwhile, as
+// with all calls that wait for an answer.
 func (s *Session) History(ctx context.Context, q comms.History) (comms.HistoryPage, error) {
-	if err := checked(comms.CheckRoomName(q.Room)); err != nil {
+	if err := checked(comms.CheckCommand(q)); err != nil {
 		return comms.HistoryPage{}, err
 	}
 	if err := s.call(ctx, func() { q.Tag = s.ids.Next() }); err != nil {
@@ -179,8 +192,11 @@ func (s *Session) History(ctx context.Context, q comms.History) (comms.HistoryPa
 	return page, err
 }
 
-// Rooms asks a router for one page of the room list.
+// Rooms asks a router for one page of the room list. Events must be read meanwhile.
 func (s *Session) Rooms(ctx context.Context, q comms.ListRooms) (comms.RoomList, error) {
+	if err := checked(comms.CheckCommand(q)); err != nil {
+		return comms.RoomList{}, err
+	}
 	if err := s.call(ctx, func() { q.Tag = s.ids.Next() }); err != nil {
 		return comms.RoomList{}, err
 	}
@@ -199,7 +215,7 @@ func (s *Session) Rooms(ctx context.Context, q comms.ListRooms) (comms.RoomList,
 
 // Create makes a room. Should the answer be lost, with its connection or because
 // the log was silent, it is made again; that it exists then is no refusal: it is
-// the one that was made first, as far as anybody can tell.
+// the one that was made first, as far as anybody can tell. Events must be read meanwhile.
 func (s *Session) Create(ctx context.Context, name, description string) error {
 	if err := checked(comms.CheckRoomName(name), comms.CheckDescription(description)); err != nil {
 		return err
@@ -216,7 +232,8 @@ func (s *Session) Create(ctx context.Context, name, description string) error {
 	return err
 }
 
-// Where asks the owner of a room where it is served, and under which epoch.
+// Where asks the owner of a room where it is served, and under which epoch. Events
+// must be read meanwhile.
 func (s *Session) Where(ctx context.Context, name string) (comms.Located, error) {
 	if err := checked(comms.CheckRoomName(name)); err != nil {
 		return comms.Located{}, err
@@ -229,7 +246,7 @@ func (s *Session) Where(ctx context.Context, name string) (comms.Located, error)
 	return located, err
 }
 
-// Status asks a router for the state of the cluster.
+// Status asks a router for the state of the cluster. Events must be read meanwhile.
 func (s *Session) Status(ctx context.Context) (comms.StatusReport, error) {
 	e, err := s.askRouter(ctx, comms.Status{}, func(e comms.Event) bool { _, ok := e.(comms.StatusReport); return ok })
 	report, _ := e.(comms.StatusReport)

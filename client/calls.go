@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"positivity-exchange/comms"
@@ -31,10 +32,11 @@ func (s *Session) look(f func()) {
 }
 
 // Join joins a room; with after, what was missed since follows as Message
-// events. It returns once the first owner answered; later re-joins happen by
-// themselves. The details come as a Joined event. If ctx ends before, the room is
+// events: all from the beginning with &comms.Position{}. Of a
+// position without its epoch no Cut is found. Join returns once the first owner
+// answered; later re-joins happen by themselves. The details come as a Joined event. If ctx ends before, the room is
 // left, and what was posted in it fails. Right after Leave it waits until the room
-// is left.
+// is left. Events must be read meanwhile, as of Send.
 func (s *Session) Join(ctx context.Context, name string, after *comms.Position) error {
 	if err := checked(comms.CheckRoomName(name)); err != nil {
 		return err
@@ -62,13 +64,22 @@ func (s *Session) Join(ctx context.Context, name string, after *comms.Position) 
 	case <-ctx.Done():
 		if err := s.call(context.Background(), func() {
 			if r := s.room(name); r != nil && r.waiter == answer {
-				s.giveUp(r, ctx.Err())
+				s.giveUp(r, late(ctx.Err(), r.why))
 			}
 		}); err != nil {
 			return errors.Join(ctx.Err(), err)
 		}
 		return <-answer // which may have come first: then it is joined
 	}
+}
+
+// late is the error of a call whose context ended; why is what kept it until then,
+// if anything is known of it.
+func late(err, why error) error {
+	if why == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, why)
 }
 
 // room is the one that a call means: not one that is being left.
@@ -83,10 +94,10 @@ func (s *Session) room(name string) *room {
 // Leave leaves a room, and does not wait until its shard agrees: Left follows
 // then, or when the connection breaks. Messages not acknowledged by then fail,
 // those that were sent with comms.CodeUnknownFate. At once, nothing more is
-// posted in the room, and it may be joined again.
-func (s *Session) Leave(ctx context.Context, name string) error {
+// posted in the room, and it may be joined again. The context may have ended.
+func (s *Session) Leave(_ context.Context, name string) error {
 	err := ErrNotJoined
-	if callErr := s.call(ctx, func() {
+	if callErr := s.call(context.Background(), func() {
 		r := s.room(name)
 		if r == nil {
 			return
@@ -106,12 +117,13 @@ func (s *Session) Leave(ctx context.Context, name string) error {
 // Post queues a message in a joined room and returns its client id at once. It
 // is sent, and sent again through moves and crashes, until Message{Mine} or
 // SendFailed with that id arrives. Close ends that too: what is not acknowledged
-// by then may be stored or not, and Unacknowledged lists it.
+// by then may be stored or not, and Unacknowledged lists it. Nothing bounds what is
+// queued: who reads a file waits for acknowledgements now and then.
 func (s *Session) Post(name, content string) (id string, err error) {
 	if err := checked(comms.CheckContent(content)); err != nil {
 		return "", err
 	}
-	return s.enqueue(outgoing{Pending: Pending{Room: name, Content: content}})
+	return s.enqueue(&outgoing{Pending: Pending{Room: name, Content: content}})
 }
 
 // PostTopic is Post for a new description.
@@ -119,7 +131,7 @@ func (s *Session) PostTopic(name, topic string) (id string, err error) {
 	if err := checked(comms.CheckDescription(topic)); err != nil {
 		return "", err
 	}
-	return s.enqueue(outgoing{Pending: Pending{Room: name, Content: topic, Topic: true}})
+	return s.enqueue(&outgoing{Pending: Pending{Room: name, Content: topic, Topic: true}})
 }
 
 // Repost queues a message again under the id it had in an earlier session of
@@ -129,7 +141,7 @@ func (s *Session) Repost(name, content, id string, seen uint64) error {
 	if err := checked(comms.CheckContent(content), comms.CheckID(id)); err != nil {
 		return err
 	}
-	_, err := s.enqueue(outgoing{Pending: Pending{Room: name, Content: content, ID: id, Seen: seen}, tried: true})
+	_, err := s.enqueue(&outgoing{Pending: Pending{Room: name, Content: content, ID: id, Seen: seen}, tried: true})
 	return err
 }
 
@@ -138,11 +150,11 @@ func (s *Session) RepostTopic(name, topic, id string, seen uint64) error {
 	if err := checked(comms.CheckDescription(topic), comms.CheckID(id)); err != nil {
 		return err
 	}
-	_, err := s.enqueue(outgoing{Pending: Pending{Room: name, Content: topic, ID: id, Seen: seen, Topic: true}, tried: true})
+	_, err := s.enqueue(&outgoing{Pending: Pending{Room: name, Content: topic, ID: id, Seen: seen, Topic: true}, tried: true})
 	return err
 }
 
-func (s *Session) enqueue(o outgoing) (id string, err error) {
+func (s *Session) enqueue(o *outgoing) (id string, err error) {
 	callErr := s.call(context.Background(), func() {
 		r := s.room(o.Room)
 		switch {
@@ -156,7 +168,7 @@ func (s *Session) enqueue(o outgoing) (id string, err error) {
 			return
 		}
 		id = o.ID
-		r.outbox = append(r.outbox, &o)
+		r.outbox = append(r.outbox, o)
 	})
 	if callErr != nil {
 		return "", callErr
@@ -171,10 +183,16 @@ type Pending struct {
 	Topic             bool   // Content is to be the room's description: RepostTopic, not Repost
 }
 
-// Unacknowledged lists what was posted and not yet acknowledged, oldest first per
-// room. After Close, that is what Repost and RepostTopic are for.
+// Unacknowledged lists what was posted and whose Message or SendFailed is not yet in
+// Events, oldest first per room. After Close, that is what Repost and RepostTopic are
+// for: some of it may be stored, and is not stored again.
 func (s *Session) Unacknowledged() (list []Pending) {
 	s.look(func() {
+		for _, t := range s.out {
+			if t.fate != nil && t.fate.answer == nil {
+				list = append(list, t.fate.Pending)
+			}
+		}
 		for _, r := range s.rooms {
 			for ; r != nil; r = r.next {
 				for _, o := range r.outbox {
@@ -188,11 +206,16 @@ func (s *Session) Unacknowledged() (list []Pending) {
 
 // Send is Post that waits for the acknowledgement. Events must be read
 // meanwhile, by another goroutine or from a buffer large enough.
+//
+// If ctx ends before, what was not sent yet is not sent any more, and the message
+// is empty. Else it has the id: the message may be stored, and is sent again until
+// Events has its end, as those of Post; who tries again calls Repost in a later
+// session, and not Send. The same goes for ErrClosed.
 func (s *Session) Send(ctx context.Context, name, content string) (Message, error) {
 	if err := checked(comms.CheckContent(content)); err != nil {
 		return Message{}, err
 	}
-	o := outgoing{Pending: Pending{Room: name, Content: content}, answer: make(chan sendResult, 1)}
+	o := &outgoing{Pending: Pending{Room: name, Content: content}, answer: make(chan sendResult, 1)}
 	if _, err := s.enqueue(o); err != nil {
 		return Message{}, err
 	}
@@ -200,8 +223,32 @@ func (s *Session) Send(ctx context.Context, name, content string) (Message, erro
 	case r := <-o.answer:
 		return r.message, r.err
 	case <-ctx.Done():
-		return Message{}, ctx.Err()
+		return s.unsent(o, ctx.Err())
 	case <-s.ctx.Done():
-		return Message{}, ErrClosed
+		return s.unsent(o, ErrClosed)
+	}
+}
+
+// unsent ends the waiting for a message whose fate is not known.
+func (s *Session) unsent(o *outgoing, cause error) (m Message, err error) {
+	answer := o.answer
+	m, err = Message{Room: o.Room, Record: comms.Record{Kind: comms.KindMessage, ID: o.ID, Content: o.Content}}, cause
+	s.call(context.Background(), func() { //nolint:errcheck // then Unacknowledged has it
+		o.answer = nil // events tell of it
+		r := s.room(o.Room)
+		if r == nil {
+			return
+		}
+		err = late(cause, r.why)
+		if i := slices.Index(r.outbox, o); i >= 0 && !o.tried {
+			r.take(i)
+			m = Message{}
+		}
+	})
+	select {
+	case r := <-answer: // it came first
+		return r.message, r.err
+	default:
+		return m, err
 	}
 }

@@ -16,19 +16,21 @@
 //
 // Events is read to its end, which comes with Close alone: while nobody reads it,
 // nothing is read from the network, and a server ends such a connection in time.
-// Post returns at once and may be called where events are read; Send waits for an
-// event and may not.
+// Post, Repost and Leave return at once and may be called where events are read; what
+// waits for a server may not: Send, Join, Create, History and their like.
 //
 // Nothing is to be done about a lost connection, a moved room or a dead shard: the
 // session finds its way back, joins behind the last record that it has seen, and
 // sends again what has no answer. RoomLink and RouterLink tell of it, for a person
-// who looks. Calls give up with their context. A Left that nobody asked for says
-// that the room was refused for good.
+// who looks, and Held of a shard that takes no messages for now. Calls give up with
+// their context, and say what they had waited for. A Left with an error says that the
+// room was refused for good.
 //
 // Within a session no record is missing and none comes twice: Message.Seq counts
 // up by one. From one session to the next the bot keeps the position (Seq and
 // Epoch) of the last record it has dealt with, and hands it to Join: what was said
-// meanwhile comes first. Without one a room begins with what is new. Cut says that
+// meanwhile comes first, and with an empty one all that was ever said. Without one a
+// room begins with what is new. Cut says that
 // the store has lost its end; the sequences behind it are given out again.
 //
 // What was posted and has neither a Message that is Mine nor a SendFailed may be

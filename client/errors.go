@@ -25,9 +25,10 @@ var ErrLeft = errors.New("the room was left before it was joined")
 // session is with: it hears of no room, and gets nothing that was written.
 var ErrAnotherCluster = errors.New("another cluster answers")
 
-// RefusedError is a refusal in a server's words. From a call, or in SendFailed, it
-// is final: the session does not try again. In RoomLink it says why a room is not
-// served yet.
+// RefusedError is a refusal in a server's words. From a call, or in SendFailed or
+// Left, it is final: the session does not try again. In RoomLink and Held, and beside
+// the end of a call's context, it says what the session still waits for or did:
+// comms.Retryable knows its code then.
 //
 //	err := session.Join(ctx, "general", nil)
 //	var refused *client.RefusedError
@@ -35,7 +36,7 @@ var ErrAnotherCluster = errors.New("another cluster answers")
 //		err = session.Create(ctx, "general", "")
 //	}
 type RefusedError struct {
-	Code    string // one of comms' constants
+	Code    string // one of comms' constants that begin with Code, such as comms.CodeNoRoom
 	Message string // for people, one line
 }
 
@@ -80,7 +81,10 @@ func reason(err error) string {
 	var slow net.Error
 	var call *os.SyscallError
 	var op *net.OpError
+	var line *comms.Error
 	switch {
+	case errors.As(err, &line) && (line.Code == comms.CodeNotJSON || line.Code == comms.CodeNotUTF8):
+		return "what listens there is no router"
 	case errors.As(err, &name) && !name.IsTimeout:
 		return name.Err
 	case err == nil, errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"syscall"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"positivity-exchange/client"
+	"positivity-exchange/comms"
 )
 
 // TestUnreachableSaysWhyInOneLine, once, whatever wraps the reason.
@@ -38,5 +41,31 @@ func TestUnreachableSaysWhyInOneLine(t *testing.T) {
 				t.Errorf("got %q, want %q", err, want)
 			}
 		})
+	}
+}
+
+// TestWhatIsNoRouter is told from one: a shard, whose address is often the next
+// one, and whatever else listens there, such as the pages for people who operate.
+func TestWhatIsNoRouter(t *testing.T) {
+	c := newCluster("s1")
+	t.Cleanup(c.close)
+	c.set(func() {
+		c.refuse = func(string, comms.Command) comms.Event {
+			return comms.Error{Code: comms.CodeBadTicket, Message: "ask a router for one"}
+		}
+	})
+	shard := c.shards["s1"].addr()
+	pages := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(pages.Close)
+	page := pages.Listener.Addr().String()
+	for addr, want := range map[string]string{
+		shard: shard + " is a shard, not a router",
+		page:  "could not reach " + page + ": what listens there is no router",
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		if _, err := client.Connect(ctx, client.Options{Routers: []string{addr}}); err == nil || err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
+		}
 	}
 }

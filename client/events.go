@@ -2,7 +2,7 @@ package client
 
 import "positivity-exchange/comms"
 
-// Event is one of Message, Joined, Left, Presence, People, Cut, SendFailed, RoomLink, RouterLink.
+// Event is one of Message, Joined, Left, Presence, People, Cut, SendFailed, Held, RoomLink, RouterLink.
 type Event interface{ event() }
 
 // Message is a record of a room: a message (comms.KindMessage) or another kind.
@@ -25,8 +25,13 @@ type Joined struct {
 	Epoch       uint64
 }
 
-// Left tells that a room was left.
-type Left struct{ Room string }
+// Left tells that a room was left: after Leave, or since it was refused for good
+// when it was to be joined again, as one is that the store has lost. Then it may
+// only be made or joined anew.
+type Left struct {
+	Room string
+	Err  error // *RefusedError; nil after Leave
+}
 
 // Presence is a net change of participants.
 type Presence struct {
@@ -53,6 +58,14 @@ type Cut struct {
 type SendFailed struct {
 	Room, ID string
 	Err      error // *RefusedError
+}
+
+// Held tells that what was posted in a room has waited for more than a second,
+// since its shard refuses it for now: its disk may be full. It is sent again all
+// the while. Without an error it tells that the shard takes it again.
+type Held struct {
+	Room string
+	Err  error // *RefusedError
 }
 
 // Link states.
@@ -86,5 +99,6 @@ func (Presence) event()   {}
 func (People) event()     {}
 func (Cut) event()        {}
 func (SendFailed) event() {}
+func (Held) event()       {}
 func (RoomLink) event()   {}
 func (RouterLink) event() {}

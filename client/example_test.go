@@ -22,12 +22,14 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer session.Close()
-	if err := session.Join(ctx, "general", nil); err != nil {
-		log.Fatal(err)
-	}
-	if _, err := session.Post("general", "hello"); err != nil {
-		log.Fatal(err)
-	}
+	go func() { // what waits for a server does so beside the reading of events
+		if err := session.Join(ctx, "general", nil); err != nil {
+			log.Fatal(err)
+		}
+		if _, err := session.Post("general", "hello"); err != nil {
+			log.Fatal(err)
+		}
+	}()
 	for e := range session.Events() {
 		m, ok := e.(client.Message)
 		if !ok {
@@ -84,7 +86,7 @@ func echo(ctx context.Context, opts client.Options, room string, from comms.Posi
 		case client.SendFailed:
 			return fmt.Errorf("answer %s: %w", e.ID, e.Err)
 		case client.Left:
-			return errors.New("the room was closed to us")
+			return e.Err
 		}
 	}
 	return ctx.Err()

@@ -28,6 +28,7 @@ type fakeCluster struct {
 	guess   string            // shard the router names, right or wrong
 	epoch   uint64
 	records map[string][]comms.Record
+	rooms   []comms.Room                                    // in the router's greeting
 	made    []string                                        // by create_room
 	refuse  func(shard string, c comms.Command) comms.Event // answered instead, if not nil
 	silent  string                                          // server that hears all and answers nothing; its connections of that time never do
@@ -175,8 +176,11 @@ func (s *fakeServer) serve(conn *comms.Conn) {
 		s.mu.Unlock()
 	}()
 	if s.name == "router" {
+		s.cluster.mu.Lock()
+		rooms := append([]comms.Room{{Name: "general"}}, s.cluster.rooms...)
+		s.cluster.mu.Unlock()
 		s.cluster.wg.Go(func() { // a pipe holds nothing, and the client speaks first
-			conn.WriteEvent(comms.LoginSuccessful{Session: "s", User: "guest", Rooms: []comms.Room{{Name: "general"}}}) //nolint:errcheck // its end is read below
+			conn.WriteEvent(comms.LoginSuccessful{Session: "s", User: "guest", Rooms: rooms}) //nolint:errcheck // its end is read below
 		})
 	}
 	user, deaf := "", false
@@ -217,6 +221,10 @@ func (s *fakeServer) serve(conn *comms.Conn) {
 		c.mu.Unlock()
 		if s.name != "router" && lag > 0 {
 			<-time.After(lag)
+		}
+		if _, ok := command.(comms.Quit); ok {
+			conn.WriteEvent(comms.Goodbye{Reason: "quit"}) //nolint:errcheck // it ends either way
+			return
 		}
 		conn.WriteEvent(answers...) //nolint:errcheck // its end is read above
 	}

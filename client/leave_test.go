@@ -37,7 +37,9 @@ func TestRefusedLeave(t *testing.T) {
 			if err := s.Leave(t.Context(), "go"); err != nil {
 				t.Fatal(err)
 			}
-			next[client.Left](t, s)
+			if left := next[client.Left](t, s); left.Err != nil {
+				t.Errorf("left with %v", left.Err)
+			}
 			if said := len(commands[comms.LeaveRoom](c)); said != want {
 				t.Errorf("it was said %d times, want %d", said, want)
 			}
@@ -172,4 +174,39 @@ func TestJoinBehindALeaveWithoutAnswer(t *testing.T) {
 			t.Errorf("joined after %s", took)
 		}
 	}, "s1", "s2")
+}
+
+// TestRoomThatIsRefusedAgain says why it is left, though nobody asked for that.
+func TestRoomThatIsRefusedAgain(t *testing.T) {
+	c, s := connected(t, "s1")
+	c.set(func() {
+		c.refuse = func(_ string, command comms.Command) comms.Event {
+			if join, ok := command.(comms.JoinRoom); ok {
+				return comms.Error{Code: comms.CodeNoRoom, Message: "no such room", Room: join.Room}
+			}
+			return nil
+		}
+	})
+	c.shards["s1"].reset()
+	var refused *client.RefusedError
+	if left := next[client.Left](t, s); left.Room != "go" || !errors.As(left.Err, &refused) || refused.Code != comms.CodeNoRoom {
+		t.Errorf("got %+v", left)
+	}
+}
+
+// TestLeaveWithAContextThatHasEnded leaves: it waits for nobody, and who cleans up
+// has often no other context.
+func TestLeaveWithAContextThatHasEnded(t *testing.T) {
+	_, s := connected(t, "s1")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 10 { // or it might be by chance
+		if err := s.Leave(ended, "go"); err != nil {
+			t.Fatal(err)
+		}
+		next[client.Left](t, s)
+		if err := s.Join(t.Context(), "go", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

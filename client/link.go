@@ -13,14 +13,17 @@ import (
 type link struct {
 	session *Session
 	addr    string
-	conn    *comms.Conn // nil until the dial is done
-	out     *writer     // to conn
+	conn    *comms.Conn   // nil until the dial is done
+	out     *writer       // to conn
+	ended   chan struct{} // closed once nothing is read from it any more
 	name    string
 	up      bool // welcomed
 	closed  bool
 	waiting []*waiter
 	givenUp map[string]bool // rooms whose join was sent over it and given up since, until it is undone
 	locates []comms.Locate  // to a router, that it has not answered, oldest first
+	reads   uint64          // of conn, at the last look
+	heard   time.Time       // when it was seen last that something came, be it a part of an event
 	asked   time.Time       // when it was dialled, or last written to since it said something; zero: nothing is due
 }
 
@@ -65,6 +68,24 @@ func (l *link) send(commands ...comms.Command) {
 	}
 }
 
+// listen notes whether something came since the last look.
+func (l *link) listen(now time.Time) {
+	if l.conn == nil {
+		return
+	}
+	if reads := l.conn.Reads(); reads != l.reads {
+		l.reads, l.heard = reads, now
+	}
+}
+
+// overdue tells that an answer which l has owed since then should be there: it is
+// silent, or brought other things for very long, and we have read what it said. A
+// long answer, or one behind much else, takes its time over a slow network.
+func (l *link) overdue(since, now time.Time) bool {
+	owed := now.Sub(since)
+	return owed > answerIn && now.Sub(l.session.behind) > answerIn && (now.Sub(l.heard) > answerIn || owed > slowIn)
+}
+
 // ask sends a request, or lets it wait until the link is up.
 func (l *link) ask(w *waiter) {
 	l.waiting = append(l.waiting, w)
@@ -97,7 +118,9 @@ func (l *link) welcomed(name string) {
 
 // open dials and says hello; handle gets every event, lost the end. Both run in the loop.
 func (s *Session) open(l *link, hello comms.Hello, handle func(comms.Event), lost func(error)) {
+	l.ended = make(chan struct{})
 	s.wg.Go(func() {
+		defer close(l.ended)
 		nc, err := s.opts.Dial(s.ctx, l.addr)
 		if err != nil {
 			s.post(func() { lost(err) })
@@ -233,6 +256,9 @@ func (s *Session) shardAt(addr string) *link {
 		}
 		if tlsconn.Trouble(err) {
 			s.trouble[addr] = err
+		}
+		if s.closing {
+			return // it hung up because it was told to
 		}
 		for _, r := range s.rooms {
 			switch {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"positivity-exchange/client"
 	"positivity-exchange/comms"
@@ -31,6 +33,26 @@ func TestWhatNoServerTakesIsRefusedAtOnce(t *testing.T) {
 		{"repost a topic under a bad id", comms.CodeBadID, func(context.Context) error { return s.RepostTopic("go", "x", "bad id", 0) }},
 		{"history of a bad name", comms.CodeBadRoom, func(ctx context.Context) error {
 			_, err := s.History(ctx, comms.History{Room: "Bad Name", Limit: 1})
+			return err
+		}},
+		{"history of no records", comms.CodeBadRange, func(ctx context.Context) error {
+			_, err := s.History(ctx, comms.History{Room: "go"})
+			return err
+		}},
+		{"rooms with a bad prefix", comms.CodeBadRoom, func(ctx context.Context) error {
+			_, err := s.Rooms(ctx, comms.ListRooms{Prefix: "\xff"})
+			return err
+		}},
+		{"rooms with a prefix longer than a line", comms.CodeBadRoom, func(ctx context.Context) error {
+			_, err := s.Rooms(ctx, comms.ListRooms{Prefix: long})
+			return err
+		}},
+		{"rooms after a bad name", comms.CodeBadRoom, func(ctx context.Context) error {
+			_, err := s.Rooms(ctx, comms.ListRooms{After: "Bad Name"})
+			return err
+		}},
+		{"too many rooms", comms.CodeBadRange, func(ctx context.Context) error {
+			_, err := s.Rooms(ctx, comms.ListRooms{Limit: comms.MaxPage + 1})
 			return err
 		}},
 		{"create a bad name", comms.CodeBadRoom, func(ctx context.Context) error { return s.Create(ctx, "Bad Name", "") }},
@@ -69,4 +91,42 @@ func TestRepostOfWhatIsUnderWay(t *testing.T) {
 	if left := s.Unacknowledged(); len(left) != 1 {
 		t.Errorf("under way: %v", left)
 	}
+}
+
+// TestRefusalOfHistoryIsNoneOfTheJoin that waits at the same shard: the room would
+// be joined a second time, which the shard takes for a connection gone astray.
+func TestRefusalOfHistoryIsNoneOfTheJoin(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *fakeCluster, s *client.Session) {
+		c.set(func() {
+			c.refuse = func(_ string, command comms.Command) comms.Event {
+				switch command := command.(type) {
+				case comms.JoinRoom:
+					return comms.PingEvent{} // and its answer below
+				case comms.History:
+					return comms.Error{Code: comms.CodeStorage, Message: "later", Room: "go", Tag: command.Tag, Retry: 100}
+				}
+				return nil
+			}
+		})
+		joined := make(chan error, 1)
+		go func() { joined <- s.Join(t.Context(), "go", nil) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := s.History(ctx, comms.History{Room: "go", Limit: 1}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("history: %v", err)
+		}
+		c.shards["s1"].tell(comms.UserJoinedRoom{Room: "go", Users: []string{"ada"}, Count: 1, Epoch: 1})
+		select {
+		case err := <-joined:
+			if err != nil {
+				t.Errorf("joined: %v", err)
+			}
+		case <-time.After(time.Second):
+			t.Error("the answer to the join was taken by nobody")
+		}
+		if n := len(commands[comms.JoinRoom](c)); n != 1 {
+			t.Errorf("it was joined %d times", n)
+		}
+	}, "s1")
 }

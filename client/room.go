@@ -36,6 +36,8 @@ type room struct {
 	joined    bool            // answered once: Joined was emitted
 	waiter    chan error
 	outbox    []*outgoing
+	why       error     // what it waits for to be joined, or its messages to be stored; nil: nothing
+	held      bool      // Held said so
 	blocked   time.Time // send nothing before
 	probed    time.Time // last time a router was asked for a room that seems stuck
 	named     string    // address that the router watches for us
@@ -55,19 +57,13 @@ type outgoing struct {
 	tried bool      // sent before at all
 	at    time.Time // first sent over the present link, or waiting for those before it; zero if neither
 
-	answer chan sendResult // of Send; nil for Post
+	answer chan sendResult // of Send, while it waits; nil for Post
 }
 
 // sendResult is what Send waits for.
 type sendResult struct {
 	message Message
 	err     error
-}
-
-func (o *outgoing) settle(r sendResult) {
-	if o.answer != nil {
-		o.answer <- r
-	}
 }
 
 // stepRoom does what is due in one room.
@@ -93,28 +89,29 @@ func (s *Session) stepRoom(r *room, now time.Time) {
 			s.goTo(r, addr, now)
 		}
 	case stateLocating:
-		if now.Sub(r.since) > answerIn || s.router == nil {
+		if s.router == nil || s.router.overdue(r.since, now) {
 			r.fail(errors.New("no router answers"), 0)
 		}
 	case stateJoining:
 		if r.mayAsk() && !r.asked {
 			r.ask(now)
-		} else if fled, ok := s.fled[r.shard.addr]; ok && now.Sub(fled.at) < fledFor && now.Sub(r.since) > fled.patient {
+		} else if fled, ok := s.fled[r.shard.addr]; ok && now.Sub(fled.at) < fledFor && now.Sub(r.since) > fled.patient && now.Sub(s.behind) > fled.patient {
 			l := r.shard
 			fled.patient *= 2 // it may only be slow
 			s.fled[l.addr] = fled
 			r.fail(errors.New("the shard does not answer"), 0)
 			s.dropUnused(l)
-		} else if now.Sub(r.since) > answerIn {
+		} else if r.shard.overdue(r.since, now) {
 			s.abandon(r.shard)
 		}
 	case stateUp:
 		switch {
 		case !r.leaving:
 			r.flush(now)
+			r.hold(now)
 		case !r.leaveAt.IsZero() && !now.Before(r.leaveAt):
 			r.leave()
-		case r.next != nil && r.leaveAt.IsZero() && now.Sub(r.since) > answerIn:
+		case r.next != nil && r.leaveAt.IsZero() && r.shard.overdue(r.since, now):
 			s.abandon(r.shard) // a join waits for its answer
 		}
 		if r.named == "" && !now.Before(r.tellAt) {
@@ -285,7 +282,7 @@ func (r *room) fail(err error, retry time.Duration) {
 		r.session.gone(r, nil)
 		return
 	}
-	r.state, r.shard = stateIdle, nil
+	r.state, r.shard, r.why = stateIdle, nil, err
 	r.retryAt = time.Now().Add(max(retry, backoff(r.tries)))
 	r.tries++
 	var refused *RefusedError
@@ -327,6 +324,33 @@ func (r *room) flush(now time.Time) {
 		}
 		o.sent, o.tried = true, true
 	}
+}
+
+// hold tells once that messages wait for longer than a shard takes to pause.
+func (r *room) hold(now time.Time) {
+	if r.why != nil && !r.held && len(r.outbox) > 0 && !r.outbox[0].at.IsZero() && now.Sub(r.outbox[0].at) > heldAfter {
+		r.held = true
+		r.session.emit(Held{r.name, r.why})
+	}
+}
+
+// freed notes that the shard has taken or settled a message.
+func (r *room) freed() {
+	r.why = nil
+	if r.held {
+		r.held = false
+		r.session.emit(Held{Room: r.name})
+	}
+}
+
+// take takes a message out of the outbox. It is among those that are under way, the
+// first few: of a long outbox the rest stays where it is.
+func (r *room) take(i int) *outgoing {
+	o := r.outbox[i]
+	copy(r.outbox[1:i+1], r.outbox[:i])
+	r.outbox[0] = nil
+	r.outbox = r.outbox[1:]
+	return o
 }
 
 func (o *outgoing) seen() uint64 {

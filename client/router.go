@@ -29,7 +29,8 @@ func (s *Session) stepRouter(now time.Time) {
 // may stand still, with the shard that it should tell us of, and its silence alone
 // is noticed late.
 func (s *Session) leaveSilent(l *link, now time.Time) {
-	if !l.asked.IsZero() && now.Sub(l.asked) > answerIn && now.Sub(s.behind) > answerIn {
+	l.listen(now)
+	if !l.asked.IsZero() && l.overdue(l.asked, now) {
 		s.lostRouter(l, errors.New("the router does not answer"))
 		s.retryAt = time.Time{} // it was waited for long enough
 	}
@@ -58,6 +59,9 @@ func (s *Session) askRouterAt(addr string, now time.Time) {
 	s.open(l, comms.Hello{Version: comms.Version, User: s.user}, func(e comms.Event) {
 		if refused, ok := e.(comms.Error); ok && !l.up && !comms.Retryable(refused.Code) {
 			refusal = &RefusedError{refused.Code, refused.Message}
+			if refused.Code == comms.CodeBadTicket { // a router gives them out, and asks for none
+				refusal.Message = addr + " is a shard, not a router"
+			}
 			l.conn.Close() //nolint:errcheck // its reader reports it
 			return
 		}

@@ -183,8 +183,17 @@ func TestConnectFailsClearly(t *testing.T) {
 			t.Errorf("nobody listens: %v", err)
 		}
 	})
-	if _, err := client.Connect(t.Context(), client.Options{}); err == nil {
-		t.Error("no router was taken for one")
+	for what, opts := range map[string]client.Options{
+		"no router":                       {},
+		"a router without a port":         {Routers: []string{addr, "localhost"}},
+		"a router with two ports":         {Routers: []string{"localhost:1:2"}},
+		"a router of no name":             {Routers: []string{""}},
+		"a buffer of less than no events": {Routers: []string{addr}, EventBuffer: -1},
+	} {
+		// It never comes to a dial, which would go on for as long as the context does.
+		if _, err := client.Connect(t.Context(), opts); err == nil {
+			t.Errorf("%s: it is connected", what)
+		}
 	}
 	var refused *client.RefusedError
 	if _, err := client.Connect(t.Context(), client.Options{Routers: []string{addr}, User: "A B"}); !errors.As(err, &refused) || refused.Code != comms.CodeBadUser {

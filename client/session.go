@@ -20,8 +20,10 @@ const (
 	minBackoff  = 50 * time.Millisecond
 	maxBackoff  = 2 * time.Second
 	stuckAfter  = 1500 * time.Millisecond // unacknowledged for so long: where is the room now?
-	answerIn    = 3 * time.Second         // a locate or join without an answer is tried again
+	answerIn    = 3 * time.Second         // a locate or join without an answer is tried again, if nothing else came meanwhile
+	slowIn      = 30 * time.Second        // the same, if something did
 	besideIn    = 750 * time.Millisecond  // a router that has not welcomed us by then is not the only one asked
+	heldAfter   = time.Second             // messages that are refused for so long are told of
 	probeEvery  = 250 * time.Millisecond  // how often is asked where a stuck room is
 	probeLater  = time.Second             // the same, once it has been stuck for so long that it stays there
 	deafFor     = 500 * time.Millisecond  // like answerIn, for the first join at a shard that a room fled from
@@ -49,7 +51,7 @@ type Session struct {
 	ids    *comms.IDSource
 
 	// Below is the loop's alone.
-	out     []Event // not yet taken by the reader of Events
+	out     []telling // not yet taken by the reader of Events
 	user    string
 	cluster string // as the router names it
 	ticket  string
@@ -67,6 +69,7 @@ type Session struct {
 	known   []string          // addresses of shards, newest first: whom to ask while no router is there
 	trouble map[string]error  // of shards with which there is no agreement on TLS
 	fled    map[string]flight // from which shards a room fled: they answered nothing since
+	closing bool              // the shards were told: nothing is looked for or sent any more
 }
 
 // loginEnd is what became of asking one router.
@@ -79,8 +82,8 @@ type loginEnd struct {
 // before ctx ends (*UnreachableError), when the login is refused for good (*RefusedError), or when there
 // is no agreement on TLS with any of them (tlsconn.Trouble).
 func Connect(ctx context.Context, opts Options) (*Session, error) {
-	if len(opts.Routers) == 0 {
-		return nil, errors.New("no router to connect to")
+	if err := opts.check(); err != nil {
+		return nil, err
 	}
 	if opts.User != "" {
 		if err := checked(comms.CheckUserName(opts.User)); err != nil {
@@ -125,22 +128,25 @@ func Connect(ctx context.Context, opts Options) (*Session, error) {
 }
 
 // Close ends the session and waits for everything it started. Events is closed
-// then. Shards are told, so that others see at once that the user left.
+// then. Shards are told, so that others see at once that the user left, and are
+// listened to until they hang up: a connection that is closed over what was not
+// read breaks, and a shard whose end broke may not read what was said before.
 func (s *Session) Close() error {
 	patience := time.AfterFunc(quitWithin, s.cancel) // a connection may hang
 	defer patience.Stop()
-	var goodbyes []*writer
+	var told []*link
 	s.call(s.ctx, func() { //nolint:errcheck // it is closed already
+		s.closing = true
 		for _, l := range s.shards {
 			if l.send(comms.Quit{}); l.out != nil {
 				l.out.finish()
-				goodbyes = append(goodbyes, l.out)
+				told = append(told, l)
 			}
 		}
 	})
-	for _, w := range goodbyes {
+	for _, l := range told {
 		select {
-		case <-w.ended:
+		case <-l.ended:
 		case <-s.ctx.Done():
 		}
 	}
@@ -156,6 +162,7 @@ func (s *Session) Events() <-chan Event { return s.events }
 // loop owns the session's state.
 func (s *Session) loop() {
 	defer close(s.events)
+	defer s.handOver()
 	defer func() {
 		if s.router != nil {
 			s.router.close()
@@ -175,10 +182,10 @@ func (s *Session) loop() {
 		var out chan Event
 		var first Event
 		if len(s.out) > 0 {
-			out, first = s.events, s.out[0]
+			out, first = s.events, s.out[0].event
 		}
 		inbox := s.inbox
-		if len(s.out) > s.opts.EventBuffer {
+		if len(s.out) > s.opts.EventBuffer && !s.closing {
 			inbox = nil // the reader is behind: the network waits
 			s.behind = time.Now()
 		}
@@ -224,7 +231,33 @@ func (s *Session) nextDue(now time.Time) time.Time {
 	return next
 }
 
-func (s *Session) emit(e Event) { s.out = append(s.out, e) }
+// telling is an event on its way to the reader of Events.
+type telling struct {
+	event Event
+	fate  *outgoing // whose fate it tells; nil if it is no message's
+}
+
+func (s *Session) emit(e Event) { s.out = append(s.out, telling{event: e}) }
+
+// settle tells what became of a message. Until that is read, it is not acknowledged.
+func (s *Session) settle(o *outgoing, result sendResult, e Event) {
+	if o.answer != nil {
+		o.answer <- result
+	}
+	s.out = append(s.out, telling{e, o})
+}
+
+// handOver leaves behind what the channel of events has room for: nobody may read it.
+func (s *Session) handOver() {
+	for len(s.out) > 0 {
+		select {
+		case s.events <- s.out[0].event:
+			s.out = s.out[1:]
+		default:
+			return
+		}
+	}
+}
 
 // call runs f in the loop and waits for it.
 func (s *Session) call(ctx context.Context, f func()) error {
@@ -255,6 +288,12 @@ func backoff(tries int) time.Duration {
 
 // step does what is due.
 func (s *Session) step(now time.Time) {
+	if s.closing {
+		return
+	}
+	for _, l := range s.shards {
+		l.listen(now)
+	}
 	s.stepRouter(now)
 	for _, r := range s.rooms {
 		s.stepRoom(r, now)

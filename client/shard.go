@@ -123,7 +123,7 @@ func (s *Session) welcomed(r *room, e comms.UserJoinedRoom) {
 		r.waiter <- nil
 		r.waiter = nil
 	}
-	r.down = false
+	r.down, r.why = false, nil
 	if r.doubted {
 		r.named, r.doubted = "", false // it knows more by now
 	}
@@ -165,11 +165,12 @@ func (s *Session) record(r *room, rec comms.Record) {
 		return
 	}
 	m := Message{Room: r.name, Record: rec, Mine: own >= 0}
-	if own >= 0 {
-		r.outbox[own].settle(sendResult{message: m})
-		r.outbox = append(r.outbox[:own:own], r.outbox[own+1:]...)
+	if own < 0 {
+		s.emit(m)
+		return
 	}
-	s.emit(m)
+	s.settle(r.take(own), sendResult{message: m}, m)
+	r.freed()
 }
 
 func (s *Session) redirected(r *room, e comms.Redirect) {
@@ -207,6 +208,10 @@ func (s *Session) expired(l *link, e comms.Error) {
 }
 
 func (s *Session) refused(l *link, e comms.Error) {
+	if e.Tag != "" { // a question about the room, and no join or message
+		l.answered(e)
+		return
+	}
 	r := s.rooms[e.Room]
 	if r == nil || r.shard != l {
 		if e.Code == comms.CodeExpired {
@@ -242,6 +247,9 @@ func (s *Session) refused(l *link, e comms.Error) {
 		case e.Code == comms.CodeNotJoined:
 			s.abandon(l)
 		case comms.Retryable(e.Code):
+			if e.Code != comms.CodeOutOfOrder { // one before it was refused, and tells more
+				r.why = refusal
+			}
 			// Everything not acknowledged again, in order; repeats are recognized.
 			for _, o := range r.outbox {
 				o.sent = false
@@ -250,9 +258,8 @@ func (s *Session) refused(l *link, e comms.Error) {
 				r.blocked = now.Add(max(time.Duration(e.Retry)*time.Millisecond, minBackoff))
 			}
 		default:
-			r.outbox = append(r.outbox[:i:i], r.outbox[i+1:]...)
-			o.settle(sendResult{err: refusal})
-			s.emit(SendFailed{r.name, o.ID, refusal})
+			s.settle(r.take(i), sendResult{err: refusal}, SendFailed{r.name, o.ID, refusal})
+			r.freed()
 		}
 		return
 	}
@@ -282,16 +289,15 @@ func (s *Session) gone(r *room, err error) {
 		if o.tried {
 			refusal = &RefusedError{comms.CodeUnknownFate, "the room was left before it was known whether it is stored"}
 		}
-		o.settle(sendResult{err: refusal})
-		s.emit(SendFailed{r.name, o.ID, refusal})
+		s.settle(o, sendResult{err: refusal}, SendFailed{r.name, o.ID, refusal})
+	}
+	if r.joined {
+		s.emit(Left{r.name, err})
 	}
 	if r.waiter != nil {
 		if err == nil {
 			err = ErrLeft
 		}
 		r.waiter <- err
-	}
-	if r.joined {
-		s.emit(Left{r.name})
 	}
 }

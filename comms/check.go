@@ -93,8 +93,10 @@ func checkText(s, allowed string) error {
 	return nil
 }
 
-// checkCommand holds a decoded command against the limits.
-func checkCommand(c Command) error {
+// CheckCommand returns nil, or what a server would answer to the command without
+// looking further: a *Error of one of the Check functions, with CodeBadRange or
+// CodeBadField.
+func CheckCommand(c Command) error {
 	switch c := c.(type) {
 	case Hello:
 		if c.User != "" {

@@ -19,7 +19,7 @@ const (
 // said yet (its creation).
 type Position struct {
 	Seq   uint64 `json:"seq"`
-	Epoch uint64 `json:"epoch,omitempty"` // 0: not known
+	Epoch uint64 `json:"epoch,omitempty"` // 0: not known; only Seq is held against the room then
 }
 
 // Hello makes a connection aware of this protocol. It is the first command on

@@ -21,8 +21,13 @@ type Conn struct {
 }
 
 // NewClientConn is the client's end of nc. A silent server is waited for
-// without bound: the client asks with Ping.
-func NewClientConn(nc net.Conn) *Conn { return newConn(nc, MaxEventFrame, 0) }
+// without bound: the client asks with Ping. So is a line, as long as more of it
+// comes within FrameTimeout: a long one takes its time over a slow network.
+func NewClientConn(nc net.Conn) *Conn {
+	c := newConn(nc, MaxEventFrame, 0)
+	c.reader.patient = true
+	return c
+}
 
 // NewServerConn is the server's end of nc; idle bounds the silence between commands.
 func NewServerConn(nc net.Conn, idle time.Duration) *Conn {
@@ -61,6 +66,10 @@ func (c *Conn) ReadCommand() (Command, error) {
 
 // SetIdle changes how long a silence between frames is waited for.
 func (c *Conn) SetIdle(d time.Duration) { c.reader.SetIdle(d) }
+
+// Reads counts what came from the other end, in pieces of any size: who waits for
+// a long line sees from it that the line is on its way. Any goroutine may ask.
+func (c *Conn) Reads() uint64 { return c.reader.reads.Load() }
 
 // WriteCommand writes commands in one piece, within WriteTimeout.
 func (c *Conn) WriteCommand(commands ...Command) error {

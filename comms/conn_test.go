@@ -96,11 +96,7 @@ func TestReaderGivesUpOnALineThatDrips(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			for tick := time.NewTicker(time.Second); ; <-tick.C {
-				if _, err := client.Write([]byte("x")); err != nil {
-					return
-				}
-			}
+			drip(client, strings.Repeat("x", 1000))
 		}()
 		start := time.Now()
 		_, err := NewReader(server, MaxCommandFrame, time.Minute).Next()
@@ -109,6 +105,45 @@ func TestReaderGivesUpOnALineThatDrips(t *testing.T) {
 			t.Errorf("got %v after %s, want %s after %s", err, time.Since(start), CodeFrameTimeout, FrameTimeout)
 		}
 		server.Close()
+		<-ended
+	})
+}
+
+// drip writes a byte a second.
+func drip(to net.Conn, text string) {
+	for tick := time.NewTicker(time.Second); text != ""; <-tick.C {
+		if _, err := to.Write([]byte(text[:1])); err != nil {
+			return
+		}
+		text = text[1:]
+	}
+}
+
+// TestClientWaitsForALineThatDrips, as one does over a slow network, but not for
+// one that stops.
+func TestClientWaitsForALineThatDrips(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		conn := NewClientConn(near)
+		defer conn.Close()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			drip(far, string(AppendEvent(nil, PongEvent{7}))+"{")
+		}()
+		if e, err := conn.ReadEvent(); err != nil || e != (PongEvent{7}) {
+			t.Errorf("got %v, %v", e, err)
+		}
+		if conn.Reads() == 0 {
+			t.Error("nothing came, it says")
+		}
+		began := time.Now() // with one byte of the next line to come
+		var e *Error
+		if _, err := conn.ReadEvent(); !errors.As(err, &e) || e.Code != CodeFrameTimeout || time.Since(began) > FrameTimeout+3*time.Second {
+			t.Errorf("got %v after %s", err, time.Since(began))
+		}
+		conn.Close()
 		<-ended
 	})
 }

@@ -30,7 +30,7 @@ func DecodeCommand(line []byte) (Command, error) {
 		return nil, concerning(err, members)
 	}
 	c := v.Interface().(Command)
-	if err := checkCommand(c); err != nil {
+	if err := CheckCommand(c); err != nil {
 		return nil, concerning(err, members)
 	}
 	return c, nil

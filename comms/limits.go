@@ -25,7 +25,7 @@ const (
 
 // Deadlines of the wire.
 const (
-	FrameTimeout = 10 * time.Second // an unfinished frame, from its first byte
+	FrameTimeout = 10 * time.Second // an unfinished frame: a server counts from its first byte, a client from its last
 	LobbyTimeout = 10 * time.Minute // a connection that never says hello or joins
 	PingAfter    = 30 * time.Second // silence after which a server asks ping
 	WriteTimeout = 60 * time.Second // a write that makes no progress

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,10 +32,11 @@ type Reader struct {
 	lent    *[firstBuffer]byte // what buf stands on, unless it has grown
 	start   int                // of what was read and not yet returned
 	end     int
-	scanned int       // up to here no line end was found
-	spoken  bool      // the peer has sent something
-	begun   time.Time // when the unfinished frame's first byte came
-	expires time.Time // read deadline as last set
+	scanned int           // up to here no line end was found
+	reads   atomic.Uint64 // that brought something
+	patient bool          // with an unfinished frame of which more comes
+	begun   time.Time     // when the unfinished frame's first byte came
+	expires time.Time     // read deadline as last set
 
 	read func(fd uintptr) bool // r.readReady, bound once
 	n    int                   // its results
@@ -111,8 +113,7 @@ func (r *Reader) fill() error {
 	if r.end == r.start {
 		r.release() // nothing came: who waits elsewhere for more needs no buffer
 	}
-	first := n > 0 && !r.spoken
-	r.spoken = r.spoken || first
+	first := n > 0 && r.reads.Add(1) == 1
 	switch {
 	case first && isTLS(r.buf[r.start]):
 		return errorf(CodeTLS, "the other end speaks TLS and this one does not: use --tls or --tls-ca at a client, --tls-cert at a server")
@@ -133,26 +134,33 @@ func (r *Reader) fill() error {
 func isTLS(first byte) bool { return first == 0x15 || first == 0x16 }
 
 // setDeadline sets the read deadline if it is another one than before. Those
-// for an idle connection come in steps, up to an eighth late: so a busy one
+// that begin anew with each read come in steps, up to an eighth late: so a busy one
 // moves a timer once a step and not at every read, and of a crowd that falls
 // silent many wake together, which costs far less than one after the other.
 func (r *Reader) setDeadline(partial bool) {
 	var at time.Time
 	switch {
+	case partial && r.patient:
+		at = inSteps(FrameTimeout)
 	case partial:
 		if r.begun.IsZero() {
 			r.begun = time.Now()
 		}
 		at = r.begun.Add(FrameTimeout)
 	case r.idle > 0:
-		step := max(min(time.Second, r.idle/8), 1)
-		at = time.Now().Add(r.idle + step).Truncate(step)
+		at = inSteps(r.idle)
 	}
 	if at.Equal(r.expires) {
 		return
 	}
 	r.expires = at
 	r.nc.SetReadDeadline(at) //nolint:errcheck // fails on what has ended, as the read says better
+}
+
+// inSteps is when d from now is over, up to an eighth of it late.
+func inSteps(d time.Duration) time.Time {
+	step := max(min(time.Second, d/8), 1)
+	return time.Now().Add(d + step).Truncate(step)
 }
 
 func (r *Reader) readOnce() (int, error) {

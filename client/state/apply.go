@@ -32,9 +32,13 @@ func (s State) Apply(e client.Event) State {
 		})
 	case client.Left:
 		// Or what waits would lead into the room again, at the next login if not before.
-		return s.FailUnposted(e.Room, "the room was left before it was sent").Update(e.Room, func(r *Room) {
-			r.Joined, r.Parted, r.Users, r.Count, r.Place, r.Unread, r.Mentions = false, true, nil, 0, 0, 0, 0
-			r.Link, r.LinkSince = client.RoomLink{}, time.Time{} // nobody tells of it any more
+		why := "the room was left before it was sent"
+		if e.Err != nil {
+			why = e.Err.Error()
+		}
+		return s.FailUnposted(e.Room, why).Update(e.Room, func(r *Room) {
+			r.Joined, r.Parted, r.Users, r.Count, r.Place, r.Unread, r.Mentions = false, e.Err == nil, nil, 0, 0, 0, 0
+			r.Link, r.LinkSince, r.Held = client.RoomLink{}, time.Time{}, "" // nobody tells of it any more
 		})
 	case client.Message:
 		return s.message(e)
@@ -51,6 +55,12 @@ func (s State) Apply(e client.Event) State {
 				if r.Waiting[i].ID == e.ID {
 					r.Waiting[i].Mark, r.Waiting[i].Reason = Failed, e.Err.Error()
 				}
+			}
+		})
+	case client.Held:
+		return s.Update(e.Room, func(r *Room) {
+			if r.Held = ""; e.Err != nil {
+				r.Held = e.Err.Error()
 			}
 		})
 	case client.RoomLink:
@@ -90,6 +100,9 @@ func (s State) message(e client.Message) State {
 		switch {
 		case looking, mine && r.Unread == 0: // else what is unread stands before it
 			r.Read = max(r.Read, e.Seq)
+			if r.New > 0 && !mine {
+				r.New++ // it stands below that line too
+			}
 		case !mine:
 			r.Unread++
 			if e.Kind == comms.KindMessage && Mentions(e.Content, s.User) {

@@ -173,27 +173,36 @@ func (r *Room) AtEnd() bool { return r.Scroll == 0 && r.Under == 0 }
 // ToEnd shows the end.
 func (r *Room) ToEnd() { r.Scroll, r.Under = 0, 0 }
 
-// ScrollBy moves what is shown by lines, positive towards older ones. It stops
-// above a large hole, which is not to be jumped over: more is then the first
-// sequence to be loaded before one can go on.
-func (r *Room) ScrollBy(by int) (more uint64) {
-	r.Under = 0
-	bottom := len(r.Lines) - 1 - r.Scroll
-	to := max(0, min(r.Scroll+by, len(r.Lines)-1))
-	for i := max(bottom, 0); i < len(r.Lines)-1-to; i++ {
-		if above, below := r.Lines[i].Place(), r.Lines[i+1].Place(); below > above+Large {
-			r.Scroll = len(r.Lines) - 1 - i
-			return above + 1
-		}
+// Gap is the range of records that is missing between the i-th line and the one
+// above it. What is above the first line is no gap.
+func (r *Room) Gap(i int) (from, to uint64, ok bool) {
+	if i < 1 || i >= len(r.Lines) || r.Lines[i-1].Place() == 0 {
+		return 0, 0, false
 	}
-	r.Scroll = to
-	return 0
+	from, to = r.Lines[i-1].Place()+1, r.Lines[i].Place()
+	if r.Lines[i].Seq != 0 {
+		to--
+	}
+	return from, to, from <= to
 }
 
-// ScrollTo puts the line of seq (or the next one) at the bottom of the screen.
-func (r *Room) ScrollTo(seq uint64) {
+// Stretch is from which line to which the conversation around the i-th one has no
+// gap.
+func (r *Room) Stretch(i int) (first, last int) {
+	gap := func(i int) bool { _, _, gap := r.Gap(i); return gap }
+	for first = max(i, 0); first > 0 && !gap(first); first-- {
+	}
+	for last = i; last < len(r.Lines)-1 && !gap(last+1); last++ {
+	}
+	return first, last
+}
+
+// ScrollTo shows the line of seq (or the next one) with so many lines below it, or
+// as many as there are before something is missing.
+func (r *Room) ScrollTo(seq uint64, below int) {
 	i := min(r.search(seq), len(r.Lines)-1)
-	r.Scroll, r.Under = max(0, len(r.Lines)-1-i), 0
+	_, last := r.Stretch(i)
+	r.Scroll, r.Under = len(r.Lines)-1-min(i+below, last), 0
 }
 
 // Records are the newest lines that are recorded in the room, at most n: all of

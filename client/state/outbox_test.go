@@ -16,7 +16,7 @@ func TestMarksEndAtStoredOrFailed(t *testing.T) {
 		t.Error("a mark flickers")
 	}
 	s.Now = s.Now.Add(time.Second)
-	if s.MarkShown(s.Room("go").Waiting[0]) != Queued || !strings.Contains(s.Status(s.Room("go"), false), "2 waiting") {
+	if s.MarkShown(s.Room("go").Waiting[0]) != Queued || !strings.Contains(s.Status(s.Room("go"), 200, false), "2 waiting") {
 		t.Error("what waits for a second has no mark")
 	}
 	m := said("go", "ada", "a", 1)

@@ -22,9 +22,6 @@ type Choice struct {
 	Marks []int // bytes of Name that matched
 }
 
-// maxChoices is how many lines a palette offers.
-const maxChoices = 50
-
 // Choices are what fits the palette's query, the best first. Without a query
 // these are rooms, those with mentions and unread messages first; # alone asks
 // for the rooms in the order of the list, / for the commands in that of the help.
@@ -51,7 +48,7 @@ func (s State) Choices() []Choice {
 		}
 	}
 	if query == "" || query == "#" {
-		return all[:min(len(all), maxChoices)]
+		return all
 	}
 	if !strings.HasPrefix(query, "#") {
 		for _, c := range Commands {
@@ -78,9 +75,7 @@ func (s State) Choices() []Choice {
 	for _, m := range fuzzy.Find(query, keys) {
 		c := all[m.Index]
 		c.Marks = m.MatchedIndexes
-		if found = append(found, c); len(found) == maxChoices {
-			break
-		}
+		found = append(found, c)
 	}
 	return found
 }

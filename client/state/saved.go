@@ -2,8 +2,10 @@ package state
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"positivity-exchange/comms"
 )
@@ -46,6 +48,28 @@ type SavedMessage struct {
 	Topic bool `json:"topic,omitempty"`
 	// Failed says why it was refused for good; it is kept to be sent again.
 	Failed string `json:"failed,omitempty"`
+}
+
+// Written is what somebody has written that no server has, in words; "" is nothing.
+func (s Saved) Written() string {
+	var parts []string
+	switch n := len(s.Outbox); n {
+	case 0:
+	case 1:
+		parts = append(parts, "1 message that was not sent")
+	default:
+		parts = append(parts, fmt.Sprintf("%d messages that were not sent", n))
+	}
+	drafts := 0
+	for _, r := range s.Rooms {
+		if r.Draft != "" || r.Aside != "" {
+			drafts++
+		}
+	}
+	if drafts > 0 {
+		parts = append(parts, count(drafts, "draft"))
+	}
+	return strings.Join(parts, " and ")
 }
 
 // Save takes out what is to outlive the program.

@@ -63,25 +63,26 @@ const (
 // share what did not change. A state is meant to have one successor: the lines
 // that one adds stand behind those of its predecessor, in the same memory.
 type State struct {
-	Page     int
-	Overlay  int
-	Connect  Connect
-	User     string
-	Rooms    []*Room // never changed in place; those with a place first, in its order, then the others by name
-	Active   string
-	Previous string // the room before Active
-	Notice   string // one line that the next key, or time, takes away
-	Palette  Palette
-	Paste    string // waiting in the preview
-	Pasting  bool
-	Search   string // highlighted on screen
-	Inputs   []string
-	Since    time.Time // of the login
-	Now      time.Time
-	Router   client.RouterLink
-	Blurred  bool   // the terminal says that it is not looked at
-	Killed   string // what was cut last, in any room
-	Offline  string // why there is no session yet; empty: there is one, or the first try is under way
+	Page      int
+	Overlay   int
+	Connect   Connect
+	User      string
+	Rooms     []*Room // never changed in place; those with a place first, in its order, then the others by name
+	Active    string
+	Previous  string // the room before Active
+	Notice    string // one line that the next key, or time, takes away
+	Palette   Palette
+	Paste     string // waiting in the preview
+	PasteRoom string // that it was pasted in
+	Pasting   bool
+	Search    string // highlighted on screen
+	Inputs    []string
+	Since     time.Time // of the login
+	Now       time.Time
+	Router    client.RouterLink
+	Blurred   bool   // the terminal says that it is not looked at
+	Killed    string // what was cut last, in any room
+	Offline   string // why there is no session yet; empty: there is one, or the first try is under way
 }
 
 // Connect is the connect page.
@@ -96,9 +97,10 @@ type Connect struct {
 type Room struct {
 	Name, Description string
 	Joined, Joining   bool
-	Parted            bool // left by one's own wish: what is written here waits for a join
-	Visited           bool // joined once, in this visit or one before
-	Place             int  // in the list, kept across restarts; 0: not taken part in
+	Parted            bool   // left by one's own wish: what is written here waits for a join
+	Held              string // why its shard does not take what waits, for now
+	Visited           bool   // joined once, in this visit or one before
+	Place             int    // in the list, kept across restarts; 0: not taken part in
 	Loading           bool
 	Lines             []Line // in order of sequence; what is not recorded stands where it happened
 	Waiting           []Line // own messages without their acknowledgement
@@ -108,7 +110,7 @@ type Room struct {
 	Level             string // of notifications; empty is NotifyAll
 	Read              uint64 // newest sequence that was read
 	Marker            uint64 // the line of new messages stands behind this one, if New is not 0
-	New               int    // how many messages stood behind the marker when it was set; 0: there is none
+	New               int    // how many messages stand behind the marker; 0: there is none
 	Scroll            int    // lines hidden below the screen
 	Under             int    // rows of the lowest line shown that are hidden too; who draws knows the rows
 	Draft             Input

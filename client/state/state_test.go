@@ -89,8 +89,8 @@ func TestHolesAreFoundAndFilled(t *testing.T) {
 		}
 		s = s.WithHistory("go", pageOf("go", 10, seqs...))
 	}
-	if _, _, ok := s.Room("go").Hole(); ok || !strings.Contains(s.Status(s.Room("go"), false), "#1-10, no gaps") {
-		t.Errorf("then: %s", s.Status(s.Room("go"), false))
+	if _, _, ok := s.Room("go").Hole(); ok || !strings.Contains(s.Status(s.Room("go"), 200, false), "#1-10, no gaps") {
+		t.Errorf("then: %s", s.Status(s.Room("go"), 200, false))
 	}
 }
 
@@ -319,24 +319,31 @@ func TestOtherRoomsStaySmall(t *testing.T) {
 	}
 }
 
-// TestScrollingStopsAboveAJump: a page further down must not skip what was
+// TestNothingShownStandsBehindAGap: a page further up or down must not skip what was
 // never loaded.
-func TestScrollingStopsAboveAJump(t *testing.T) {
-	var old, young []uint64
-	for i := uint64(1); i <= 20; i++ {
-		old, young = append(old, i), append(young, 50_000+i)
+func TestNothingShownStandsBehindAGap(t *testing.T) {
+	s := in("go").WithHistory("go", pageOf("go", 50, 1, 2, 3, 4, 7, 8)).Apply(client.Presence{Room: "go", Joined: []string{"eve"}})
+	s = s.WithHistory("go", pageOf("go", 50, 49, 50))
+	r := *s.Room("go") // 1 2 3 4, 7 8, 49 50 and eve who came then
+	for i, want := range [][2]int{{0, 3}, {0, 3}, {0, 3}, {0, 3}, {4, 5}, {4, 5}, {6, 8}} {
+		if first, last := r.Stretch(i); first != want[0] || last != want[1] {
+			t.Errorf("around line %d: %d to %d, want %v", i, first, last, want)
+		}
 	}
-	s := in("go").WithHistory("go", pageOf("go", 50_020, old...)).WithHistory("go", pageOf("go", 50_020, young...))
-	r := *s.Room("go")
-	r.ScrollTo(10)
-	if more := r.ScrollBy(-5); more != 0 || r.Lines[len(r.Lines)-1-r.Scroll].Seq != 15 {
-		t.Errorf("more %d, the bottom is %d", more, r.Lines[len(r.Lines)-1-r.Scroll].Seq)
+	for i, want := range map[int][2]uint64{4: {5, 6}, 6: {9, 48}} {
+		if from, to, ok := r.Gap(i); !ok || from != want[0] || to != want[1] {
+			t.Errorf("above line %d: %d to %d, %v, want %v", i, from, to, ok, want)
+		}
 	}
-	if more := r.ScrollBy(-10); more != 21 || r.Lines[len(r.Lines)-1-r.Scroll].Seq != 20 {
-		t.Errorf("more from %d, the bottom is %d", more, r.Lines[len(r.Lines)-1-r.Scroll].Seq)
+	for _, i := range []int{0, 3, 5, 8} {
+		if from, to, ok := r.Gap(i); ok {
+			t.Errorf("above line %d: %d to %d are missing", i, from, to)
+		}
 	}
-	if r.ScrollBy(100); r.Lines[len(r.Lines)-1-r.Scroll].Seq != 1 {
-		t.Error("the start is not reached")
+	for seq, want := range map[uint64]uint64{1: 3, 3: 4, 7: 8, 20: 50} {
+		if r.ScrollTo(seq, 2); r.Lines[len(r.Lines)-1-r.Scroll].Place() != want {
+			t.Errorf("to #%d: the bottom is #%d", seq, r.Lines[len(r.Lines)-1-r.Scroll].Place())
+		}
 	}
 }
 
@@ -344,7 +351,7 @@ func TestScrollingStopsAboveAJump(t *testing.T) {
 // hides what came since, and says so until its end is shown.
 func TestARoomIsReadWhereItsEndShows(t *testing.T) {
 	s := in("go").Apply(said("go", "bob", "one", 1)).Apply(said("go", "bob", "two", 2))
-	s = s.Update("go", func(r *Room) { r.ScrollBy(1) }).Open("tea").Apply(said("go", "bob", "ada: three", 3))
+	s = s.Update("go", func(r *Room) { r.Scroll = 1 }).Open("tea").Apply(said("go", "bob", "ada: three", 3))
 	for name, s := range map[string]State{"reopened": s.Open("go"), "looked at again": s.Open("go").Focus(false).Focus(true)} {
 		if r := s.Room("go"); r.Scroll != 2 || r.Unread != 1 || r.Mentions != 1 || r.Read != 2 || r.Marker != 2 {
 			t.Errorf("%s: scroll %d, %d unread, %d mentions, read %d, marker %d", name, r.Scroll, r.Unread, r.Mentions, r.Read, r.Marker)
@@ -411,7 +418,7 @@ func TestComingAndGoingMovesNothing(t *testing.T) {
 	}
 	// If nothing else was below, the end shows again, and is read.
 	s = s.Update("go", func(r *Room) { r.Scroll = 1 }).Apply(said("go", "bob", "new", 10))
-	s = s.Apply(client.Presence{Room: "go", Joined: []string{"eve"}}).Update("go", func(r *Room) { r.ScrollBy(-2) })
+	s = s.Apply(client.Presence{Room: "go", Joined: []string{"eve"}}).Update("go", (*Room).ToEnd)
 	s = s.Apply(client.Presence{Room: "go", Left: []string{"eve"}})
 	if r := s.Room("go"); r.Scroll != 0 || r.Unread != 0 || r.Read != 10 {
 		t.Errorf("scroll %d, %d unread, read %d", r.Scroll, r.Unread, r.Read)
@@ -427,7 +434,7 @@ func TestScrolledRoomsStayBounded(t *testing.T) {
 	}
 	s := in("go").WithHistory("go", pageOf("go", 100, seqs...)).Apply(client.Joined{Room: "tea"}).WithHistory("tea", pageOf("tea", 100, seqs...))
 	for _, room := range []string{"go", "tea"} {
-		s = s.Update(room, func(r *Room) { r.ScrollTo(50) })
+		s = s.Update(room, func(r *Room) { r.ScrollTo(50, 0) })
 	}
 	bottom := func(room string) uint64 { r := s.Room(room); return r.Lines[len(r.Lines)-1-r.Scroll].Seq }
 	for seq := uint64(101); seq <= 60_000; seq++ {
@@ -443,5 +450,20 @@ func TestScrolledRoomsStayBounded(t *testing.T) {
 		if r := s.Room(room); len(r.Lines) > most || r.Scroll >= len(r.Lines) || r.Lines[len(r.Lines)-1].Seq != 60_000 {
 			t.Errorf("#%s: %d lines, scroll %d", room, len(r.Lines), r.Scroll)
 		}
+	}
+}
+
+// TestTheLineOfNewMessagesCountsThem, those too that come while one looks.
+func TestTheLineOfNewMessagesCountsThem(t *testing.T) {
+	s := in("go").Apply(client.Joined{Room: "tea", Head: comms.Position{Seq: 3}}).Apply(said("tea", "bob", "one", 4)).Apply(said("tea", "bob", "two", 5)).Open("tea")
+	for seq := uint64(6); seq <= 11; seq++ {
+		s = s.Apply(said("tea", "bob", "more", seq))
+	}
+	if r := s.Room("tea"); r.Marker != 3 || r.New != 8 {
+		t.Errorf("%d new behind #%d", r.New, r.Marker)
+	}
+	// Without the line there is none to count.
+	if s = s.Open("go").Open("tea").Apply(said("tea", "bob", "and on", 12)); s.Room("tea").New != 0 {
+		t.Errorf("%d new, of which all were seen", s.Room("tea").New)
 	}
 }

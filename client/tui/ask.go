@@ -53,7 +53,11 @@ func (a *app) sayWhy(err error) { a.say("%s", why(err)) }
 
 // why says why a question has no answer.
 func why(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
+	var refused *client.RefusedError
+	switch late := errors.Is(err, context.DeadlineExceeded); {
+	case late && errors.As(err, &refused): // all the while
+		return "not done yet: " + refused.Message
+	case late:
 		return "no answer from the cluster"
 	}
 	return err.Error()
@@ -88,7 +92,7 @@ func (a *app) where(name, open string) {
 				a.sayWhy(err)
 				return
 			}
-			a.st = a.st.Tell(open, fmt.Sprintf("#%s is served by %s at %s, epoch %d", name, at.Shard, at.Addr, at.Epoch))
+			a.tell(open, fmt.Sprintf("#%s is served by %s at %s, epoch %d", name, at.Shard, at.Addr, at.Epoch))
 		}
 	})
 }

@@ -53,15 +53,8 @@ func (c *canvas) end(s tcell.Screen) {
 		s.Clear()
 		c.before = make([]dot, len(c.now))
 	}
-	for i, d := range c.now {
-		if d == c.before[i] || d.main == covered {
-			continue
-		}
-		changed = true
-		if d.main == 0 {
-			d.main = ' '
-		}
-		s.SetContent(i%c.width, i/c.width, d.main, []rune(d.comb), d.style)
+	for y := range c.height {
+		changed = c.sendRow(s, y) || changed
 	}
 	c.now, c.before = c.before, c.now
 	if !changed {
@@ -74,6 +67,34 @@ func (c *canvas) end(s tcell.Screen) {
 		s.ShowCursor(c.cursor[0], c.cursor[1])
 	}
 	s.Show()
+}
+
+// sendRow sends what changed in a row, and reports whether anything did. A terminal
+// may draw a cluster of several characters wider than it is counted, over what stands
+// behind it: the row's rest goes out anew where one appears or goes.
+func (c *canvas) sendRow(s tcell.Screen, y int) (changed bool) {
+	rest := c.width
+	for x := range c.width {
+		d, was := c.now[y*c.width+x], c.before[y*c.width+x]
+		if d == was {
+			continue
+		}
+		if d.comb != "" || was.comb != "" {
+			rest = min(rest, x+1)
+		}
+		if d.main == covered {
+			continue
+		}
+		changed = true
+		if d.main == 0 {
+			d.main = ' '
+		}
+		s.SetContent(x, y, d.main, []rune(d.comb), d.style)
+	}
+	if rest < c.width {
+		s.LockRegion(rest, y, c.width-rest, 1, false) // none is locked: it only marks them to be sent
+	}
+	return changed
 }
 
 // forget makes the next picture be sent whole.

@@ -60,7 +60,10 @@ func (a *app) input(e tcell.Event) {
 		case a.st.Overlay == state.OverlayBare && (e.Key() == tcell.KeyPgDn || e.Key() == tcell.KeyDown):
 			a.scroll(-1)
 		case a.st.Overlay != state.OverlayNone:
-			a.st.Overlay, a.helpTop = state.OverlayNone, 0
+			asked := a.st.Overlay == state.OverlayHelp && keyName(e) == "" && e.Rune() == '?'
+			if a.st.Overlay, a.helpTop = state.OverlayNone, 0; asked {
+				a.edit(func(in state.Input) state.Input { return in.Insert("?") })
+			}
 		default:
 			a.chatKey(e)
 		}
@@ -114,7 +117,7 @@ func (a *app) paste(e *tcell.EventPaste) {
 		a.st.Pasting, a.pasteSize, a.pasteCR = true, 0, false
 		return
 	}
-	text := a.pasteText.String()
+	text := strings.TrimRight(a.pasteText.String(), "\n") // what was copied by the line ends with one
 	a.st.Pasting = false
 	switch {
 	case a.st.Page == state.PageConnect:
@@ -124,18 +127,23 @@ func (a *app) paste(e *tcell.EventPaste) {
 		a.st.Palette.Query = a.st.Palette.Query.Insert(oneLine(text))
 	case a.pasteSize > comms.MaxContent:
 		a.say("the paste has %d bytes, a message at most %d: send it in parts, or as a link", a.pasteSize, comms.MaxContent)
-	case strings.Count(strings.TrimRight(text, "\n"), "\n")+1 >= previewFrom:
-		a.st.Paste, a.st.Overlay = strings.TrimRight(text, "\n"), state.OverlayPreview
+	case strings.Count(text, "\n")+1 >= previewFrom:
+		a.st.Paste, a.st.PasteRoom, a.st.Overlay = text, a.st.Active, state.OverlayPreview
 	default:
 		a.edit(func(in state.Input) state.Input { return in.Insert(text) })
 	}
 }
 
+// previewKey writes the paste into the line, or drops it. Another room may be
+// open by now: an answer to a command opens one.
 func (a *app) previewKey(e *tcell.EventKey) {
-	text := a.st.Paste
+	text, room := a.st.Paste, a.st.PasteRoom
 	switch {
-	case e.Key() == tcell.KeyEnter:
+	case e.Key() == tcell.KeyEnter && room == a.st.Active:
 		a.edit(func(in state.Input) state.Input { return in.Insert(text) })
+	case e.Key() == tcell.KeyEnter:
+		a.st = a.st.Update(room, func(r *state.Room) { r.Draft = r.Draft.Insert(text) })
+		a.say("the paste is in the line of #%s", room)
 	case e.Key() == tcell.KeyEscape:
 	default:
 		return
@@ -149,7 +157,7 @@ func (a *app) chatKey(e *tcell.EventKey) {
 	name := keyName(e)
 	switch {
 	case name == "" && e.Rune() == '?' && r != nil && r.Draft.Empty():
-		a.st.Overlay = state.OverlayHelp
+		a.st.Overlay = state.OverlayHelp // where a second one means the character
 	case name == "":
 		text := string(e.Rune())
 		a.edit(func(in state.Input) state.Input { return in.Insert(text) })
@@ -227,19 +235,5 @@ func (a *app) choose(c state.Choice) {
 		if a.st.Current() != nil && a.st.Current().Draft.Aside() != "" {
 			a.say("what you wrote comes back after the command")
 		}
-	}
-}
-
-// mouse scrolls with the wheel and opens the room that is clicked.
-func (a *app) mouse(e *tcell.EventMouse) {
-	x, y := e.Position()
-	w, _ := a.screen.Size()
-	switch b := e.Buttons(); {
-	case b&tcell.WheelUp != 0:
-		a.scrollRows(3)
-	case b&tcell.WheelDown != 0:
-		a.scrollRows(-3)
-	case b&tcell.Button1 != 0 && w >= narrow && x < roomPane && y < len(a.listed) && a.listed[y] != "":
-		a.open(a.listed[y])
 	}
 }

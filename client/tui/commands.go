@@ -27,21 +27,36 @@ func (a *app) send() {
 		return
 	}
 	topic := parsed.Command == "topic" && parsed.Args != ""
+	done := false
 	switch {
-	case topic && !a.post(r.Name, parsed.Args, true):
-		return
-	case parsed.Command == "" && !a.post(r.Name, state.Emoji(parsed.Text), false):
-		return
+	case topic:
+		done = a.speak(r.Name, parsed.Args, true)
+	case parsed.Command == "":
+		done = a.speak(r.Name, state.Emoji(parsed.Text), false)
 	case a.lacks(parsed, r.Name):
 		a.say("/%s needs a connection, and there is none now", parsed.Command)
-		return
+	default:
+		done = a.command(r.Name, parsed)
 	}
-	a.st = a.st.Remember(line)
-	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Draft = r.Draft.Set(""); r.ToEnd(); r.New = 0 })
-	if parsed.Command != "" && !topic {
-		a.command(r.Name, parsed)
+	if done {
+		a.st = a.st.Remember(line).Update(r.Name, func(r *state.Room) { r.Draft = r.Draft.Set("") })
 	}
-	a.st = a.st.Focus(!a.st.Blurred) // what came below is on the screen now, unless the command scrolled
+}
+
+// speak posts in the open room and goes to its end, where one sees it.
+func (a *app) speak(room, text string, topic bool) bool {
+	if !a.post(room, text, topic) {
+		return false
+	}
+	a.st = a.st.Update(room, func(r *state.Room) { r.ToEnd(); r.New = 0 })
+	a.st = a.st.Focus(!a.st.Blurred) // what came below is on the screen now
+	return true
+}
+
+// tell answers a command at the end of a room.
+func (a *app) tell(room, text string) {
+	a.st = a.st.Tell(room, text)
+	a.st = a.st.Focus(!a.st.Blurred)
 }
 
 // post says something in a room, or sets its topic: now, or once it can be. It
@@ -73,11 +88,13 @@ func (a *app) post(room, text string, topic bool) bool {
 	return true
 }
 
-// command carries out a slash command that was typed in a room.
-func (a *app) command(room string, c state.Parsed) {
+// command carries out a slash command that was typed in a room, and reports whether
+// it could: else it stays in the line.
+func (a *app) command(room string, c state.Parsed) bool {
 	switch c.Command {
 	case "join":
 		a.open(c.Room)
+		return a.st.Active == c.Room
 	case "part":
 		a.part(cmp.Or(c.Room, room))
 	case "create":
@@ -85,14 +102,14 @@ func (a *app) command(room string, c state.Parsed) {
 	case "list":
 		a.list(c.Room)
 	case "topic":
-		a.st = a.st.Tell(room, cmp.Or(a.st.Room(room).Description, "no topic is set"))
+		a.tell(room, cmp.Or(a.st.Room(room).Description, "no topic is set"))
 	case "names":
 		text, ok := whoIsIn(a.st, cmp.Or(c.Room, room), room)
 		if !ok {
 			a.say("%s", text)
-			return
+			return false
 		}
-		a.st = a.st.Tell(room, text)
+		a.tell(room, text)
 	case "msg":
 		if r := a.st.Room(c.Room); c.Room == "" || c.Text == "" {
 			a.say("/msg #ROOM TEXT; there are no private messages")
@@ -100,25 +117,27 @@ func (a *app) command(room string, c state.Parsed) {
 			a.say("you are not in #%s: /join it first", c.Room)
 		} else if a.post(c.Room, state.Emoji(c.Text), false) {
 			a.say("sent to #%s", c.Room)
+			return true
 		}
+		return false
 	case "search":
-		a.search(c.Args)
+		return a.search(c.Args)
 	case "goto":
-		a.goTo(c.Args)
+		return a.goTo(c.Args)
 	case "notify":
 		if c.Args != state.NotifyAll && c.Args != state.NotifyMentions && c.Args != state.NotifyNone {
 			a.say("/notify all, mentions or none")
-			return
+			return false
 		}
 		a.st = a.st.Update(room, func(r *state.Room) { r.Level = c.Args })
 		a.say("#%s: notifications of %s", room, c.Args)
 	case "copy":
-		a.copy(room, c.Args)
+		return a.copy(room, c.Args)
 	case "bare":
 		a.st.Overlay = state.OverlayBare
 	case "retry", "discard":
 		if c.Command == "retry" && a.parted(room) {
-			return
+			return false
 		}
 		var failed []state.Line
 		a.st, failed = a.st.Discard(room)
@@ -133,12 +152,13 @@ func (a *app) command(room string, c state.Parsed) {
 	case "where":
 		a.where(cmp.Or(c.Room, room), room)
 	case "whoami":
-		a.st = a.st.Tell(room, a.st.WhoAmI(a.session != nil))
+		a.tell(room, a.st.WhoAmI(a.session != nil))
 	case "help":
 		a.st.Overlay = state.OverlayHelp
 	case "quit":
 		a.quit = true
 	}
+	return true
 }
 
 // whoIsIn names who is in a room, in words for those in the open one; not if
@@ -178,14 +198,15 @@ func (a *app) part(name string) {
 	})
 }
 
-// copy puts the last messages into the terminal's clipboard.
-func (a *app) copy(room, args string) {
+// copy puts the last messages into the terminal's clipboard: the lowest one that is
+// shown, and those above it.
+func (a *app) copy(room, args string) bool {
 	n := 1
 	if args != "" {
 		var err error
 		if n, err = strconv.Atoi(args); err != nil || n < 1 {
 			a.say("/copy takes how many messages")
-			return
+			return false
 		}
 	}
 	r := a.st.Room(room)
@@ -201,6 +222,7 @@ func (a *app) copy(room, args string) {
 	}
 	a.screen.SetClipboard([]byte(strings.Join(texts, "\n")))
 	a.say("%d copied, if the terminal allows it", len(texts))
+	return true
 }
 
 func parseSeq(text string) (uint64, error) {

@@ -12,6 +12,7 @@ import (
 
 	"positivity-exchange/client"
 	"positivity-exchange/client/state"
+	"positivity-exchange/comms"
 )
 
 // inRooms is an app that is in some rooms of a server, the last one open.
@@ -51,6 +52,7 @@ func TestCommandsActOnTheRoomTheyName(t *testing.T) {
 	for _, line := range []string{"/part nowhere\n", "/names #nowhere\n"} {
 		a.typed(line)
 		until(line, func() bool { return a.st.Notice == "you are not in #nowhere" })
+		a.edit(state.Input.KillLeft)
 	}
 	a.typed("/part #go\n")
 	until("#go is left", func() bool { return a.st.Room("go").Place == 0 })
@@ -75,11 +77,11 @@ func TestCommandsWithoutAServer(t *testing.T) {
 		{"/where tea", "/where needs a connection, and there is none now"},
 		{"/goto 2026-11-20", "there is no connection to load it by"},
 		{"/goto 7", "there is no connection to load it by"},
-		{"/list g", "there is no connection: these are the rooms known here"},
+		{"/list g", "there is no connection: these are the rooms known here"}, // that it shows
 	} {
 		a.edit(func(in state.Input) state.Input { return in.Set(c.line) })
 		a.typed("\n")
-		stays := strings.HasPrefix(c.notice, "/")
+		stays := c.line != "/list g"
 		if got := a.st.Current().Draft.String(); a.st.Notice != c.notice || stays != (got == c.line) {
 			t.Errorf("%s: the notice is %q, the line %q", c.line, a.st.Notice, got)
 		}
@@ -89,6 +91,61 @@ func TestCommandsWithoutAServer(t *testing.T) {
 	a.typed("/whoami\n/names\n")
 	if !a.told("go", "in 1 room; no router answers") || !a.told("go", "1 here when the connection was lost: ada") {
 		t.Errorf("%+v", a.st.Current().Lines)
+	}
+}
+
+// TestCommandsKeepThePlace that was scrolled to, unless they answer at the end; and
+// what cannot be carried out stays in the line.
+func TestCommandsKeepThePlace(t *testing.T) {
+	for _, c := range []struct{ line, stays, notice string }{
+		{"/copy", "", "1 copied, if the terminal allows it"},
+		{"/copy x", "/copy x", "/copy takes how many messages"},
+		{"/msg", "/msg", "/msg #ROOM TEXT; there are no private messages"},
+		{"/msg #tea a long text", "/msg #tea a long text", "you are not in #tea: /join it first"},
+		{"/notify xx", "/notify xx", "/notify all, mentions or none"},
+		{"/names tea", "/names tea", "you are not in #tea"},
+		{"/goto tomorrow", "/goto tomorrow", "/goto takes a message's number or a day as 2026-11-24"},
+		{"/join Bad Room", "/join Bad Room", "a room name has 1 to 64 of a-z, 0-9 and '-'"},
+		{"/search nobody said it", "", `nothing in #go has "nobody said it"`},
+		{"/discard", "", "no message has failed here"},
+		{"/notify all", "", "#go: notifications of all"},
+	} {
+		a, s := showing(t, 80, 24, room(1, 60))
+		defer s.Fini()
+		a.draw()
+		press(a, tcell.KeyPgUp)
+		press(a, tcell.KeyPgUp)
+		at := a.st.Current().Scroll
+		a.edit(func(in state.Input) state.Input { return in.Set(c.line) })
+		a.typed("\n")
+		if r := a.st.Current(); r.Scroll != at || a.st.Notice != c.notice || r.Draft.String() != c.stays {
+			t.Errorf("%s: scrolled from %d to %d, the notice is %q, the line %q", c.line, at, r.Scroll, a.st.Notice, r.Draft.String())
+		}
+	}
+	for _, line := range []string{"/whoami", "/names", "/topic", "hello"} {
+		a, s := showing(t, 80, 24, room(1, 60))
+		defer s.Fini()
+		a.draw()
+		press(a, tcell.KeyPgUp)
+		a.edit(func(in state.Input) state.Input { return in.Set(line) })
+		a.typed("\n")
+		if r := a.st.Current(); !r.AtEnd() || r.Draft.String() != "" {
+			t.Errorf("%s: at the end %v, the line is %q", line, r.AtEnd(), r.Draft.String())
+		}
+	}
+}
+
+// TestCopyTakesWhatIsShown, where one has scrolled up.
+func TestCopyTakesWhatIsShown(t *testing.T) {
+	a, s := showing(t, 80, 24, room(1, 60))
+	defer s.Fini()
+	a.draw()
+	a.goTo("20")
+	a.draw()
+	lowest := a.st.Current().Lines[len(a.st.Current().Lines)-1-a.st.Current().Scroll].Text
+	a.typed("/copy\n")
+	if got := string(s.GetClipboardData()); got != lowest || lowest == "message 60" {
+		t.Errorf("copied %q, want %q", got, lowest)
 	}
 }
 
@@ -211,5 +268,21 @@ func TestARoomGivenUpBeforeItWasJoined(t *testing.T) {
 	a.refusedRoom("milk", client.ErrLeft)
 	if r := a.st.Room("milk"); r.Place != 0 || a.st.Active != "general" || a.st.Notice != "you have left #milk" {
 		t.Errorf("in #%s, with %q; %+v", a.st.Active, a.st.Notice, r)
+	}
+}
+
+// TestARoomThatTheStoreLost is not one that was left by a wish: it is said why one is
+// out of it, and what waited is kept as failed.
+func TestARoomThatTheStoreLost(t *testing.T) {
+	a, s := showing(t, 80, 24, chat().Open("milk").Take("milk").Queue("milk", "1", "hi", false))
+	defer s.Fini()
+	a.apply(client.Left{Room: "milk", Err: &client.RefusedError{Code: comms.CodeNotAllowed, Message: "it is shut"}})
+	r := a.st.Room("milk")
+	if r.Joined || r.Parted || r.Place != 0 || a.st.Notice != "#milk: it is shut" || r.Waiting[0].Reason != "it is shut" {
+		t.Errorf("shut: %q, %+v", a.st.Notice, r)
+	}
+	a.apply(client.Left{Room: "go", Err: &client.RefusedError{Code: comms.CodeNoRoom, Message: "there is no room go"}})
+	if a.st.Room("go") != nil || a.st.Notice != "there is no room #go; /create go makes it" {
+		t.Errorf("lost: %q", a.st.Notice)
 	}
 }

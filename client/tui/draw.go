@@ -103,10 +103,9 @@ func (a *app) drawChat(w, h int) {
 		prompt = "▸ "
 	}
 	from := 1 + uniseg.StringWidth(prompt)
-	input := wrapRaw(Clean(r.Draft.String()), max(1, w-from-1))
-	before := wrapRaw(Clean(r.Draft.Before()), max(1, w-from-1))
+	input, row, column := wrapRaw(Clean(r.Draft.String()), max(1, w-from-1), len(Clean(r.Draft.Before())))
 	rows := max(1, min(maxInput, h-4))
-	top := max(0, min(len(before), len(input))-rows) // the cursor's row stays in sight
+	top := max(0, row+1-rows) // the cursor's row stays in sight
 	input = input[top:min(len(input), top+rows)]
 	statusRows := h - 3 - len(input)
 	bottom := h - 1 - len(a.statusRows(r, w, statusRows)) - len(input) // the row of the rule
@@ -141,8 +140,7 @@ func (a *app) drawChat(w, h int) {
 		for i, line := range input {
 			a.put(from, bottom+1+i, w-from, a.look.plain, line)
 		}
-		row := min(len(before)-1-top, len(input)-1)
-		a.canvas.show(min(w-1, from+uniseg.StringWidth(before[len(before)-1])), bottom+1+max(0, row))
+		a.canvas.show(min(w-1, from+column), bottom+1+row-top)
 	}
 	// Drawing the lines may have changed how many are below them, and what is read.
 	a.drawStatus(a.statusRows(a.st.Current(), w, statusRows), w, h)
@@ -250,7 +248,7 @@ func (a *app) statusRows(r *state.Room, w, rows int) []string {
 		lines := wrap(a.st.Notice, width)
 		return lines[:max(1, min(len(lines), rows, maxNotice))]
 	}
-	text := a.st.Status(r, w < narrow)
+	text := a.st.Status(r, width, w < narrow)
 	hint := ""
 	if w < narrow {
 		hint = a.hint("palette", "rooms")
@@ -261,6 +259,26 @@ func (a *app) statusRows(r *state.Room, w, rows int) []string {
 		text = with
 	}
 	return []string{shorten(oneLine(text), width)}
+}
+
+// passing is what is on the screen that changes by time alone.
+func (a *app) passing() string {
+	r := a.st.Current()
+	switch {
+	case a.st.Page != state.PageChat || r == nil:
+		return ""
+	case a.st.Overlay == state.OverlayHelp:
+		return a.st.Online()
+	}
+	w, _ := a.screen.Size()
+	var marks []rune
+	for i := len(r.Lines) - 1 - r.Scroll; i >= 0 && i >= len(r.Lines)-r.Scroll-a.shown; i-- {
+		marks = append(marks, a.st.MarkShown(r.Lines[i]))
+	}
+	for _, l := range r.Waiting {
+		marks = append(marks, a.st.MarkShown(l))
+	}
+	return strings.Join(a.statusRows(r, w, maxNotice), "\n") + string(marks)
 }
 
 // fade takes a notice away once there was time to read it, as the next key would:

@@ -69,7 +69,7 @@ func actions() []action {
 		{"bare", []string{"Alt-L"}, "messages alone, to select with the mouse", func(a *app) { a.st.Overlay = state.OverlayBare }},
 		{"clear", []string{"Esc"}, "end the search; what is written stays", func(a *app) { a.st.Search = "" }},
 		{"redraw", []string{"Ctrl-L"}, "draw the screen anew", func(a *app) { a.screen.Sync() }},
-		{"help", []string{"F1"}, "this help (also ? on an empty line)", func(a *app) { a.st.Overlay = state.OverlayHelp }},
+		{"help", []string{"F1"}, "help, or ? in an empty line; ?? writes one", func(a *app) { a.st.Overlay = state.OverlayHelp }},
 		{"quit", []string{"Ctrl-C"}, "quit; what is written stays for the next time", func(a *app) { a.quit = true }},
 	}
 	for i := 1; i <= 9; i++ {

@@ -215,7 +215,7 @@ func TestDraftComesBackAfterACommand(t *testing.T) {
 		"another chosen": {func(a *app) { a.choose(state.Choice{Kind: "command", Name: "/whoami"}); a.typed("\n") }, "half a thought"},
 		"kept": {func(a *app) {
 			a.st = state.State{Page: state.PageChat, Active: "general"}.Restore(a.st.Save())
-			a.typed("\n")
+			a.edit(state.Input.KillLeft)
 		}, "half a thought"},
 	} {
 		t.Run(name, func(t *testing.T) {

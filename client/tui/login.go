@@ -139,7 +139,7 @@ func (a *app) loggedIn(s *client.Session, routers []string, name string) {
 		if a.profile != nil && a.profile.Belong(cluster) {
 			a.saved = "" // to be written down
 		}
-		if err := profile.SetPlace(place, routers, cluster); err != nil {
+		if err := profile.SetPlace(place, routers, cluster); err != nil && a.unkept == nil { // else it is worse, and said
 			a.say("%v", err)
 		}
 		if moved && a.st.Page == state.PageChat {
@@ -166,12 +166,14 @@ func (a *app) loggedIn(s *client.Session, routers []string, name string) {
 func (a *app) openProfile(place, name string) bool {
 	a.leaveProfile() // another one's: the connect page was answered anew, or another cluster has answered
 	a.profileOf, a.saved, a.st.User = name+"@"+place, "", name
-	var err error
-	if a.profile, err = profile.Open(a.profileOf); err != nil {
-		a.say("%v", err)
+	if a.profile, a.unkept = profile.Open(a.profileOf); errors.Is(a.unkept, profile.ErrInUse) {
+		a.say("%v", a.unkept)
+	} else if a.unkept != nil {
+		a.say("%v; nothing that you write is kept", a.unkept)
 	}
 	saved, err := a.profile.Load()
-	if err != nil {
+	if err != nil && a.unkept == nil {
+		a.unkept = err
 		a.say("%v", err)
 	}
 	a.st = a.st.Restore(saved)
@@ -244,6 +246,12 @@ func (a *app) save(end bool) (err error) {
 	}
 	a.savedAt = time.Now()
 	saved := a.st.Save()
+	if a.unkept != nil {
+		if written := saved.Written(); end && written != "" {
+			return fmt.Errorf("%s could not be kept: %w", written, a.unkept)
+		}
+		return nil
+	}
 	if now := fmt.Sprintf("%+v", saved); now != a.saved {
 		if err = a.profile.Save(saved); err != nil {
 			a.say("%v", err)

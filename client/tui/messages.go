@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,14 +30,17 @@ type columns struct {
 const authorsOf = 200
 
 // layout gives names as much room as those who spoke lately need, so that it
-// changes only when somebody speaks.
-func layout(r *state.Room, user string, width int) columns {
+// changes only when somebody speaks. Numbers have as much as the room's highest.
+func layout(r *state.Room, user string, width int, numbers bool) columns {
 	c := columns{time: 6, name: 13}
 	if width < narrow-roomPane {
 		c = columns{name: 10} // no times in a narrow window
 	}
 	if width < 30 {
 		c = columns{name: 6}
+	}
+	if numbers {
+		c.time = max(c.time, len(strconv.FormatUint(r.Last, 10))+1)
 	}
 	longest := uniseg.StringWidth(user)
 	for _, l := range r.Lines[max(0, len(r.Lines)-authorsOf):] {
@@ -58,7 +62,7 @@ func (a *app) drawLines(r *state.Room, x, y, width, height int) {
 	if width < 8 || height < 1 {
 		return
 	}
-	c := layout(r, a.st.User, width)
+	c := layout(r, a.st.User, width, a.numbers)
 	a.columns = c
 	r = a.settle(r)
 	rows := a.rows(r, c, height)
@@ -111,6 +115,9 @@ func (a *app) rows(r *state.Room, c columns, height int) []row {
 	}
 	for i := bottom; i >= 0 && total < height+hidden; i-- {
 		take(a.line(r, i, c))
+		if from, to, gap := r.Gap(i); gap {
+			a.sight = [2]uint64{from, to}
+		}
 		if i == bottom {
 			hidden = min(hidden, total-1)
 		}
@@ -137,17 +144,14 @@ func (a *app) line(r *state.Room, i int, c columns) (rows []row) {
 		}
 		rows = append(rows, row{rule: l.Time.Format(day), style: a.look.dim})
 	}
-	if above != nil && l.Seq != 0 {
-		if seq := above.Place(); l.Seq > seq+1 && seq > 0 {
-			what := "missing, asking for them"
-			if !a.st.Asks(r) {
-				what = "not loaded"
-			} else if l.Seq > seq+state.Large {
-				what = "more between, loading as you scroll"
-			}
-			rows = append(rows, row{rule: fmt.Sprintf("%d %s", l.Seq-seq-1, what), style: a.look.warn})
-			a.sight = [2]uint64{seq + 1, l.Seq - 1}
+	if from, to, gap := r.Gap(i); gap {
+		what := "missing, asking for them"
+		if !a.st.Asks(r) {
+			what = "not loaded"
+		} else if to-from+1 >= state.Large {
+			what = "more between, loading as you scroll"
 		}
+		rows = append(rows, row{rule: fmt.Sprintf("%d %s", to-from+1, what), style: a.look.warn})
 	}
 	if r.New > 0 && l.Seq > r.Marker && (above == nil || above.Place() <= r.Marker) {
 		rows = append(rows, row{rule: fmt.Sprintf("%d new", r.New), style: a.look.warn})
@@ -215,7 +219,7 @@ func (a *app) message(l state.Line, above *state.Line, c columns) (rows []row) {
 func (a *app) when(l state.Line, above *state.Line, c columns) string {
 	switch {
 	case a.numbers && l.Seq != 0:
-		return fmt.Sprintf("%5d", l.Seq%100_000)
+		return fmt.Sprintf("%*d", c.time-1, l.Seq)
 	case c.time == 0:
 		return ""
 	case above != nil && above.Kind != state.LineCut && above.Time.Truncate(time.Minute).Equal(l.Time.Truncate(time.Minute)):

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,45 @@ func TestAMessageOfBlanksIsSeen(t *testing.T) {
 		st := room(1, 1).Apply(said("go", "eve", text, 2))
 		if rows := shownIn(t, st); len(rows) != 3 || rows[2] != "eve (blank)" {
 			t.Errorf("%q:\n%s", text, strings.Join(rows, "\n"))
+		}
+	}
+}
+
+// TestNumbersAreWhole: those of a long room too, and in a narrow window, which has no
+// times.
+func TestNumbersAreWhole(t *testing.T) {
+	for _, width := range []int{80, 40, 28} {
+		for _, n := range []int{7, 1_234_567} {
+			a, s := showing(t, width, 24, room(n, 3))
+			defer s.Fini()
+			a.numbers = true
+			a.draw()
+			for seq := n; seq < n+3; seq++ {
+				if want := fmt.Sprintf(" %d ", seq); strings.Count(dump(s), want) != 1 {
+					t.Errorf("%d columns: no %q on\n%s", width, want, dump(s))
+				}
+			}
+		}
+	}
+}
+
+// TestAnAddressHasItsBrackets: those that it opens itself, not those around it.
+func TestAnAddressHasItsBrackets(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://e.org/wiki/Foo_(bar)":              "https://e.org/wiki/Foo_(bar)",
+		"(see https://e.org/wiki/Foo_(bar))":        "https://e.org/wiki/Foo_(bar)",
+		"(see https://e.org/wiki/Foo).":             "https://e.org/wiki/Foo",
+		"https://e.org/a_(b)_(c), or":               "https://e.org/a_(b)_(c)",
+		"https://e.org/f(x[1]).":                    "https://e.org/f(x[1])",
+		"[https://e.org/f]":                         "https://e.org/f",
+		"https://e.org/a(b).html, and https://e/b.": "https://e.org/a(b).html https://e/b",
+	} {
+		var got []string
+		for _, at := range links(text) {
+			got = append(got, text[at[0]:at[1]])
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }

@@ -135,7 +135,11 @@ func (a *app) drawPalette(w, bottom int) {
 	choices := a.st.Choices()
 	rows := min(max(1, len(choices)), max(1, bottom-2))
 	first := max(0, min(a.st.Palette.Chosen-rows+1, len(choices)-rows))
-	a.rule(0, bottom-rows-1, w, a.look.dim, "rooms, people, commands")
+	what := "rooms, people, commands"
+	if rows < len(choices) {
+		what += fmt.Sprintf(": %d-%d of %d", first+1, first+rows, len(choices))
+	}
+	a.rule(0, bottom-rows-1, w, a.look.dim, what)
 	for y := bottom - rows; y < bottom; y++ {
 		for x := range w {
 			a.canvas.set(x, y, 1, []rune{' '}, a.look.plain)

@@ -214,11 +214,20 @@ func (p *plainClient) event(e client.Event) {
 	case client.Joined:
 		p.say("* you are in #%s, %d here: %s", e.Room, e.Count, e.Description)
 	case client.Left:
-		next := ""
-		if p.leave(e.Room); p.room != e.Room && !p.Script {
-			next = "; what you write goes to #" + p.room
+		text := "you have left #" + e.Room
+		if e.Err != nil {
+			text = fmt.Sprintf("you are not in #%s any more: %v", e.Room, e.Err)
 		}
-		p.say("* you have left #%s%s", e.Room, next)
+		if p.leave(e.Room); p.room != e.Room && !p.Script {
+			text += "; what you write goes to #" + p.room
+		}
+		p.say("* %s", text)
+	case client.Held:
+		if e.Err != nil {
+			p.say("* #%s: what you said waits: %v", e.Room, e.Err)
+		} else {
+			p.say("* #%s: what you said is taken again", e.Room)
+		}
 	case client.Message:
 		switch {
 		case e.Kind == comms.KindTopic:

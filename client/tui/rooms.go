@@ -69,7 +69,7 @@ func (a *app) left(name string) {
 		if key := a.keyOf("palette"); key != "" {
 			others = ", " + key + " finds others"
 		}
-		a.st = a.st.Tell(name, fmt.Sprintf("you have left #%s; /join %s opens it again%s", name, name, others))
+		a.tell(name, fmt.Sprintf("you have left #%s; /join %s opens it again%s", name, name, others))
 		return
 	}
 	a.say("you have left #%s", name)
@@ -194,7 +194,7 @@ func (a *app) fetch(name string, q comms.History, then func()) {
 // older loads the page above the oldest line.
 func (a *app) older() {
 	r := a.st.Current()
-	if r == nil || r.Loading || r.Oldest() <= 1 || a.session == nil {
+	if r == nil || r.Oldest() <= 1 {
 		return
 	}
 	a.load(comms.History{Room: r.Name, Before: r.Oldest(), Limit: page})
@@ -202,6 +202,9 @@ func (a *app) older() {
 
 // load fetches a page, one at a time.
 func (a *app) load(q comms.History) {
+	if a.session == nil || a.st.Room(q.Room).Loading {
+		return
+	}
 	a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading = true })
 	a.fetch(q.Room, q, func() {
 		a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading = false })
@@ -211,7 +214,7 @@ func (a *app) load(q comms.History) {
 // fill asks for what is missing between the lines of the active room.
 func (a *app) fill() {
 	r := a.st.Current()
-	if r == nil || !r.Joined || r.Joining || a.session == nil || a.filling[r.Name] || len(r.Lines) == 0 {
+	if r == nil || !r.Joined || r.Joining || r.Loading || a.session == nil || a.filling[r.Name] || len(r.Lines) == 0 {
 		return
 	}
 	from, to, ok := r.Hole()
@@ -249,33 +252,33 @@ func (a *app) firstUnread() {
 	a.goTo(strconv.FormatUint(seq, 10)) // it may not be loaded yet
 }
 
-// goTo shows a sequence, or the first message of a day.
-func (a *app) goTo(where string) {
+// goTo shows a sequence, or the first message of a day, and reports whether it can.
+func (a *app) goTo(where string) bool {
 	r := a.st.Current()
 	if r == nil {
-		return
+		return false
 	}
 	name, last, s := r.Name, r.Last, a.session
 	if seq, err := parseSeq(where); err == nil && r.Has(seq) {
 		a.show(name, seq)
-		return
+		return true
 	}
 	day, dayErr := parseDay(where)
 	seq, seqErr := parseSeq(where)
 	switch {
 	case dayErr != nil && seqErr != nil:
 		a.say("%s", gotoTakes)
-		return
+		return false
 	case last == 0:
 		a.say("nothing has been said in #%s yet", name)
-		return
+		return false
 	case seqErr == nil && seq > last:
 		a.newest()
 		a.say("the newest message of #%s is #%d", name, last)
-		return
+		return true
 	case !a.reaches(name):
 		a.say("there is no connection to load it by")
-		return
+		return false
 	}
 	asked := a.pressed
 	a.effect(func(ctx context.Context) func() {
@@ -301,11 +304,12 @@ func (a *app) goTo(where string) {
 			a.show(name, seq)
 		}
 	})
+	return true
 }
 
 // show puts a record that is there into the middle of the screen.
 func (a *app) show(name string, seq uint64) {
-	a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq + uint64(max(0, a.shown/2))) })
+	a.st = a.st.Update(name, func(r *state.Room) { r.ScrollTo(seq, a.shown/2) })
 	a.st = a.st.Focus(!a.st.Blurred) // it may be the end
 }
 
@@ -338,17 +342,18 @@ func firstOf(history func(comms.History) (comms.HistoryPage, error), room string
 
 // search marks a text and shows the newest message or topic that has it; without
 // a text, the one before. Answers to commands only repeat what was said.
-func (a *app) search(text string) {
+// It reports whether it knows what to search for.
+func (a *app) search(text string) bool {
 	r := a.st.Current()
 	if r == nil {
-		return
+		return false
 	}
 	from := len(r.Lines) - 1
 	if text != "" {
 		a.st.Search = text
 	} else if a.st.Search == "" {
 		a.say("search for what? /search TEXT")
-		return
+		return false
 	} else {
 		from = a.foundAt(r) - 1
 	}
@@ -357,7 +362,7 @@ func (a *app) search(text string) {
 		if l := r.Lines[i]; l.Seq != 0 && strings.Contains(strings.ToLower(l.Text), want) {
 			a.found = l
 			a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll, r.Under = len(r.Lines)-1-i, 0 })
-			return
+			return true
 		}
 	}
 	switch {
@@ -368,6 +373,7 @@ func (a *app) search(text string) {
 	default:
 		a.say("no older message in #%s has %q", r.Name, a.st.Search)
 	}
+	return true
 }
 
 // foundAt is where the line stands that a search has found last, if it is on the

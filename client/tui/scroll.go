@@ -9,7 +9,9 @@ import (
 func (a *app) scroll(pages int) { a.scrollRows(pages * max(1, a.height-1)) }
 
 // scrollRows moves by rows of the screen, positive towards older ones, and loads
-// what is missing there. The state counts lines; the rows of each are known here.
+// what is missing there. It stops where something is missing, until that is there:
+// whoever holds the key would jump over it. The state counts lines; the rows of each
+// are known here.
 func (a *app) scrollRows(by int) {
 	r := a.st.Current()
 	if r == nil {
@@ -17,56 +19,64 @@ func (a *app) scrollRows(by int) {
 	}
 	last := len(r.Lines) - 1
 	at := last - r.Scroll // the lowest line shown
+	first, end := a.stretch(r, at)
 	under := min(r.Under, max(0, a.rowsOf(r, at)-1)) + by
-	for under < 0 && at < last {
+	for under < 0 && at < end {
 		at++
 		under += a.rowsOf(r, at)
 	}
-	for at > 0 && under >= a.rowsOf(r, at) {
+	for at > first && under >= a.rowsOf(r, at) {
 		under -= a.rowsOf(r, at)
 		at--
 	}
-	var more uint64
-	a.st = a.st.Update(r.Name, func(r *state.Room) {
-		if more = r.ScrollBy(last - at - r.Scroll); more == 0 {
-			r.Under = max(0, under)
-		}
-	})
+	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll, r.Under = last-at, max(0, under) })
 	r = a.settle(a.st.Current())
-	switch {
-	case more > 0 && r.Joined && !r.Loading && a.session != nil:
-		a.load(comms.History{Room: r.Name, From: more, Limit: page})
-	case by > 0 && len(r.Lines)-r.Scroll < 2*a.shown+page/4:
+	at, near := last-r.Scroll, 2*a.shown+page/4 // soon to be seen
+	switch above, below := at-first < near, end-at < near && end < last; {
+	case by > 0 && above && first > 0:
+		_, to, _ := r.Gap(first)
+		a.load(comms.History{Room: r.Name, Before: to + 1, Limit: page})
+	case by > 0 && above:
 		a.older()
+	case by < 0 && below:
+		from, _, _ := r.Gap(end + 1)
+		a.load(comms.History{Room: r.Name, From: from, Limit: page})
 	}
 	if r.AtEnd() {
 		a.st = a.st.Focus(!a.st.Blurred)
 	}
 }
 
-// settle takes a room that is scrolled up beyond its first row back to where that
-// row is the window's first. The window may have been lower when it was scrolled,
-// or the line to be shown be one of the first.
+// stretch is from which line to which one may scroll from the i-th on. Where nobody
+// can be asked for what is missing, it stops nobody from reading what is there.
+func (a *app) stretch(r *state.Room, i int) (first, last int) {
+	if !r.Joined || !a.reaches(r.Name) {
+		return 0, len(r.Lines) - 1
+	}
+	return r.Stretch(i)
+}
+
+// settle takes a room that is scrolled up beyond the first row that it may show back
+// to where that row is the window's first. The window may have been lower when it was
+// scrolled, or the line to be shown be one of the first.
 func (a *app) settle(r *state.Room) *state.Room {
 	if r.AtEnd() {
 		return r
 	}
 	last := len(r.Lines) - 1
-	top := min(0, last) // the lowest line shown there
+	at := last - r.Scroll
+	first, end := a.stretch(r, at)
+	top := min(first, last) // the lowest line shown there
 	rows := a.rowsOf(r, top)
-	for top < last && rows < a.height {
+	for top < end && rows < a.height {
 		top++
 		rows += a.rowsOf(r, top)
 	}
-	at, under := last-r.Scroll, max(0, rows-a.height)
+	under := max(0, rows-a.height)
 	if at > top || at == top && r.Under <= under {
 		return r
 	}
-	a.st = a.st.Update(r.Name, func(r *state.Room) {
-		if r.ScrollBy(at-top) == 0 {
-			r.Under = under
-		}
-	})
+	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll, r.Under = last-top, under })
 	if a.st.Current().AtEnd() {
 		a.st = a.st.Focus(!a.st.Blurred)
 	}

@@ -128,7 +128,7 @@ func TestTheEndOfATallMessageIsUnread(t *testing.T) {
 	a.draw()
 	press(a, tcell.KeyPgUp)
 	a.apply(said("go", "bob", "after it", 2))
-	if a.draw(); strings.Contains(dump(s), "after it") || a.st.Current().Unread != 1 || !strings.Contains(dump(s), "2 lines below") {
+	if a.draw(); strings.Contains(dump(s), "after it") || a.st.Current().Unread != 1 || !strings.Contains(dump(s), "2 messages below") {
 		t.Errorf("%d unread, on the screen\n%s", a.st.Current().Unread, dump(s))
 	}
 	press(a, tcell.KeyPgDn)

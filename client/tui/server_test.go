@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ type fakeServer struct {
 	rooms  []string          // that there are
 	heads  map[string]uint64 // of rooms
 	listed []comms.Room      // what ListRooms is answered, too
+	past   uint64            // records that History has of each room
 	heard  []comms.SetTopic
 	said   []comms.SendMessage
 }
@@ -89,7 +91,7 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 		}
 		return []comms.Event{list}
 	case comms.History:
-		return []comms.Event{comms.HistoryPage{Room: c.Room, Tag: c.Tag}}
+		return []comms.Event{f.history(c)}
 	case comms.SetTopic:
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -126,6 +128,22 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 		return []comms.Event{comms.Error{Code: comms.CodeNoRoom, Message: "no such room", Room: c.Room}}
 	}
 	return nil
+}
+
+// history answers as the room log does: what stands before a sequence, or from one on.
+func (f *fakeServer) history(c comms.History) comms.HistoryPage {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := comms.HistoryPage{Room: c.Room, Tag: c.Tag, Head: f.past}
+	from, to := c.From, min(c.From+uint64(c.Limit)-1, f.past)
+	if c.From == 0 {
+		to = min(c.Before-1, f.past)
+		from = to + 1 - min(to, uint64(c.Limit))
+	}
+	for seq := max(1, from); seq <= to; seq++ {
+		p.Records = append(p.Records, said(c.Room, "bob", fmt.Sprintf("message %d", seq), seq).Record)
+	}
+	return p
 }
 
 // visiting is an app that was in a room before, and has no session yet. until

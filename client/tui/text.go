@@ -55,7 +55,7 @@ func (t theme) styled(text string, base tcell.Style, id uint64, search string) [
 		}
 		at = end + 1
 	}
-	for i, m := range link.FindAllStringIndex(text, -1) {
+	for i, m := range links(text) {
 		url := text[m[0]:m[1]]
 		h := fnv.New64a()
 		h.Write([]byte(url + strconv.FormatUint(id, 10) + strconv.Itoa(i))) //nolint:errcheck // never fails
@@ -84,6 +84,23 @@ func (t theme) styled(text string, base tcell.Style, id uint64, search string) [
 		cells = append(cells, cell{g.Str(), g.Width(), styles[from]})
 	}
 	return cells
+}
+
+// links is where addresses stand in a text. A closing bracket at the end belongs to
+// one if it opens it, and else to what stands around it.
+func links(text string) [][]int {
+	found := link.FindAllStringIndex(text, -1)
+	for _, m := range found {
+		open := map[byte]int{} // that are not closed yet, by what closes them
+		for i, closing := range []byte(")]}") {
+			url := text[m[0]:m[1]]
+			open[closing] = strings.Count(url, "([{"[i:i+1]) - strings.Count(url, string(closing))
+		}
+		for ; m[1] < len(text) && open[text[m[1]]] > 0; m[1]++ {
+			open[text[m[1]]]--
+		}
+	}
+	return found
 }
 
 func paint(styles []tcell.Style, with tcell.Style) {
@@ -167,23 +184,43 @@ func wrap(text string, width int) []string {
 	return lines
 }
 
-// wrapRaw breaks what is being written: nothing is dropped, so that the cursor
-// finds its place.
-func wrapRaw(text string, width int) []string {
-	lines := []string{""}
-	used := 0
-	for g := uniseg.NewGraphemes(text); g.Next(); {
-		if g.Str() == "\n" || g.Str() == "\r\n" {
-			lines, used = append(lines, ""), 0
-			continue
-		}
-		if used+g.Width() > width && used > 0 {
-			lines, used = append(lines, ""), 0
-		}
-		lines[len(lines)-1] += g.Str()
-		used += g.Width()
+// wrapRaw breaks what is being written behind blanks, where it can: nothing is
+// dropped, so that the cursor at a byte of the text finds its place. A blank for which
+// there is no room hangs over the line's end.
+func wrapRaw(text string, width, at int) (lines []string, row, column int) {
+	var begins []int             // of lines
+	begin, word, used := 0, 0, 0 // of the line, of its last word, and columns so far
+	flush := func(end, next int) {
+		lines, begins = append(lines, text[begin:end]), append(begins, begin)
+		begin = next
 	}
-	return lines
+	for g := uniseg.NewGraphemes(text); g.Next(); {
+		from, to := g.Positions()
+		switch blank := g.Str() == " "; {
+		case g.Str() == "\n" || g.Str() == "\r\n":
+			flush(from, to)
+			word, used = to, 0
+			continue
+		case used+g.Width() <= width || used == 0 || blank && used <= width:
+		case word > begin && !blank:
+			flush(word, word)
+			used = uniseg.StringWidth(text[word:from])
+			if used+g.Width() > width && used > 0 {
+				flush(from, from)
+				used = 0
+			}
+		default: // a word longer than the line, or many blanks
+			flush(from, from)
+			used = 0
+		}
+		if used += g.Width(); g.Str() == " " {
+			word = to
+		}
+	}
+	flush(len(text), len(text))
+	for row = len(lines) - 1; begins[row] > at; row-- {
+	}
+	return lines, row, uniseg.StringWidth(lines[row][:min(at-begins[row], len(lines[row]))])
 }
 
 // shorten cuts text to width columns, with an ellipsis if it was longer.

@@ -57,9 +57,11 @@ type app struct {
 	profile   *profile.Profile
 	profileOf string // name@place, see profile.Place
 	st        state.State
+	unkept    error  // why nothing is saved; nil: all is
 	saved     string // what was saved last, to compare
 	savedAt   time.Time
 	title     string
+	passed    string // what passing was when it was drawn
 
 	ids       *comms.IDSource // of messages that no session has taken yet
 	cachedAt  map[string]cachedRoom
@@ -105,7 +107,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 			return fmt.Errorf("terminal: %w (px client --plain needs none)", err)
 		}
 	}
-	if err := opts.Screen.Init(); err != nil {
+	if err := initScreen(opts.Screen); err != nil {
 		return fmt.Errorf("terminal: %w (px client --plain needs none)", err)
 	}
 	defer opts.Screen.Fini()
@@ -204,12 +206,18 @@ func (a *app) run(ctx context.Context) error {
 			f()
 		case <-tick.C:
 			a.fade()
+			a.st.Now = a.opts.Now()
+			if a.passing() == a.passed {
+				a.afterDraw()
+				continue // laying out a long message four times a second keeps a laptop warm
+			}
 		case <-next.C:
 			wait = false
 			a.st.Now = a.opts.Now()
 			if !a.suspended {
 				a.draw()
 			}
+			a.passed = a.passing()
 			a.afterDraw()
 			drawn = time.Now()
 			continue
@@ -239,7 +247,11 @@ func (a *app) apply(e client.Event) {
 	case client.Joined:
 		a.entered(e.Room)
 	case client.Left:
-		a.left(e.Room)
+		if e.Err != nil {
+			a.refusedRoom(e.Room, e.Err)
+		} else {
+			a.left(e.Room)
+		}
 	}
 }
 

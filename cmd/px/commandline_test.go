@@ -74,6 +74,8 @@ func TestBadCommandLines(t *testing.T) {
 		"send blanks":      {[]string{"send", "--room", "go", " ", "\t"}, exitUsage, "nothing in the text"},
 		"tail of no room":  {[]string{"tail", "--room", "##go"}, exitUsage, `"#go" is no room name`},
 		"where no room":    {[]string{"where", "Go"}, exitUsage, `"Go" is no room name`},
+		"rooms of no name": {[]string{"rooms", "--prefix", "GO"}, exitUsage, `"GO" is no room name`},
+		"rooms of no text": {[]string{"rooms", "--prefix", "\xff"}, exitUsage, "no room's name begins so"},
 		"create no room":   {[]string{"create", "#"}, exitUsage, `"" is no room name`},
 		"open no room":     {[]string{"client", "--room", "Bad Room"}, exitUsage, `"Bad Room" is no room name`},
 		"no address":       {[]string{"status", "--router", "a:b:c"}, exitUsage, `"a:b:c" is no router's address`},

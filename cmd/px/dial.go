@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"positivity-exchange/client"
+	"positivity-exchange/comms"
 	"positivity-exchange/comms/tlsconn"
 )
 
@@ -94,7 +96,28 @@ func query(c *cli.Context, usage, late error, ask func(context.Context, *client.
 	case err != nil && c.Context.Err() != nil:
 		return errInterrupted
 	case errors.Is(err, context.DeadlineExceeded):
+		var refused *client.RefusedError
+		if errors.As(err, &refused) && refused.Code != comms.CodeNoShard { // late says that better
+			return fmt.Errorf("not done within %s: %w", dialTimeout, refused)
+		}
 		return late
 	}
 	return err
+}
+
+// heldUp says on standard error what keeps a command from going on, which nobody
+// would see of one that has no time-out. That a room moves, or a cluster starts, is
+// over too soon for it.
+func heldUp(e client.Event) {
+	var refused *client.RefusedError
+	switch e := e.(type) {
+	case client.Held:
+		if errors.As(e.Err, &refused) {
+			fmt.Fprintf(os.Stderr, "px: #%s: %v; trying again\n", e.Room, refused)
+		}
+	case client.RoomLink:
+		if errors.As(e.Err, &refused) && (refused.Code == comms.CodeStorage || refused.Code == comms.CodeUnknownFate) {
+			fmt.Fprintf(os.Stderr, "px: #%s: %v; trying again\n", e.Room, refused)
+		}
+	}
 }

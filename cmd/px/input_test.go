@@ -78,7 +78,7 @@ func TestSendSaysWhatWasWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no shard":  {[]string{"--router", router, "--timeout", "300ms"}, "px: #go could not be joined within 300ms: nothing was sent\n"},
+		"no shard":  {[]string{"--router", router, "--timeout", "300ms"}, "px: #go could not be joined within 300ms: nothing was sent: no shard serves just now; try again\n"},
 		"no router": {[]string{"--router", "127.0.0.1:1", "--timeout", "300ms"}, "px: could not reach 127.0.0.1:1: connection refused (px up starts a cluster on this machine)\n"},
 	} {
 		out, errs, code := px(append(append([]string{"send", "--room", "go"}, c.args...), "hello")...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,14 +30,15 @@ func roomsCommand() *cli.Command {
 		Description: "--json prints an array of objects: name, description.",
 		Flags:       []cli.Flag{routerFlag(), flag("prefix", "", "only rooms whose name starts with `P`"), jsonFlag("print an array of objects")},
 		Action: func(c *cli.Context) error {
-			return query(c, noArgs(c), errLateRouter, func(ctx context.Context, s *client.Session) error {
+			prefix := strings.TrimPrefix(c.String("prefix"), "#")
+			return query(c, cmp.Or(noArgs(c), beginning(prefix)), errLateRouter, func(ctx context.Context, s *client.Session) error {
 				type line struct {
 					Name        string `json:"name"`
 					Description string `json:"description"`
 				}
 				lines := []line{}
 				for after := ""; ; {
-					page, err := s.Rooms(ctx, comms.ListRooms{Prefix: strings.TrimPrefix(c.String("prefix"), "#"), After: after})
+					page, err := s.Rooms(ctx, comms.ListRooms{Prefix: prefix, After: after})
 					if err != nil {
 						return err
 					}
@@ -58,6 +60,18 @@ func roomsCommand() *cli.Command {
 			})
 		},
 	}
+}
+
+// beginning checks what the names of rooms are to begin with: anything, or what a
+// name may.
+func beginning(prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	if err := comms.CheckRoomName(prefix); err != nil {
+		return usagef("no room's name begins so: %s", err)
+	}
+	return nil
 }
 
 func table(to io.Writer, rows func(io.Writer)) error {

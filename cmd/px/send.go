@@ -68,6 +68,8 @@ func runSend(c *cli.Context) error {
 				}
 			case client.SendFailed:
 				refusals <- e
+			default:
+				heldUp(e)
 			}
 		}
 	}()
@@ -77,7 +79,11 @@ func runSend(c *cli.Context) error {
 			fmt.Fprintln(os.Stderr, "px: interrupted: nothing was sent")
 			return errInterrupted
 		case ctx.Err() != nil:
-			return fmt.Errorf("#%s could not be joined within %s: nothing was sent", room, c.Duration("timeout"))
+			nothing := fmt.Errorf("#%s could not be joined within %s: nothing was sent", room, c.Duration("timeout"))
+			if refused := (*client.RefusedError)(nil); errors.As(err, &refused) {
+				return fmt.Errorf("%w: %w", nothing, refused)
+			}
+			return nothing
 		}
 		return err
 	}

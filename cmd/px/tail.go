@@ -95,9 +95,13 @@ func follow(c *cli.Context, s *client.Session, joined <-chan error) error {
 			if !ok {
 				return client.ErrClosed
 			}
-			if cut, is := e.(client.Cut); is {
-				fmt.Fprintf(os.Stderr, "px: the store lost its end behind #%d\n", cut.At)
+			switch e := e.(type) {
+			case client.Left: // nobody asked for it
+				return fmt.Errorf("#%s is followed no more: %w", e.Room, e.Err)
+			case client.Cut:
+				fmt.Fprintf(os.Stderr, "px: the store lost its end behind #%d\n", e.At)
 			}
+			heldUp(e)
 			if link, is := e.(client.RoomLink); is {
 				said = unreadable(link, said)
 			}

@@ -79,7 +79,8 @@ func (term *terminal) client(name string, width, height int, args ...string) *pa
 	for _, arg := range args {
 		command += " '" + arg + "'"
 	}
-	term.tmux("new-session", "-d", "-s", name, "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), command)
+	// Without a window the server would end, and a window that is opened just then with it.
+	term.tmux("new-session", "-d", "-s", name, "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), command, ";", "set-option", "-g", "exit-empty", "off")
 	return &pane{term, name}
 }
 
@@ -401,4 +402,35 @@ func TestLinesAskAndRememberAName(t *testing.T) {
 	if out, err := pipe.CombinedOutput(); err != nil || !strings.Contains(string(out), "* you are ") || strings.Contains(string(out), "* you are ada") {
 		t.Errorf("through a pipe: %v, %s", err, out)
 	}
+}
+
+// TestNothingIsLeftOfWideClusters: a terminal may draw an emoji with a skin tone
+// wider than the client counts, over what stands behind it.
+func TestNothingIsLeftOfWideClusters(t *testing.T) {
+	term := newTerminal(t)
+	dir := t.TempDir()
+	startShard(t, dir, "s1")
+	router := startRouter(t, dir).addr("client")
+	w := term.client("ada", 80, 24, "--router", router, "--user", "ada")
+	w.seeText("nobody has said anything yet")
+	w.typed("thanks 👍🏽")
+	w.seeText("ada ▸ thanks 👍")
+	w.keys("Enter")
+	screen := w.see("the message, stored", func(screen string) bool { return marks(screen, "✓") == 1 })
+	w.see("an empty line", func(screen string) bool {
+		return strings.HasSuffix(strings.TrimSpace(lineOf(screen, "ada ▸")), "▸")
+	})
+	if n := strings.Count(screen, "🏽"); n > 1 {
+		t.Errorf("it stands %d times on the screen:\n%s", n, screen)
+	}
+}
+
+// lineOf is the line of a screen that has a text.
+func lineOf(screen, text string) string {
+	for _, line := range strings.Split(screen, "\n") {
+		if strings.Contains(line, text) {
+			return line
+		}
+	}
+	return ""
 }
