@@ -46,7 +46,7 @@ type Reader struct {
 // NewReader reads frames of at most max bytes, line end included, from nc. It
 // sets nc's read deadline: while no frame has begun idle (0: none), and up to an
 // eighth of it more, a second at most; FrameTimeout from a frame's first byte on,
-// however slowly the rest drips in.
+// however slowly the rest drips in (a client's is patient: from any byte on).
 func NewReader(nc net.Conn, max int, idle time.Duration) *Reader {
 	r := &Reader{nc: nc, max: max, idle: idle}
 	if r.raw = rawconn.Of(nc); r.raw != nil {

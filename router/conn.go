@@ -98,7 +98,10 @@ func (r *Router) serve(nc net.Conn, mayRelay bool) {
 	}
 	c.ctx, c.cancel = context.WithCancel(r.ctx)
 	if mayRelay {
-		c.leave = r.lobby.Enter(func(string) { c.cancel() }).Leave
+		c.leave = r.lobby.Enter(func(code string) {
+			r.logger.Debug("a connection is ended that never said hello", "code", code)
+			c.cancel()
+		}).Leave
 		defer c.leave()
 		var err error
 		if nc, err = tlsconn.Accept(c.ctx, nc, r.opts.TLS, "router"); err != nil {

@@ -14,7 +14,8 @@
 // A peer that takes no more is handed to a goroutine, which waits in the poller
 // without a buffer and goes on when it can; the room never waits. Once the ring
 // has dropped what such a session needs, it reads the rest from the Source, page
-// by page, and comes back to the ring. So a stuck session costs a goroutine and
+// by page, and comes back to the ring; what the Source cannot read puts it out of
+// the room (Source.GiveUp), not off its connection. So a stuck session costs a goroutine and
 // at most the rest of the one event that was begun.
 //
 // Replies to one session alone are queued (Outlet.Queue), written by whoever

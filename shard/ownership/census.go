@@ -95,7 +95,8 @@ func (c *Census) Enroll(ctx context.Context) error {
 				continue
 			}
 			if e.Name != c.self.Name {
-				if known, gone := roomlog.ProcessGone(e.OS); known && gone {
+				// Gossip too: a system may hide the processes of other users.
+				if known, gone := roomlog.ProcessGone(e.OS); known && gone && !c.alive(e.Boot) {
 					c.log.Strike(ctx, e.Boot) //nolint:errcheck // the next who comes does it
 				}
 				continue

@@ -88,7 +88,8 @@ func (l *Log) prepare(opts Options) error {
 }
 
 // ensure returns the stream's configuration, having made it if it was missing
-// and compared it if not; one that must be existing is not made. While the servers have no leader yet it tries again.
+// and compared it if not; one that must be existing is not made. While the servers
+// have no leader yet it tries again.
 func (l *Log) ensure(ctx context.Context, want jetstream.StreamConfig, opts Options) (jetstream.StreamConfig, error) {
 	waiting := roomlog.NewOutage(l.logger, "waiting for JetStream", "")
 	for {

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"positivity-exchange/shard/roomlog"
 	"strings"
 	"time"
+
+	"positivity-exchange/shard/roomlog"
 )
 
 // checkSync demands for "full" what a client cannot see over its connection:

@@ -201,6 +201,19 @@ func (p *part) close() error {
 	return p.closeLocked()
 }
 
+// closeUnwritten closes the files if nobody writes, and nobody has written since
+// they were opened: an owner who has just come would wait for it.
+func (p *part) closeUnwritten() error {
+	if !p.isClean() || !p.mu.TryLock() {
+		return nil
+	}
+	defer p.mu.Unlock()
+	if p.append != nil || !p.isClean() {
+		return nil
+	}
+	return p.closeLocked()
+}
+
 // closeIdle closes the files if they were not used since it was called last.
 func (p *part) closeIdle() error {
 	if p.used.Swap(false) || !p.mu.TryLock() {

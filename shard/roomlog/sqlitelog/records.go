@@ -191,7 +191,7 @@ func (l *Log) page(ctx context.Context, partition int, room, query string, from,
 // after a crash the list of all would wait for two fsyncs of each.
 func (l *Log) Rooms(ctx context.Context, partition int, after string, limit int) (rooms []roomlog.RoomInfo, err error) {
 	if p := l.file(partition); !p.isOpen() && p.isClean() {
-		defer l.CloseIdle(partition)
+		defer func() { l.logClose(p, p.closeUnwritten()) }()
 	}
 	err = l.read(partition, func(db *sql.DB) error {
 		rooms = nil
