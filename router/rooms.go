@@ -87,7 +87,10 @@ func (r *Router) report(p comms.RoomReport) {
 		now = was // what was known of it
 	}
 	r.lists[p.Partition] = now
-	r.directory.Store(newDirectory(replaced(r.directory.Load().rooms, was, now), r.opts.Rooms))
+	if _, changed := r.changed[p.Partition]; !changed {
+		r.changed[p.Partition] = was
+	}
+	r.stale.Store(true)
 	if len(r.lists) == membership.Partitions {
 		select {
 		case <-r.ready:
@@ -97,8 +100,28 @@ func (r *Router) report(p comms.RoomReport) {
 	}
 }
 
+// current is the directory with all that was reported. It is made when somebody
+// asks: a description that changes must not cost a copy of all rooms each time.
+func (r *Router) current() *directory {
+	if !r.stale.Load() {
+		return r.directory.Load()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stale.Load() {
+		var was, now []comms.Room
+		for p, had := range r.changed {
+			was, now = append(was, had...), append(now, r.lists[p]...)
+		}
+		r.directory.Store(newDirectory(replaced(r.directory.Load().rooms, sorted(was), sorted(now)), r.opts.Rooms))
+		clear(r.changed)
+		r.stale.Store(false)
+	}
+	return r.directory.Load()
+}
+
 // greeting lists the first rooms.
-func (r *Router) greeting() []comms.Room { return r.directory.Load().greeting }
+func (r *Router) greeting() []comms.Room { return r.current().greeting }
 
 // list answers ListRooms.
 func (r *Router) list(q comms.ListRooms) comms.RoomList {
@@ -106,7 +129,7 @@ func (r *Router) list(q comms.ListRooms) comms.RoomList {
 	if limit == 0 {
 		limit = comms.MaxPage
 	}
-	d := r.directory.Load()
+	d := r.current()
 	from, _ := d.find(max(q.Prefix, q.After))
 	answer := comms.RoomList{Tag: q.Tag}
 	for _, room := range d.rooms[from:] {

@@ -48,13 +48,15 @@ type Router struct {
 	lobby  *lobby.Lobby
 
 	directory atomic.Pointer[directory] // changed with mu held
+	stale     atomic.Bool               // it lacks what is in changed; set with mu held
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 	lists map[int][]comms.Room // rooms by partition, as the shards reported
 	pages map[int][]comms.Room // of reports that are not whole yet
 
-	failed map[int]string // partitions whose rooms no shard can tell, and why
+	changed map[int][]comms.Room // partitions reported since the directory was made: what it has of them
+	failed  map[int]string       // partitions whose rooms no shard can tell, and why
 }
 
 // New makes a Router. Nothing runs before Run.
@@ -67,7 +69,7 @@ func New(opts Options) *Router {
 	}
 	r := &Router{
 		opts: opts, logger: opts.Logger, ready: make(chan struct{}), lobby: lobby.New(0), conns: map[*conn]struct{}{},
-		lists: map[int][]comms.Room{}, pages: map[int][]comms.Room{}, failed: map[int]string{},
+		lists: map[int][]comms.Room{}, pages: map[int][]comms.Room{}, changed: map[int][]comms.Room{}, failed: map[int]string{},
 	}
 	r.directory.Store(newDirectory(sorted(opts.Rooms), opts.Rooms))
 	r.ctx, r.cancel = context.WithCancel(context.Background())
