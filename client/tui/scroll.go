@@ -31,6 +31,7 @@ func (a *app) scrollRows(by int) {
 	}
 	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll, r.Under = last-at, max(0, under) })
 	r = a.settle(a.st.Current())
+	first, end = r.Stretch(last - r.Scroll)     // and ask for what is missing, whether it stops anybody or not
 	at, near := last-r.Scroll, 2*a.shown+page/4 // soon to be seen
 	switch above, below := at-first < near, end-at < near && end < last; {
 	case by > 0 && above && first > 0:
@@ -48,9 +49,11 @@ func (a *app) scrollRows(by int) {
 }
 
 // stretch is from which line to which one may scroll from the i-th on. Where nobody
-// can be asked for what is missing, it stops nobody from reading what is there.
+// can be asked for what is missing, or it does not come, it stops nobody from reading
+// what is there.
 func (a *app) stretch(r *state.Room, i int) (first, last int) {
-	if !r.Joined || !a.reaches(r.Name) {
+	late := r.Loading && a.st.Now.Sub(r.LoadingSince) >= answerWithin
+	if late || r.Unloaded || !r.Joined || !a.reaches(r.Name) {
 		return 0, len(r.Lines) - 1
 	}
 	return r.Stretch(i)
