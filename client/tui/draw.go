@@ -244,6 +244,10 @@ func (a *app) drawPeople(r *state.Room, x, width, bottom int) {
 // need several; what is always there is cut to one).
 func (a *app) statusRows(r *state.Room, w, rows int) []string {
 	width := max(1, w-len(statusHelp)-2)
+	if a.elsewhere { // whatever else is said: no other key does anything
+		lines := wrap(a.st.Notice, width)
+		return append(lines[:max(0, min(len(lines), rows-1, maxNotice-1))], shorten("Enter goes on; what you type before is dropped", width))
+	}
 	if a.st.Notice != "" {
 		lines := wrap(a.st.Notice, width)
 		return lines[:max(1, min(len(lines), rows, maxNotice))]

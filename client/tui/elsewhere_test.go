@@ -109,6 +109,25 @@ func TestGuestHasNothingOfAnothers(t *testing.T) {
 	}
 }
 
+// TestWhatGoesOnIsShown for as long as all other keys are swallowed, whatever else
+// there is to say.
+func TestWhatGoesOnIsShown(t *testing.T) {
+	for _, notice := range []string{"there is no room #general; /create general makes it", strings.Repeat("many words ", 50)} {
+		a, s := showing(t, 80, 24, chat())
+		defer s.Fini()
+		a.elsewhere = true
+		a.say("%s", notice)
+		a.typed("/create general")
+		if a.draw(); !strings.Contains(dump(s), "Enter goes on") || !strings.Contains(dump(s), notice[:30]) {
+			t.Errorf("on the screen:\n%s", dump(s))
+		}
+		a.typed("\nx")
+		if a.draw(); strings.Contains(dump(s), "Enter goes on") || a.st.Current().Draft.String() != "x" {
+			t.Errorf("behind it:\n%s", dump(s))
+		}
+	}
+}
+
 // texts are what was said.
 func (f *fakeServer) texts() (texts []string) {
 	f.mu.Lock()
