@@ -73,6 +73,7 @@ type app struct {
 	pasteCR   bool            // the last pasted key ended a line
 	suspended bool            // an editor has the terminal
 	edited    string          // the file that it writes
+	editedIn  string          // the room whose draft that is
 	numbers   bool            // of messages, in place of their times
 	helpTop   int
 	shown     int             // lines of the conversation that were drawn last
