@@ -80,6 +80,7 @@ type State struct {
 	Since     time.Time // of the login
 	Now       time.Time
 	Router    client.RouterLink
+	Foreign   string // where another cluster has answered since a router was there; empty: nowhere
 	Blurred   bool   // the terminal says that it is not looked at
 	Killed    string // what was cut last, in any room
 	Offline   string // why there is no session yet; empty: there is one, or the first try is under way

@@ -242,7 +242,7 @@ func (a *app) apply(e client.Event) {
 	case client.RouterLink:
 		if e.Up { // it may have been away for long
 			a.relist()
-		} else if errors.Is(e.Err, client.ErrAnotherCluster) && !errors.Is(before.Router.Err, client.ErrAnotherCluster) {
+		} else if a.st.Foreign != "" && before.Foreign == "" { // each router is asked every few seconds
 			a.say("another cluster answers at %s: nothing is sent there; px client, started anew, shows it", e.Addr)
 		}
 	case client.Joined:
