@@ -286,11 +286,13 @@ func (a *app) passing() string {
 }
 
 // fade takes a notice away once there was time to read it, as the next key would:
-// it hides the status. Time does not pass for it while nobody looks.
+// it hides the status. Time does not pass for it while nobody looks, or it is not
+// drawn.
 func (a *app) fade() {
 	w, _ := a.screen.Size()
+	drawn := a.st.Page == state.PageChat && (a.st.Overlay == state.OverlayNone || a.st.Overlay == state.OverlayPalette)
 	switch {
-	case a.st.Notice == "", a.st.Page != state.PageChat, a.st.Blurred, a.suspended, a.elsewhere:
+	case a.st.Notice == "", !drawn, a.st.Blurred, a.suspended, a.elsewhere:
 		a.noticed = time.Time{}
 	case a.noticed.IsZero():
 		a.noticed = a.opts.Now()
