@@ -16,10 +16,6 @@ import (
 // joinAgain is how long a room waits whose shard's clock is wrong.
 const joinAgain = 10 * time.Second
 
-// loadWithin is how long a page is waited for that a person scrolls to: a slow network
-// brings it late, and asked for again it would begin anew.
-const loadWithin = 30 * time.Second
-
 // open shows a room, joining it if need be.
 func (a *app) open(name string) {
 	a.st = a.st.Open(state.RoomName(name))
@@ -191,38 +187,6 @@ func (a *app) fetch(name string, q comms.History, then func()) {
 				a.st = a.st.WithHistory(name, p)
 			}
 			then()
-		}
-	})
-}
-
-// older loads the page above the oldest line.
-func (a *app) older() {
-	r := a.st.Current()
-	if r == nil || r.Oldest() <= 1 {
-		return
-	}
-	a.load(comms.History{Room: r.Name, Before: r.Oldest(), Limit: page})
-}
-
-// load fetches a page, one at a time. One that cannot be read is given up some time,
-// or no other would be loaded.
-func (a *app) load(q comms.History) {
-	if !a.reaches(q.Room) || a.st.Room(q.Room).Loading {
-		return
-	}
-	a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading, r.LoadingSince = true, a.st.Now })
-	s := a.session
-	a.effect(func(ctx context.Context) func() {
-		ctx, cancel := context.WithTimeout(ctx, loadWithin)
-		defer cancel()
-		p, err := s.History(ctx, q)
-		return func() {
-			a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading, r.Unloaded = false, err != nil })
-			if err != nil {
-				a.sayWhy(err)
-				return
-			}
-			a.st = a.st.WithHistory(q.Room, p)
 		}
 	})
 }
