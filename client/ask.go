@@ -116,25 +116,38 @@ func (s *Session) askOwner(ctx context.Context, name string, q *question) (comms
 	q.matches = func(e comms.Event) bool {
 		return refuses(e, name) || matches(e)
 	}
-	if err := s.call(ctx, func() {
-		if r := s.rooms[name]; r != nil && r.state == stateUp {
-			addr = r.shard.addr
+	locate := &question{command: comms.Locate{Room: name}, matches: func(e comms.Event) bool {
+		switch e := e.(type) {
+		case comms.Located:
+			return e.Room == name
+		case comms.Error:
+			return e.Room == name && e.ID == ""
 		}
-	}); err != nil {
-		return nil, err
-	}
+		return false
+	}}
+	astray := false // the shard of the room knows no better
 	for redirects := 0; ; {
-		if addr == "" {
-			e, err := s.askRouter(ctx, comms.Locate{Room: name}, func(e comms.Event) bool {
-				switch e := e.(type) {
-				case comms.Located:
-					return e.Room == name
-				case comms.Error:
-					return e.Room == name && e.ID == ""
+		if addr == "" && !astray { // no router may be there for long, and the room be found without one
+			s.call(ctx, func() { //nolint:errcheck // asking has the same error
+				if r := s.rooms[name]; r != nil && r.state == stateUp {
+					addr = r.shard.addr
 				}
-				return false
 			})
-			if err != nil {
+		}
+		if addr == "" {
+			limited, cancel := context.WithTimeout(ctx, answerIn)
+			e, err := s.ask(limited, locate, func() *link { return s.router })
+			cancel()
+			astray = false
+			if locate.why != nil {
+				q.why, locate.why = locate.why, nil
+			}
+			switch {
+			case err != nil && err == ctx.Err():
+				return nil, late(err, q.why)
+			case errors.Is(err, context.DeadlineExceeded):
+				continue
+			case err != nil:
 				return nil, err
 			}
 			addr = e.(comms.Located).Addr
@@ -166,7 +179,7 @@ func (s *Session) askOwner(ctx context.Context, name string, q *question) (comms
 		}
 		addr = redirect.Addr
 		if redirects++; redirects%(maxRedirect+1) == 0 || addr == "" {
-			addr = ""
+			addr, astray = "", moved
 			select {
 			case <-time.After(2 * minBackoff):
 			case <-ctx.Done():

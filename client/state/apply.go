@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -67,6 +68,12 @@ func (s State) Apply(e client.Event) State {
 		return s.Update(e.Room, func(r *Room) { r.linked(e, s) })
 	case client.RouterLink:
 		s.Router = e
+		switch {
+		case e.Up:
+			s.Foreign = ""
+		case errors.Is(e.Err, client.ErrAnotherCluster):
+			s.Foreign = e.Addr
+		}
 	}
 	return s
 }

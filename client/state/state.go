@@ -80,6 +80,7 @@ type State struct {
 	Since     time.Time // of the login
 	Now       time.Time
 	Router    client.RouterLink
+	Foreign   string // where another cluster has answered since a router was there; empty: nowhere
 	Blurred   bool   // the terminal says that it is not looked at
 	Killed    string // what was cut last, in any room
 	Offline   string // why there is no session yet; empty: there is one, or the first try is under way
@@ -97,13 +98,15 @@ type Connect struct {
 type Room struct {
 	Name, Description string
 	Joined, Joining   bool
-	Parted            bool   // left by one's own wish: what is written here waits for a join
-	Held              string // why its shard does not take what waits, for now
-	Visited           bool   // joined once, in this visit or one before
-	Place             int    // in the list, kept across restarts; 0: not taken part in
-	Loading           bool
-	Lines             []Line // in order of sequence; what is not recorded stands where it happened
-	Waiting           []Line // own messages without their acknowledgement
+	Parted            bool      // left by one's own wish: what is written here waits for a join
+	Held              string    // why its shard does not take what waits, for now
+	Visited           bool      // joined once, in this visit or one before
+	Place             int       // in the list, kept across restarts; 0: not taken part in
+	Loading           bool      // a page that is scrolled to
+	LoadingSince      time.Time // see Loading
+	Unloaded          bool      // the last such page did not come
+	Lines             []Line    // in order of sequence; what is not recorded stands where it happened
+	Waiting           []Line    // own messages without their acknowledgement
 	Users             map[string]bool
 	Count             int
 	Unread, Mentions  int

@@ -2,7 +2,6 @@ package state
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,10 +40,9 @@ func (s State) Status(r *Room, width int, narrow bool) string {
 	var parts []part
 	add := func(rank int, text, short string) { parts = append(parts, part{rank, text, short}) }
 	s.addHoles(r, add)
-	elsewhere := errors.Is(s.Router.Err, client.ErrAnotherCluster)
 	switch since := int(s.Now.Sub(r.LinkSince).Seconds()); {
-	case elsewhere: // the reason of whatever else is wrong
-		add(rankLink, "another cluster answers at "+s.Router.Addr, "another cluster")
+	case s.Foreign != "": // the reason of whatever else is wrong
+		add(rankLink, "another cluster answers at "+s.Foreign, "another cluster")
 	case s.Offline != "":
 		add(rankLink, "offline: "+s.Offline, "offline")
 	case r.Link.State == client.LinkReconnecting && since >= 1: // a room's move is over before
@@ -71,7 +69,7 @@ func (s State) Status(r *Room, width int, narrow bool) string {
 	if failed > 0 {
 		add(rankFailed, fmt.Sprintf("%d failed: /retry or /discard", failed), fmt.Sprintf("%d failed", failed))
 	}
-	if !s.Router.Up && s.Router.Addr != "" && !elsewhere {
+	if !s.Router.Up && s.Router.Addr != "" && s.Foreign == "" {
 		next := ""
 		if routers, err := client.ParseRouters(s.Connect.Router.String()); err == nil && len(routers) > 1 {
 			next = ", trying the next"

@@ -244,6 +244,10 @@ func (a *app) drawPeople(r *state.Room, x, width, bottom int) {
 // need several; what is always there is cut to one).
 func (a *app) statusRows(r *state.Room, w, rows int) []string {
 	width := max(1, w-len(statusHelp)-2)
+	if a.elsewhere { // whatever else is said: no other key does anything
+		lines := wrap(a.st.Notice, width)
+		return append(lines[:max(0, min(len(lines), rows-1, maxNotice-1))], shorten("Enter goes on; what you type before is dropped", width))
+	}
 	if a.st.Notice != "" {
 		lines := wrap(a.st.Notice, width)
 		return lines[:max(1, min(len(lines), rows, maxNotice))]
@@ -282,11 +286,13 @@ func (a *app) passing() string {
 }
 
 // fade takes a notice away once there was time to read it, as the next key would:
-// it hides the status. Time does not pass for it while nobody looks.
+// it hides the status. Time does not pass for it while nobody looks, or it is not
+// drawn.
 func (a *app) fade() {
 	w, _ := a.screen.Size()
+	drawn := a.st.Page == state.PageChat && (a.st.Overlay == state.OverlayNone || a.st.Overlay == state.OverlayPalette)
 	switch {
-	case a.st.Notice == "", a.st.Page != state.PageChat, a.st.Blurred, a.suspended, a.elsewhere:
+	case a.st.Notice == "", !drawn, a.st.Blurred, a.suspended, a.elsewhere:
 		a.noticed = time.Time{}
 	case a.noticed.IsZero():
 		a.noticed = a.opts.Now()

@@ -37,7 +37,7 @@ func (a *app) editor() {
 		a.say("%s: %v", name, err)
 		return
 	}
-	a.suspended, a.edited = true, path
+	a.suspended, a.edited, a.editedIn = true, path, r.Name
 	a.effect(func(ctx context.Context) func() {
 		cmd := exec.CommandContext(ctx, words[0], append(words[1:], path)...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -72,9 +72,13 @@ func (a *app) editor() {
 	})
 }
 
-// takeEdited makes the draft what the editor has saved.
+// takeEdited makes what the editor has saved the draft of the room that it was opened
+// in. Another one may be open by now: a room is left, or refused, meanwhile.
 func (a *app) takeEdited(saved []byte) {
-	a.edit(func(in state.Input) state.Input { return in.Set(strings.TrimRight(string(saved), "\n")) })
+	a.st = a.st.Update(a.editedIn, func(r *state.Room) { r.Draft = r.Draft.Set(strings.TrimRight(string(saved), "\n")) })
+	if a.editedIn != a.st.Active {
+		a.say("what you wrote is in the line of #%s", a.editedIn)
+	}
 }
 
 // draftFile writes what is to be edited.

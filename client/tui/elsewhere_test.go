@@ -109,6 +109,25 @@ func TestGuestHasNothingOfAnothers(t *testing.T) {
 	}
 }
 
+// TestWhatGoesOnIsShown for as long as all other keys are swallowed, whatever else
+// there is to say.
+func TestWhatGoesOnIsShown(t *testing.T) {
+	for _, notice := range []string{"there is no room #general; /create general makes it", strings.Repeat("many words ", 50)} {
+		a, s := showing(t, 80, 24, chat())
+		defer s.Fini()
+		a.elsewhere = true
+		a.say("%s", notice)
+		a.typed("/create general")
+		if a.draw(); !strings.Contains(dump(s), "Enter goes on") || !strings.Contains(dump(s), notice[:30]) {
+			t.Errorf("on the screen:\n%s", dump(s))
+		}
+		a.typed("\nx")
+		if a.draw(); strings.Contains(dump(s), "Enter goes on") || a.st.Current().Draft.String() != "x" {
+			t.Errorf("behind it:\n%s", dump(s))
+		}
+	}
+}
+
 // texts are what was said.
 func (f *fakeServer) texts() (texts []string) {
 	f.mu.Lock()
@@ -119,14 +138,41 @@ func (f *fakeServer) texts() (texts []string) {
 	return texts
 }
 
+// foreign is what a session tells whose routers are another cluster's and a dead one's.
+func foreign() []client.Event {
+	other, dead := client.RouterLink{Addr: "r:1", Err: client.ErrAnotherCluster}, client.RouterLink{Addr: "r:2", Err: errors.New("refused")}
+	return []client.Event{client.RouterLink{Addr: "r:1", Up: true}, dead, dead, other, other, dead, other, dead, client.RouterLink{Addr: "r:2", Up: true}, other}
+}
+
 // TestPlainSaysOnceThatAnotherClusterAnswers, however often it is asked meanwhile.
 func TestPlainSaysOnceThatAnotherClusterAnswers(t *testing.T) {
 	var out strings.Builder
 	p := &plainClient{PlainOptions: PlainOptions{Out: &out}}
-	for range 3 {
-		p.event(client.RouterLink{Addr: "r:1", Err: client.ErrAnotherCluster})
+	for _, e := range foreign() {
+		p.event(e)
 	}
-	if want := "* another cluster answers at r:1: nothing is sent there\n"; out.String() != want {
-		t.Errorf("got\n%swant %s", out.String(), want)
+	const said = "* another cluster answers at r:1: nothing is sent there\n"
+	if want := "* no router answers, trying the next\n" + said + said; out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
+
+// TestItIsSaidOnceThatAnotherClusterAnswers, and stays in the status line.
+func TestItIsSaidOnceThatAnotherClusterAnswers(t *testing.T) {
+	a, s := showing(t, 80, 24, chat())
+	defer s.Fini()
+	said := 0
+	for i, e := range foreign() {
+		a.st.Notice = ""
+		if a.apply(e); a.st.Notice != "" {
+			said++
+		}
+		status := a.st.Status(a.st.Current(), 80, false)
+		if away := i >= 3 && i != 8; strings.Contains(status, "another cluster answers at r:1") != away || away && strings.Contains(status, "no router") {
+			t.Errorf("behind the %d. event: %q", i, status)
+		}
+	}
+	if said != 2 {
+		t.Errorf("it was said %d times", said)
 	}
 }

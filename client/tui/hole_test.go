@@ -62,3 +62,37 @@ func TestNothingIsJumpedOver(t *testing.T) {
 		}
 	}
 }
+
+// TestAPageThatDoesNotComeStopsNobody from reading what is above it: it was waited
+// for, or it cannot be read.
+func TestAPageThatDoesNotComeStopsNobody(t *testing.T) {
+	for name, code := range map[string]string{"not now": comms.CodeStorage, "never": comms.CodeInternal} {
+		t.Run(name, func(t *testing.T) {
+			f := serve(t, "go")
+			f.damage = code
+			a, until := visiting(t, "go", f.addr())
+			a.st = away(700)
+			a.login(f.addr(), "ada", true)
+			until("connected", func() bool { return a.session != nil })
+			a.st = away(700)
+			a.draw()
+			up := func() (screen string) {
+				for range 100 {
+					press(a, tcell.KeyPgUp)
+				}
+				return dump(a.screen.(tcell.SimulationScreen))
+			}
+			if got := up(); !strings.Contains(got, "message 601\n") {
+				t.Fatalf("it was jumped over, asked for or not:\n%s", got)
+			}
+			if code == comms.CodeInternal {
+				until("it is refused", func() bool { return !a.st.Current().Loading })
+			} else {
+				a.st.Now = a.st.Now.Add(answerWithin)
+			}
+			if got := up(); !strings.Contains(got, "message 1\n") {
+				t.Errorf("above it there is more, but shown is\n%s", got)
+			}
+		})
+	}
+}

@@ -200,14 +200,12 @@ func (a *app) leaveProfile() {
 // that was shown before any had. Who is typing meant the first.
 func (a *app) moved(router string) {
 	a.st.Overlay, a.st.Paste, a.st.Search, a.edited = state.OverlayNone, "", "", ""
-	goOn, also := "", ""
-	if a.elsewhere = a.pressed > 0; a.elsewhere {
-		goOn = "; Enter goes on"
-	}
+	a.elsewhere = a.pressed > 0
+	also := ""
 	if a.st.Notice != "" {
 		also = "; " + a.st.Notice
 	}
-	a.say("another cluster than last time answers at %s: these are its rooms%s%s", router, goOn, also)
+	a.say("another cluster than last time answers at %s: these are its rooms%s", router, also)
 	a.openFirst()
 }
 

@@ -249,13 +249,11 @@ func (p *plainClient) event(e client.Event) {
 	case client.SendFailed:
 		p.failed = true
 		p.say("* not sent to #%s: %v", e.Room, e.Err)
-	case client.RouterLink:
+	case client.RouterLink: // each is asked every few seconds
 		switch {
-		case errors.Is(e.Err, client.ErrAnotherCluster):
-			if !errors.Is(before.Router.Err, client.ErrAnotherCluster) { // it is asked every few seconds
-				p.say("* another cluster answers at %s: nothing is sent there", e.Addr)
-			}
-		case !e.Up:
+		case p.st.Foreign != "" && before.Foreign == "":
+			p.say("* another cluster answers at %s: nothing is sent there", e.Addr)
+		case !e.Up && p.st.Foreign == "" && (before.Router.Up || before.Router.Addr == ""):
 			p.say("* no router answers, trying the next")
 		}
 	}

@@ -191,26 +191,6 @@ func (a *app) fetch(name string, q comms.History, then func()) {
 	})
 }
 
-// older loads the page above the oldest line.
-func (a *app) older() {
-	r := a.st.Current()
-	if r == nil || r.Oldest() <= 1 {
-		return
-	}
-	a.load(comms.History{Room: r.Name, Before: r.Oldest(), Limit: page})
-}
-
-// load fetches a page, one at a time.
-func (a *app) load(q comms.History) {
-	if a.session == nil || a.st.Room(q.Room).Loading {
-		return
-	}
-	a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading = true })
-	a.fetch(q.Room, q, func() {
-		a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading = false })
-	})
-}
-
 // fill asks for what is missing between the lines of the active room.
 func (a *app) fill() {
 	r := a.st.Current()

@@ -1,9 +1,16 @@
 package tui
 
 import (
+	"context"
+	"time"
+
 	"positivity-exchange/client/state"
 	"positivity-exchange/comms"
 )
+
+// loadWithin is how long a page is waited for that a person scrolls to: a slow network
+// brings it late, and asked for again it would begin anew.
+const loadWithin = 30 * time.Second
 
 // scroll moves by pages of what is on the screen, which share a row.
 func (a *app) scroll(pages int) { a.scrollRows(pages * max(1, a.height-1)) }
@@ -31,6 +38,7 @@ func (a *app) scrollRows(by int) {
 	}
 	a.st = a.st.Update(r.Name, func(r *state.Room) { r.Scroll, r.Under = last-at, max(0, under) })
 	r = a.settle(a.st.Current())
+	first, end = r.Stretch(last - r.Scroll)     // and ask for what is missing, whether it stops anybody or not
 	at, near := last-r.Scroll, 2*a.shown+page/4 // soon to be seen
 	switch above, below := at-first < near, end-at < near && end < last; {
 	case by > 0 && above && first > 0:
@@ -47,10 +55,44 @@ func (a *app) scrollRows(by int) {
 	}
 }
 
+// older loads the page above the oldest line.
+func (a *app) older() {
+	r := a.st.Current()
+	if r == nil || r.Oldest() <= 1 {
+		return
+	}
+	a.load(comms.History{Room: r.Name, Before: r.Oldest(), Limit: page})
+}
+
+// load fetches a page, one at a time. One that cannot be read is given up some time,
+// or no other would be loaded.
+func (a *app) load(q comms.History) {
+	if !a.reaches(q.Room) || a.st.Room(q.Room).Loading {
+		return
+	}
+	a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading, r.LoadingSince = true, a.st.Now })
+	s := a.session
+	a.effect(func(ctx context.Context) func() {
+		ctx, cancel := context.WithTimeout(ctx, loadWithin)
+		defer cancel()
+		p, err := s.History(ctx, q)
+		return func() {
+			a.st = a.st.Update(q.Room, func(r *state.Room) { r.Loading, r.Unloaded = false, err != nil })
+			if err != nil {
+				a.sayWhy(err)
+				return
+			}
+			a.st = a.st.WithHistory(q.Room, p)
+		}
+	})
+}
+
 // stretch is from which line to which one may scroll from the i-th on. Where nobody
-// can be asked for what is missing, it stops nobody from reading what is there.
+// can be asked for what is missing, or it does not come, it stops nobody from reading
+// what is there.
 func (a *app) stretch(r *state.Room, i int) (first, last int) {
-	if !r.Joined || !a.reaches(r.Name) {
+	late := r.Loading && a.st.Now.Sub(r.LoadingSince) >= answerWithin
+	if late || r.Unloaded || !r.Joined || !a.reaches(r.Name) {
 		return 0, len(r.Lines) - 1
 	}
 	return r.Stretch(i)

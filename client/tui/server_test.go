@@ -29,6 +29,7 @@ type fakeServer struct {
 	heads  map[string]uint64 // of rooms
 	listed []comms.Room      // what ListRooms is answered, too
 	past   uint64            // records that History has of each room
+	damage string            // that History is refused with, if any
 	heard  []comms.SetTopic
 	said   []comms.SendMessage
 }
@@ -91,6 +92,9 @@ func (f *fakeServer) answer(c comms.Command) []comms.Event {
 		}
 		return []comms.Event{list}
 	case comms.History:
+		if f.damage != "" {
+			return []comms.Event{comms.Error{Code: f.damage, Message: "it cannot be read", Room: c.Room, Tag: c.Tag}}
+		}
 		return []comms.Event{f.history(c)}
 	case comms.SetTopic:
 		f.mu.Lock()

@@ -31,6 +31,10 @@ func TestANoticeGoesWhenItWasRead(t *testing.T) {
 		"said again, no key":   {short, []step{{7 * time.Second, func(a *app) { a.say(short) }}, {7 * time.Second, none}}, true},
 		"said again, by a key": {short, []step{{7 * time.Second, func(a *app) { a.typed("x"); a.st.Notice = short }}, {7 * time.Second, none}}, true},
 		"while nobody looks":   {short, []step{{0, func(a *app) { a.input(tcell.NewEventFocus(false)) }}, {time.Hour, func(a *app) { a.input(tcell.NewEventFocus(true)) }}}, true},
+		"behind the help":      {short, []step{{0, func(a *app) { a.st.Overlay = state.OverlayHelp }}, {time.Hour, func(a *app) { a.st.Overlay = 0 }}}, true},
+		"behind a preview":     {short, []step{{0, func(a *app) { a.st.Overlay = state.OverlayPreview }}, {time.Hour, func(a *app) { a.st.Overlay = 0 }}}, true},
+		"behind bare messages": {short, []step{{0, func(a *app) { a.st.Overlay = state.OverlayBare }}, {time.Hour, func(a *app) { a.st.Overlay = 0 }}}, true},
+		"beside the palette":   {short, []step{{0, func(a *app) { a.st.Overlay = state.OverlayPalette }}, {time.Hour, func(a *app) { a.st.Overlay = 0 }}}, false},
 		"on the connect page":  {short, []step{{0, func(a *app) { a.st.Page = 0 }}, {time.Hour, none}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

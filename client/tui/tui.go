@@ -73,6 +73,7 @@ type app struct {
 	pasteCR   bool            // the last pasted key ended a line
 	suspended bool            // an editor has the terminal
 	edited    string          // the file that it writes
+	editedIn  string          // the room whose draft that is
 	numbers   bool            // of messages, in place of their times
 	helpTop   int
 	shown     int             // lines of the conversation that were drawn last
@@ -241,7 +242,7 @@ func (a *app) apply(e client.Event) {
 	case client.RouterLink:
 		if e.Up { // it may have been away for long
 			a.relist()
-		} else if errors.Is(e.Err, client.ErrAnotherCluster) && !errors.Is(before.Router.Err, client.ErrAnotherCluster) {
+		} else if a.st.Foreign != "" && before.Foreign == "" { // each router is asked every few seconds
 			a.say("another cluster answers at %s: nothing is sent there; px client, started anew, shows it", e.Addr)
 		}
 	case client.Joined:
