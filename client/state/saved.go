@@ -50,19 +50,27 @@ type SavedMessage struct {
 	Failed string `json:"failed,omitempty"`
 }
 
-// Written is what somebody has written that no server has, in words; "" is nothing.
-func (s Saved) Written() string {
+// Written is what somebody has written since before was saved, and no server has, in
+// words; "" is nothing.
+func (s Saved) Written(before Saved) string {
 	var parts []string
-	switch n := len(s.Outbox); n {
+	unsent := 0
+	for _, m := range s.Outbox {
+		if !slices.ContainsFunc(before.Outbox, func(old SavedMessage) bool { return old.Room == m.Room && old.ID == m.ID }) {
+			unsent++
+		}
+	}
+	switch unsent {
 	case 0:
 	case 1:
 		parts = append(parts, "1 message that was not sent")
 	default:
-		parts = append(parts, fmt.Sprintf("%d messages that were not sent", n))
+		parts = append(parts, fmt.Sprintf("%d messages that were not sent", unsent))
 	}
 	drafts := 0
-	for _, r := range s.Rooms {
-		if r.Draft != "" || r.Aside != "" {
+	for name, r := range s.Rooms {
+		old := before.Rooms[name]
+		if (r.Draft != "" || r.Aside != "") && (r.Draft != old.Draft || r.Aside != old.Aside) {
 			drafts++
 		}
 	}

@@ -57,8 +57,10 @@ type app struct {
 	profile   *profile.Profile
 	profileOf string // name@place, see profile.Place
 	st        state.State
-	unkept    error  // why nothing is saved; nil: all is
-	saved     string // what was saved last, to compare
+	unkept    error       // why nothing is saved; nil: all is
+	lost      error       // what another profile could not keep
+	loaded    state.Saved // what the profile had when it was opened
+	saved     string      // what was saved last, to compare
 	savedAt   time.Time
 	title     string
 	passed    string // what passing was when it was drawn
@@ -156,7 +158,7 @@ func (a *app) close(cancel context.CancelFunc) error {
 			a.opts.Logger.Warn("close the profile", "err", err)
 		}
 	}
-	return err
+	return errors.Join(a.lost, err)
 }
 
 // run is the UI goroutine: what happened, new state, draw.
