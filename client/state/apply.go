@@ -19,7 +19,7 @@ func (s State) Apply(e client.Event) State {
 			if e.Head.Seq < r.Last {
 				r.cut(e.Head.Seq, s.Now) // the disk remembers what the store has lost
 			}
-			r.Joined, r.Parted, r.Description, r.Count, r.Last = true, false, e.Description, e.Count, e.Head.Seq
+			r.Joined, r.Joining, r.Parted, r.Description, r.Count, r.Last = true, false, false, e.Description, e.Count, e.Head.Seq
 			r.Users = set(e.Users)
 			if !r.Visited && r.Read == 0 {
 				r.Read = r.Last // at a first visit all that was before counts as read
@@ -31,14 +31,17 @@ func (s State) Apply(e client.Event) State {
 			}
 		})
 	case client.Left:
+		if r := s.Room(e.Room); r != nil && r.Joining { // a join waits behind the leave
+			return s.Update(e.Room, (*Room).out)
+		}
 		// Or what waits would lead into the room again, at the next login if not before.
 		why := "the room was left before it was sent"
 		if e.Err != nil {
 			why = e.Err.Error()
 		}
 		return s.FailUnposted(e.Room, why).Update(e.Room, func(r *Room) {
-			r.Joined, r.Parted, r.Users, r.Count, r.Place, r.Unread, r.Mentions = false, e.Err == nil, nil, 0, 0, 0, 0
-			r.Link, r.LinkSince, r.Held = client.RoomLink{}, time.Time{}, "" // nobody tells of it any more
+			r.out()
+			r.Parted, r.Place, r.Unread, r.Mentions = e.Err == nil, 0, 0, 0
 		})
 	case client.Message:
 		return s.message(e)
@@ -69,6 +72,12 @@ func (s State) Apply(e client.Event) State {
 		s.Router = e
 	}
 	return s
+}
+
+// out forgets what is known by being in a room alone: nobody tells of it any more.
+func (r *Room) out() {
+	r.Joined, r.Users, r.Count = false, nil, 0
+	r.Link, r.LinkSince, r.Held = client.RoomLink{}, time.Time{}, ""
 }
 
 // cut takes away what the store has lost, and says so where it happened.

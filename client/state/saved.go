@@ -85,7 +85,7 @@ func (s State) Save() Saved {
 	saved := Saved{User: s.User, Active: s.Active, Rooms: map[string]SavedRoom{}, Inputs: s.Inputs}
 	for _, r := range s.Rooms {
 		one := SavedRoom{
-			Joined: r.Joined || r.Joining || r.Place > 0, Parted: r.Parted, Visited: r.Visited, Draft: r.Draft.String(), Aside: r.Draft.Aside(),
+			Joined: r.In() || r.Joining || r.Place > 0, Parted: r.Parted, Visited: r.Visited, Draft: r.Draft.String(), Aside: r.Draft.Aside(),
 			Read: r.Read, Level: r.Level, Place: r.Place,
 		}
 		if r.Place > 0 {

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -74,7 +73,7 @@ func (a *app) post(room, text string, topic bool) bool {
 		return false
 	}
 	a.savedAt = time.Time{} // kept before anything else can happen
-	if r := a.st.Room(room); a.session == nil || !r.Joined || len(r.Unposted()) > 0 {
+	if r := a.st.Room(room); a.session == nil || !r.Joined || r.Joining || len(r.Unposted()) > 0 {
 		a.st = a.st.Queue(room, a.ids.Next(), text, topic)
 		a.join(room)
 		return true
@@ -183,19 +182,17 @@ func whoIsIn(st state.State, name, open string) (text string, ok bool) {
 
 func notIn(name string) string { return "you are not in #" + name }
 
+// part leaves a room, at once as far as what is typed next goes: it may be a join of
+// the same one.
 func (a *app) part(name string) {
-	s := a.session
-	a.effect(func(ctx context.Context) func() {
-		err := s.Leave(ctx, name)
-		return func() {
-			switch {
-			case errors.Is(err, client.ErrNotJoined):
-				a.say("%s", notIn(name))
-			case err != nil:
-				a.say("%v", err)
-			}
-		}
-	})
+	switch err := a.session.Leave(a.ctx, name); {
+	case errors.Is(err, client.ErrNotJoined):
+		a.say("%s", notIn(name))
+	case err != nil:
+		a.say("%v", err)
+	default:
+		a.st = a.st.Leave(name)
+	}
 }
 
 // copy puts the last messages into the terminal's clipboard: the lowest one that is

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -284,5 +285,39 @@ func TestARoomThatTheStoreLost(t *testing.T) {
 	a.apply(client.Left{Room: "go", Err: &client.RefusedError{Code: comms.CodeNoRoom, Message: "there is no room go"}})
 	if a.st.Room("go") != nil || a.st.Notice != "there is no room #go; /create go makes it" {
 		t.Errorf("lost: %q", a.st.Notice)
+	}
+}
+
+// TestJoinRightBehindPart stays in the room, with what is said next, though its shard
+// has yet to agree to the leave.
+func TestJoinRightBehindPart(t *testing.T) {
+	f := serve(t, "go", "tea")
+	a, until := visiting(t, "tea", f.addr())
+	a.login(f.addr(), "ada", true)
+	a.open("go")
+	until("in both", func() bool { return a.st.Room("go").Joined && a.st.Room("tea").Joined })
+	a.typed("/part\nnot in it\n")
+	if r := a.st.Current(); r.Draft.String() != "not in it" || a.st.Notice != "you have left #go: /join go first" {
+		t.Errorf("the line is %q, the notice %q", r.Draft.String(), a.st.Notice)
+	}
+	a.edit(func(in state.Input) state.Input { return in.Set("") })
+	a.typed("/join go\nhello\n")
+	until("hello is said", func() bool { return slices.Equal(f.texts(), []string{"hello"}) && len(a.st.Room("go").Waiting) == 0 })
+	if r := a.st.Current(); r.Name != "go" || !r.Joined || r.Joining || r.Parted || r.Place == 0 {
+		t.Errorf("in #%s: %+v", r.Name, r)
+	}
+}
+
+// TestLeavingTwoRooms leads to neither of them, in whichever order their shards agree.
+func TestLeavingTwoRooms(t *testing.T) {
+	f := serve(t, "go", "tea")
+	a, until := visiting(t, "tea", f.addr())
+	a.login(f.addr(), "ada", true)
+	a.open("go")
+	until("in both", func() bool { return a.st.Room("go").Joined && a.st.Room("tea").Joined })
+	a.typed("/part\n/part tea\n")
+	until("out of both", func() bool { return !a.st.Room("go").Joined && !a.st.Room("tea").Joined })
+	if goRoom, tea := a.st.Room("go"), a.st.Room("tea"); goRoom.Joining || tea.Joining || !goRoom.Parted || !tea.Parted {
+		t.Errorf("%+v\n%+v", goRoom, tea)
 	}
 }

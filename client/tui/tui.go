@@ -249,7 +249,9 @@ func (a *app) apply(e client.Event) {
 	case client.Joined:
 		a.entered(e.Room)
 	case client.Left:
-		if e.Err != nil {
+		if r := a.st.Room(e.Room); r.Joining {
+			return // it was left to be joined again
+		} else if e.Err != nil {
 			a.refusedRoom(e.Room, e.Err)
 		} else {
 			a.left(e.Room)
