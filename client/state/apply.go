@@ -32,7 +32,7 @@ func (s State) Apply(e client.Event) State {
 		})
 	case client.Left:
 		if r := s.Room(e.Room); r != nil && r.Joining { // a join waits behind the leave
-			return s.Update(e.Room, (*Room).out)
+			return s.Update(e.Room, (*Room).Out)
 		}
 		// Or what waits would lead into the room again, at the next login if not before.
 		why := "the room was left before it was sent"
@@ -40,7 +40,7 @@ func (s State) Apply(e client.Event) State {
 			why = e.Err.Error()
 		}
 		return s.FailUnposted(e.Room, why).Update(e.Room, func(r *Room) {
-			r.out()
+			r.Out()
 			r.Parted, r.Place, r.Unread, r.Mentions = e.Err == nil, 0, 0, 0
 		})
 	case client.Message:
@@ -74,8 +74,9 @@ func (s State) Apply(e client.Event) State {
 	return s
 }
 
-// out forgets what is known by being in a room alone: nobody tells of it any more.
-func (r *Room) out() {
+// Out forgets what is known only by who is in the room, or on the way there: nobody
+// tells of it any more.
+func (r *Room) Out() {
 	r.Joined, r.Users, r.Count = false, nil, 0
 	r.Link, r.LinkSince, r.Held = client.RoomLink{}, time.Time{}, ""
 }

@@ -288,6 +288,29 @@ func TestARoomThatTheStoreLost(t *testing.T) {
 	}
 }
 
+// TestARefusedRoomIsNotBeingConnectedTo, though its shard was away when it was asked
+// for first.
+func TestARefusedRoomIsNotBeingConnectedTo(t *testing.T) {
+	for _, code := range []string{comms.CodeNotAllowed, comms.CodeNoRoom, comms.CodeExpired} {
+		a, s := showing(t, 80, 24, chat().Open("milk").Join("milk").Edit(func(in state.Input) state.Input { return in.Set("kept") }))
+		defer s.Fini()
+		ctx, cancel := context.WithCancel(t.Context())
+		a.ctx = ctx
+		defer a.effects.Wait()
+		defer cancel()
+		a.apply(client.RoomLink{Room: "milk", State: client.LinkReconnecting})
+		a.st.Now = a.st.Now.Add(3 * time.Second)
+		status := func() string { return a.st.Status(a.st.Current(), 80, false) }
+		if a.st.Active != "milk" || !strings.Contains(status(), "connecting (3 s)") {
+			t.Fatalf("before, in #%s: %q", a.st.Active, status())
+		}
+		a.refusedRoom("milk", &client.RefusedError{Code: code, Message: "no"})
+		if a.st.Active != "milk" || strings.Contains(status(), "connecting") {
+			t.Errorf("%s: in #%s: %q", code, a.st.Active, status())
+		}
+	}
+}
+
 // TestJoinRightBehindPart stays in the room, with what is said next, though its shard
 // has yet to agree to the leave.
 func TestJoinRightBehindPart(t *testing.T) {

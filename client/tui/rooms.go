@@ -129,6 +129,7 @@ func (a *app) refusedRoom(name string, err error) {
 		a.apply(client.Left{Room: name}) // no event tells it: it was never joined
 		return
 	}
+	a.st = a.st.Update(name, (*state.Room).Out)
 	if errors.As(err, &refused) && refused.Code == comms.CodeExpired { // their clocks: nothing is wrong with the room
 		a.say("#%s: %v", name, err)
 		a.effect(func(ctx context.Context) func() {
