@@ -97,6 +97,10 @@ func (a *app) command(room string, c state.Parsed) bool {
 	case "part":
 		a.part(cmp.Or(c.Room, room))
 	case "create":
+		if err := cmp.Or(comms.CheckRoomName(c.Room), comms.CheckDescription(c.Text)); err != nil {
+			a.say("%v", err)
+			return false
+		}
 		a.create(c.Room, c.Text)
 	case "list":
 		a.list(c.Room)

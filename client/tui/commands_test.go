@@ -288,6 +288,22 @@ func TestARoomThatTheStoreLost(t *testing.T) {
 	}
 }
 
+// TestARoomThatCannotBeMadeStaysInTheLine, to be named or described anew.
+func TestARoomThatCannotBeMadeStaysInTheLine(t *testing.T) {
+	f := serve(t, "go")
+	a, _ := inRooms(t, f, "go")
+	for line, notice := range map[string]string{
+		"/create Foo all about it":                     `"Foo" is no room name; use 1 to 64 of a-z, 0-9 and '-'`,
+		"/create foo " + strings.Repeat("about ", 400): comms.CheckDescription(strings.TrimSpace(strings.Repeat("about ", 400))).Error(),
+	} {
+		a.edit(func(in state.Input) state.Input { return in.Set(line) })
+		a.typed("\n")
+		if got := a.st.Current().Draft.String(); got != line || a.st.Notice != notice {
+			t.Errorf("the line is %q, the notice %q", got, a.st.Notice)
+		}
+	}
+}
+
 // TestARefusedRoomIsNotBeingConnectedTo, though its shard was away when it was asked
 // for first.
 func TestARefusedRoomIsNotBeingConnectedTo(t *testing.T) {
