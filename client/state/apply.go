@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,11 +53,13 @@ func (s State) Apply(e client.Event) State {
 	case client.Cut:
 		return s.Update(e.Room, func(r *Room) { r.cut(e.At, s.Now) })
 	case client.SendFailed:
+		var refused *client.RefusedError
+		unsure := errors.As(e.Err, &refused) && refused.Code == comms.CodeUnknownFate
 		return s.Update(e.Room, func(r *Room) {
 			r.Waiting = slices.Clone(r.Waiting)
 			for i := range r.Waiting {
 				if r.Waiting[i].ID == e.ID {
-					r.Waiting[i].Mark, r.Waiting[i].Reason = Failed, e.Err.Error()
+					r.Waiting[i].Mark, r.Waiting[i].Reason, r.Waiting[i].Unsure = Failed, e.Err.Error(), unsure
 				}
 			}
 		})
@@ -164,6 +167,13 @@ func (s State) Queue(room, id, text string, topic bool) State {
 	return s.Update(room, func(r *Room) {
 		r.Waiting = append(slices.Clone(r.Waiting), Line{User: s.User, ID: id, Text: text, Time: s.Now, Mine: true, Topic: topic, Mark: Queued, Since: s.Now, Seen: r.Last})
 	})
+}
+
+// Requeue notes an own message that has failed and may be stored: it is to be given to
+// a session again as what it was, so that it is not stored twice.
+func (s State) Requeue(room string, l Line) State {
+	l.Mark, l.Since, l.Posted, l.Reason = Queued, s.Now, false, ""
+	return s.Update(room, func(r *Room) { r.Waiting = append(slices.Clone(r.Waiting), l) })
 }
 
 // Posted notes an own message, or a new description, that is on its way.

@@ -48,6 +48,8 @@ type SavedMessage struct {
 	Topic bool `json:"topic,omitempty"`
 	// Failed says why it was refused for good; it is kept to be sent again.
 	Failed string `json:"failed,omitempty"`
+	// Unsure says that it may be stored, though it failed.
+	Unsure bool `json:"unsure,omitempty"`
 }
 
 // Written is what somebody has written since before was saved, and no server has, in
@@ -95,7 +97,7 @@ func (s State) Save() Saved {
 			saved.Rooms[r.Name] = one
 		}
 		for _, l := range r.Waiting {
-			saved.Outbox = append(saved.Outbox, SavedMessage{r.Name, l.ID, l.Text, l.Seen, l.Topic, l.Reason})
+			saved.Outbox = append(saved.Outbox, SavedMessage{r.Name, l.ID, l.Text, l.Seen, l.Topic, l.Reason, l.Unsure})
 		}
 	}
 	return saved
@@ -128,7 +130,7 @@ func (s State) Restore(saved Saved) State {
 			continue
 		}
 		s = s.Update(m.Room, func(r *Room) {
-			l := Line{User: saved.User, ID: m.ID, Text: m.Text, Time: s.Now, Mine: true, Topic: m.Topic, Mark: Queued, Since: s.Now, Seen: m.Seen}
+			l := Line{User: saved.User, ID: m.ID, Text: m.Text, Time: s.Now, Mine: true, Topic: m.Topic, Mark: Queued, Since: s.Now, Seen: m.Seen, Unsure: m.Unsure}
 			if m.Failed != "" {
 				l.Mark, l.Reason = Failed, m.Failed
 			}

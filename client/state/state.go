@@ -133,6 +133,7 @@ type Line struct {
 	Mark         rune
 	Since        time.Time     // of the mark
 	Reason       string        // of a failure
+	Unsure       bool          // of a failure: it may be stored all the same
 	Seen         uint64        // head when it was first posted
 	Posted       bool          // handed to the session that there is now
 	Joined, Left []string      // of LinePresence

@@ -87,6 +87,22 @@ func (a *app) post(room, text string, topic bool) bool {
 	return true
 }
 
+// again posts what has failed: what may be stored as the message that it was, all else
+// as a new one.
+func (a *app) again(room string, l state.Line) {
+	if !l.Unsure {
+		a.post(room, l.Text, l.Topic)
+		return
+	}
+	a.savedAt = time.Time{} // as of post
+	a.st = a.st.Requeue(room, l)
+	if r := a.st.Room(room); a.session != nil && r.In() && !r.Joining {
+		a.submit(room)
+	} else {
+		a.join(room)
+	}
+}
+
 // command carries out a slash command that was typed in a room, and reports whether
 // it could: else it stays in the line.
 func (a *app) command(room string, c state.Parsed) bool {
@@ -146,7 +162,7 @@ func (a *app) command(room string, c state.Parsed) bool {
 		a.st, failed = a.st.Discard(room)
 		for _, l := range failed {
 			if c.Command == "retry" {
-				a.post(room, l.Text, l.Topic)
+				a.again(room, l)
 			}
 		}
 		if len(failed) == 0 {

@@ -360,3 +360,28 @@ func TestLeavingTwoRooms(t *testing.T) {
 		t.Errorf("%+v\n%+v", goRoom, tea)
 	}
 }
+
+// TestRetryOfWhatMayBeStored repeats it as the message that it is, in its order, by
+// the next visit too: as a new one it might be said twice.
+func TestRetryOfWhatMayBeStored(t *testing.T) {
+	f := serve(t, "go")
+	a, until := inRooms(t, f, "go")
+	for id, code := range map[string]string{"lost.1": comms.CodeUnknownFate, "not.2": comms.CodeNotJoined} {
+		a.st = a.st.Queue("go", id, "hello", false)
+		a.apply(client.SendFailed{Room: "go", ID: id, Err: &client.RefusedError{Code: code, Message: "the room was left"}})
+	}
+	saved := a.st.Save()
+	a.st = a.st.Update("go", func(r *state.Room) { r.Waiting = nil }).Restore(saved)
+	a.typed("/retry\n")
+	until("both are said", func() bool { return len(f.texts()) == 2 && len(a.st.Current().Waiting) == 0 })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.said {
+		if m.Again != (m.ID == "lost.1") || m.ID == "not.2" {
+			t.Errorf("said: %+v", m)
+		}
+	}
+	if f.said[0].ID != "lost.1" && f.said[1].ID != "lost.1" {
+		t.Errorf("said anew: %+v", f.said)
+	}
+}
