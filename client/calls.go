@@ -31,12 +31,14 @@ func (s *Session) look(f func()) {
 	}
 }
 
-// Join joins a room; with after, what was missed since follows as Message
-// events: all from the beginning with &comms.Position{}. Of a
-// position without its epoch no Cut is found. Join returns once the first owner
-// answered; later re-joins happen by themselves. The details come as a Joined event. If ctx ends before, the room is
-// left, and what was posted in it fails. Right after Leave it waits until the room
+// Join joins a room, and returns once its owner has answered. The details come as a
+// Joined event; later re-joins happen by themselves. If ctx ends before, the room is
+// left, and what was posted in it fails. Right after Leave, Join waits until the room
 // is left. Events must be read meanwhile, as of Send.
+//
+// With after, what was said behind that position follows as Message events;
+// &comms.Position{} means the beginning. If the store has lost it, a Cut event tells,
+// unless after has no epoch to recognise that by.
 func (s *Session) Join(ctx context.Context, name string, after *comms.Position) error {
 	if err := checked(comms.CheckRoomName(name)); err != nil {
 		return err

@@ -20,7 +20,7 @@ func (s State) Apply(e client.Event) State {
 			if e.Head.Seq < r.Last {
 				r.cut(e.Head.Seq, s.Now) // the disk remembers what the store has lost
 			}
-			r.Joined, r.Parted, r.Description, r.Count, r.Last = true, false, e.Description, e.Count, e.Head.Seq
+			r.Joined, r.Joining, r.Parted, r.Description, r.Count, r.Last = true, false, false, e.Description, e.Count, e.Head.Seq
 			r.Users = set(e.Users)
 			if !r.Visited && r.Read == 0 {
 				r.Read = r.Last // at a first visit all that was before counts as read
@@ -32,14 +32,17 @@ func (s State) Apply(e client.Event) State {
 			}
 		})
 	case client.Left:
+		if r := s.Room(e.Room); r != nil && r.Joining { // a join waits behind the leave
+			return s.Update(e.Room, (*Room).Out)
+		}
 		// Or what waits would lead into the room again, at the next login if not before.
 		why := "the room was left before it was sent"
 		if e.Err != nil {
 			why = e.Err.Error()
 		}
 		return s.FailUnposted(e.Room, why).Update(e.Room, func(r *Room) {
-			r.Joined, r.Parted, r.Users, r.Count, r.Place, r.Unread, r.Mentions = false, e.Err == nil, nil, 0, 0, 0, 0
-			r.Link, r.LinkSince, r.Held = client.RoomLink{}, time.Time{}, "" // nobody tells of it any more
+			r.Out()
+			r.Parted, r.Place, r.Unread, r.Mentions = e.Err == nil, 0, 0, 0
 		})
 	case client.Message:
 		return s.message(e)
@@ -50,11 +53,13 @@ func (s State) Apply(e client.Event) State {
 	case client.Cut:
 		return s.Update(e.Room, func(r *Room) { r.cut(e.At, s.Now) })
 	case client.SendFailed:
+		var refused *client.RefusedError
+		unsure := errors.As(e.Err, &refused) && refused.Code == comms.CodeUnknownFate
 		return s.Update(e.Room, func(r *Room) {
 			r.Waiting = slices.Clone(r.Waiting)
 			for i := range r.Waiting {
 				if r.Waiting[i].ID == e.ID {
-					r.Waiting[i].Mark, r.Waiting[i].Reason = Failed, e.Err.Error()
+					r.Waiting[i].Mark, r.Waiting[i].Reason, r.Waiting[i].Unsure = Failed, e.Err.Error(), unsure
 				}
 			}
 		})
@@ -76,6 +81,13 @@ func (s State) Apply(e client.Event) State {
 		}
 	}
 	return s
+}
+
+// Out forgets what is known only by who is in the room, or on the way there: nobody
+// tells of it any more.
+func (r *Room) Out() {
+	r.Joined, r.Users, r.Count = false, nil, 0
+	r.Link, r.LinkSince, r.Held = client.RoomLink{}, time.Time{}, ""
 }
 
 // cut takes away what the store has lost, and says so where it happened.
@@ -161,6 +173,13 @@ func (s State) Queue(room, id, text string, topic bool) State {
 	return s.Update(room, func(r *Room) {
 		r.Waiting = append(slices.Clone(r.Waiting), Line{User: s.User, ID: id, Text: text, Time: s.Now, Mine: true, Topic: topic, Mark: Queued, Since: s.Now, Seen: r.Last})
 	})
+}
+
+// Requeue notes an own message that has failed and may be stored: it is to be given to
+// a session again as what it was, so that it is not stored twice.
+func (s State) Requeue(room string, l Line) State {
+	l.Mark, l.Since, l.Posted, l.Reason = Queued, s.Now, false, ""
+	return s.Update(room, func(r *Room) { r.Waiting = append(slices.Clone(r.Waiting), l) })
 }
 
 // Posted notes an own message, or a new description, that is on its way.

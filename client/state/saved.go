@@ -48,21 +48,31 @@ type SavedMessage struct {
 	Topic bool `json:"topic,omitempty"`
 	// Failed says why it was refused for good; it is kept to be sent again.
 	Failed string `json:"failed,omitempty"`
+	// Unsure says that it may be stored, though it failed.
+	Unsure bool `json:"unsure,omitempty"`
 }
 
-// Written is what somebody has written that no server has, in words; "" is nothing.
-func (s Saved) Written() string {
+// Written is what somebody has written since before was saved, and no server has, in
+// words; "" is nothing.
+func (s Saved) Written(before Saved) string {
 	var parts []string
-	switch n := len(s.Outbox); n {
+	unsent := 0
+	for _, m := range s.Outbox {
+		if !slices.ContainsFunc(before.Outbox, func(old SavedMessage) bool { return old.Room == m.Room && old.ID == m.ID }) {
+			unsent++
+		}
+	}
+	switch unsent {
 	case 0:
 	case 1:
 		parts = append(parts, "1 message that was not sent")
 	default:
-		parts = append(parts, fmt.Sprintf("%d messages that were not sent", n))
+		parts = append(parts, fmt.Sprintf("%d messages that were not sent", unsent))
 	}
 	drafts := 0
-	for _, r := range s.Rooms {
-		if r.Draft != "" || r.Aside != "" {
+	for name, r := range s.Rooms {
+		old := before.Rooms[name]
+		if (r.Draft != "" || r.Aside != "") && (r.Draft != old.Draft || r.Aside != old.Aside) {
 			drafts++
 		}
 	}
@@ -77,7 +87,7 @@ func (s State) Save() Saved {
 	saved := Saved{User: s.User, Active: s.Active, Rooms: map[string]SavedRoom{}, Inputs: s.Inputs}
 	for _, r := range s.Rooms {
 		one := SavedRoom{
-			Joined: r.Joined || r.Joining || r.Place > 0, Parted: r.Parted, Visited: r.Visited, Draft: r.Draft.String(), Aside: r.Draft.Aside(),
+			Joined: r.In() || r.Joining || r.Place > 0, Parted: r.Parted, Visited: r.Visited, Draft: r.Draft.String(), Aside: r.Draft.Aside(),
 			Read: r.Read, Level: r.Level, Place: r.Place,
 		}
 		if r.Place > 0 {
@@ -87,7 +97,7 @@ func (s State) Save() Saved {
 			saved.Rooms[r.Name] = one
 		}
 		for _, l := range r.Waiting {
-			saved.Outbox = append(saved.Outbox, SavedMessage{r.Name, l.ID, l.Text, l.Seen, l.Topic, l.Reason})
+			saved.Outbox = append(saved.Outbox, SavedMessage{r.Name, l.ID, l.Text, l.Seen, l.Topic, l.Reason, l.Unsure})
 		}
 	}
 	return saved
@@ -120,7 +130,7 @@ func (s State) Restore(saved Saved) State {
 			continue
 		}
 		s = s.Update(m.Room, func(r *Room) {
-			l := Line{User: saved.User, ID: m.ID, Text: m.Text, Time: s.Now, Mine: true, Topic: m.Topic, Mark: Queued, Since: s.Now, Seen: m.Seen}
+			l := Line{User: saved.User, ID: m.ID, Text: m.Text, Time: s.Now, Mine: true, Topic: m.Topic, Mark: Queued, Since: s.Now, Seen: m.Seen, Unsure: m.Unsure}
 			if m.Failed != "" {
 				l.Mark, l.Reason = Failed, m.Failed
 			}

@@ -98,7 +98,7 @@ type Connect struct {
 type Room struct {
 	Name, Description string
 	Joined, Joining   bool
-	Parted            bool      // left by one's own wish: what is written here waits for a join
+	Parted            bool      // left by one's own wish: what is written here waits for a join; if Joined too, its shard has yet to agree
 	Held              string    // why its shard does not take what waits, for now
 	Visited           bool      // joined once, in this visit or one before
 	Place             int       // in the list, kept across restarts; 0: not taken part in
@@ -136,6 +136,7 @@ type Line struct {
 	Mark         rune
 	Since        time.Time     // of the mark
 	Reason       string        // of a failure
+	Unsure       bool          // of a failure: it may be stored all the same
 	Seen         uint64        // head when it was first posted
 	Posted       bool          // handed to the session that there is now
 	Joined, Left []string      // of LinePresence
@@ -188,6 +189,19 @@ func sorted(rooms []*Room) []*Room {
 	})
 	return rooms
 }
+
+// Leave notes the wish to be out of a room. The event Left tells when one is.
+func (s State) Leave(name string) State {
+	return s.Update(name, func(r *Room) { r.Parted, r.Place = true, 0 })
+}
+
+// Join notes the wish to be in a room. The event Joined tells when one is.
+func (s State) Join(name string) State {
+	return s.Update(name, func(r *Room) { r.Parted, r.Joining = false, true })
+}
+
+// In reports whether one is in a room, and is to stay there.
+func (r *Room) In() bool { return r.Joined && !r.Parted }
 
 // Take gives a room the next place in the list, if it has none.
 func (s State) Take(name string) State {

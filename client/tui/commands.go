@@ -2,7 +2,6 @@ package tui
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -74,7 +73,7 @@ func (a *app) post(room, text string, topic bool) bool {
 		return false
 	}
 	a.savedAt = time.Time{} // kept before anything else can happen
-	if r := a.st.Room(room); a.session == nil || !r.Joined || len(r.Unposted()) > 0 {
+	if r := a.st.Room(room); a.session == nil || !r.Joined || r.Joining || len(r.Unposted()) > 0 {
 		a.st = a.st.Queue(room, a.ids.Next(), text, topic)
 		a.join(room)
 		return true
@@ -88,6 +87,22 @@ func (a *app) post(room, text string, topic bool) bool {
 	return true
 }
 
+// again posts what has failed: what may be stored as the message that it was, all else
+// as a new one.
+func (a *app) again(room string, l state.Line) {
+	if !l.Unsure {
+		a.post(room, l.Text, l.Topic)
+		return
+	}
+	a.savedAt = time.Time{} // as of post
+	a.st = a.st.Requeue(room, l)
+	if r := a.st.Room(room); a.session != nil && r.In() && !r.Joining {
+		a.submit(room)
+	} else {
+		a.join(room)
+	}
+}
+
 // command carries out a slash command that was typed in a room, and reports whether
 // it could: else it stays in the line.
 func (a *app) command(room string, c state.Parsed) bool {
@@ -98,6 +113,10 @@ func (a *app) command(room string, c state.Parsed) bool {
 	case "part":
 		a.part(cmp.Or(c.Room, room))
 	case "create":
+		if err := cmp.Or(comms.CheckRoomName(c.Room), comms.CheckDescription(c.Text)); err != nil {
+			a.say("%v", err)
+			return false
+		}
 		a.create(c.Room, c.Text)
 	case "list":
 		a.list(c.Room)
@@ -143,7 +162,7 @@ func (a *app) command(room string, c state.Parsed) bool {
 		a.st, failed = a.st.Discard(room)
 		for _, l := range failed {
 			if c.Command == "retry" {
-				a.post(room, l.Text, l.Topic)
+				a.again(room, l)
 			}
 		}
 		if len(failed) == 0 {
@@ -183,19 +202,17 @@ func whoIsIn(st state.State, name, open string) (text string, ok bool) {
 
 func notIn(name string) string { return "you are not in #" + name }
 
+// part leaves a room, at once as far as what is typed next goes: it may be a join of
+// the same one.
 func (a *app) part(name string) {
-	s := a.session
-	a.effect(func(ctx context.Context) func() {
-		err := s.Leave(ctx, name)
-		return func() {
-			switch {
-			case errors.Is(err, client.ErrNotJoined):
-				a.say("%s", notIn(name))
-			case err != nil:
-				a.say("%v", err)
-			}
-		}
-	})
+	switch err := a.session.Leave(a.ctx, name); {
+	case errors.Is(err, client.ErrNotJoined):
+		a.say("%s", notIn(name))
+	case err != nil:
+		a.say("%v", err)
+	default:
+		a.st = a.st.Leave(name)
+	}
 }
 
 // copy puts the last messages into the terminal's clipboard: the lowest one that is

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -284,5 +285,103 @@ func TestARoomThatTheStoreLost(t *testing.T) {
 	a.apply(client.Left{Room: "go", Err: &client.RefusedError{Code: comms.CodeNoRoom, Message: "there is no room go"}})
 	if a.st.Room("go") != nil || a.st.Notice != "there is no room #go; /create go makes it" {
 		t.Errorf("lost: %q", a.st.Notice)
+	}
+}
+
+// TestARoomThatCannotBeMadeStaysInTheLine, to be named or described anew.
+func TestARoomThatCannotBeMadeStaysInTheLine(t *testing.T) {
+	f := serve(t, "go")
+	a, _ := inRooms(t, f, "go")
+	for line, notice := range map[string]string{
+		"/create Foo all about it":                     `"Foo" is no room name; use 1 to 64 of a-z, 0-9 and '-'`,
+		"/create foo " + strings.Repeat("about ", 400): comms.CheckDescription(strings.TrimSpace(strings.Repeat("about ", 400))).Error(),
+	} {
+		a.edit(func(in state.Input) state.Input { return in.Set(line) })
+		a.typed("\n")
+		if got := a.st.Current().Draft.String(); got != line || a.st.Notice != notice {
+			t.Errorf("the line is %q, the notice %q", got, a.st.Notice)
+		}
+	}
+}
+
+// TestARefusedRoomIsNotBeingConnectedTo, though its shard was away when it was asked
+// for first.
+func TestARefusedRoomIsNotBeingConnectedTo(t *testing.T) {
+	for _, code := range []string{comms.CodeNotAllowed, comms.CodeNoRoom, comms.CodeExpired} {
+		a, s := showing(t, 80, 24, chat().Open("milk").Join("milk").Edit(func(in state.Input) state.Input { return in.Set("kept") }))
+		defer s.Fini()
+		ctx, cancel := context.WithCancel(t.Context())
+		a.ctx = ctx
+		defer a.effects.Wait()
+		defer cancel()
+		a.apply(client.RoomLink{Room: "milk", State: client.LinkReconnecting})
+		a.st.Now = a.st.Now.Add(3 * time.Second)
+		status := func() string { return a.st.Status(a.st.Current(), 80, false) }
+		if a.st.Active != "milk" || !strings.Contains(status(), "connecting (3 s)") {
+			t.Fatalf("before, in #%s: %q", a.st.Active, status())
+		}
+		a.refusedRoom("milk", &client.RefusedError{Code: code, Message: "no"})
+		if a.st.Active != "milk" || strings.Contains(status(), "connecting") {
+			t.Errorf("%s: in #%s: %q", code, a.st.Active, status())
+		}
+	}
+}
+
+// TestJoinRightBehindPart stays in the room, with what is said next, though its shard
+// has yet to agree to the leave.
+func TestJoinRightBehindPart(t *testing.T) {
+	f := serve(t, "go", "tea")
+	a, until := visiting(t, "tea", f.addr())
+	a.login(f.addr(), "ada", true)
+	a.open("go")
+	until("in both", func() bool { return a.st.Room("go").Joined && a.st.Room("tea").Joined })
+	a.typed("/part\nnot in it\n")
+	if r := a.st.Current(); r.Draft.String() != "not in it" || a.st.Notice != "you have left #go: /join go first" {
+		t.Errorf("the line is %q, the notice %q", r.Draft.String(), a.st.Notice)
+	}
+	a.edit(func(in state.Input) state.Input { return in.Set("") })
+	a.typed("/join go\nhello\n")
+	until("hello is said", func() bool { return slices.Equal(f.texts(), []string{"hello"}) && len(a.st.Room("go").Waiting) == 0 })
+	if r := a.st.Current(); r.Name != "go" || !r.Joined || r.Joining || r.Parted || r.Place == 0 {
+		t.Errorf("in #%s: %+v", r.Name, r)
+	}
+}
+
+// TestLeavingTwoRooms leads to neither of them, in whichever order their shards agree.
+func TestLeavingTwoRooms(t *testing.T) {
+	f := serve(t, "go", "tea")
+	a, until := visiting(t, "tea", f.addr())
+	a.login(f.addr(), "ada", true)
+	a.open("go")
+	until("in both", func() bool { return a.st.Room("go").Joined && a.st.Room("tea").Joined })
+	a.typed("/part\n/part tea\n")
+	until("out of both", func() bool { return !a.st.Room("go").Joined && !a.st.Room("tea").Joined })
+	if goRoom, tea := a.st.Room("go"), a.st.Room("tea"); goRoom.Joining || tea.Joining || !goRoom.Parted || !tea.Parted {
+		t.Errorf("%+v\n%+v", goRoom, tea)
+	}
+}
+
+// TestRetryOfWhatMayBeStored repeats it as the message that it is, in its order, by
+// the next visit too: as a new one it might be said twice.
+func TestRetryOfWhatMayBeStored(t *testing.T) {
+	f := serve(t, "go")
+	a, until := inRooms(t, f, "go")
+	for id, code := range map[string]string{"lost.1": comms.CodeUnknownFate, "not.2": comms.CodeNotJoined} {
+		a.st = a.st.Queue("go", id, "hello", false)
+		a.apply(client.SendFailed{Room: "go", ID: id, Err: &client.RefusedError{Code: code, Message: "the room was left"}})
+	}
+	saved := a.st.Save()
+	a.st = a.st.Update("go", func(r *state.Room) { r.Waiting = nil }).Restore(saved)
+	a.typed("/retry\n")
+	until("both are said", func() bool { return len(f.texts()) == 2 && len(a.st.Current().Waiting) == 0 })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.said {
+		if m.Again != (m.ID == "lost.1") || m.ID == "not.2" {
+			t.Errorf("said: %+v", m)
+		}
+	}
+	if f.said[0].ID != "lost.1" && f.said[1].ID != "lost.1" {
+		t.Errorf("said anew: %+v", f.said)
 	}
 }

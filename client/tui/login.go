@@ -146,7 +146,7 @@ func (a *app) loggedIn(s *client.Session, routers []string, name string) {
 			a.moved(strings.Join(routers, ","))
 		}
 	} else {
-		a.leaveProfile() // a guest has none: the name is another the next time
+		a.leaveProfile() //nolint:errcheck // it is said; a guest has none: the name is another the next time
 	}
 	if a.st.Page != state.PageChat {
 		a.st.Page = state.PageChat
@@ -164,17 +164,23 @@ func (a *app) loggedIn(s *client.Session, routers []string, name string) {
 // openProfile takes what the last visit to a place left into the state, and
 // reports whether there was one.
 func (a *app) openProfile(place, name string) bool {
-	a.leaveProfile() // another one's: the connect page was answered anew, or another cluster has answered
+	var said []string
+	if lost := a.leaveProfile(); lost != nil { // another one's: the connect page was answered anew, or another cluster has answered
+		said = append(said, lost.Error())
+	}
 	a.profileOf, a.saved, a.st.User = name+"@"+place, "", name
 	if a.profile, a.unkept = profile.Open(a.profileOf); errors.Is(a.unkept, profile.ErrInUse) {
-		a.say("%v", a.unkept)
+		said = append(said, a.unkept.Error())
 	} else if a.unkept != nil {
-		a.say("%v; nothing that you write is kept", a.unkept)
+		said = append(said, a.unkept.Error(), "nothing that you write is kept")
 	}
 	saved, err := a.profile.Load()
 	if err != nil && a.unkept == nil {
 		a.unkept = err
-		a.say("%v", err)
+		said = append(said, err.Error())
+	}
+	if a.loaded = saved; len(said) > 0 {
+		a.say("%s", strings.Join(said, "; "))
 	}
 	a.st = a.st.Restore(saved)
 	a.st.Active = saved.Active
@@ -182,18 +188,22 @@ func (a *app) openProfile(place, name string) bool {
 }
 
 // leaveProfile keeps what is shown in its profile, if there is one, and shows it no
-// more.
-func (a *app) leaveProfile() {
+// more. What could not be kept is lost, and said: now and at the end.
+func (a *app) leaveProfile() (lost error) {
 	if a.profile == nil {
-		return
+		return nil
 	}
-	a.save(true) //nolint:errcheck // it is said
+	if lost = a.save(true); lost != nil {
+		a.lost = errors.Join(a.lost, lost)
+		a.say("%v", lost)
+	}
 	if err := a.profile.Close(); err != nil {
 		a.opts.Logger.Warn("close the profile", "err", err)
 	}
 	a.profile, a.profileOf = nil, ""
 	a.st.Rooms, a.st.Active, a.st.Previous, a.st.Inputs = nil, "", "", nil
 	clear(a.cachedAt)
+	return lost
 }
 
 // moved shows the place of the cluster that has answered, in place of another's
@@ -245,7 +255,7 @@ func (a *app) save(end bool) (err error) {
 	a.savedAt = time.Now()
 	saved := a.st.Save()
 	if a.unkept != nil {
-		if written := saved.Written(); end && written != "" {
+		if written := saved.Written(a.loaded); end && written != "" {
 			return fmt.Errorf("%s could not be kept: %w", written, a.unkept)
 		}
 		return nil

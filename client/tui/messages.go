@@ -220,7 +220,7 @@ func (a *app) when(l state.Line, above *state.Line, c columns) string {
 	switch {
 	case a.numbers && l.Seq != 0:
 		return fmt.Sprintf("%*d", c.time-1, l.Seq)
-	case c.time == 0:
+	case c.time < len("15:04 "): // there is none, or for numbers alone
 		return ""
 	case above != nil && above.Kind != state.LineCut && above.Time.Truncate(time.Minute).Equal(l.Time.Truncate(time.Minute)):
 		return ""

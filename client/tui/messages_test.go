@@ -87,14 +87,17 @@ func TestAMessageOfBlanksIsSeen(t *testing.T) {
 }
 
 // TestNumbersAreWhole: those of a long room too, and in a narrow window, which has no
-// times.
+// times, or no part of one that could be taken for a number.
 func TestNumbersAreWhole(t *testing.T) {
 	for _, width := range []int{80, 40, 28} {
 		for _, n := range []int{7, 1_234_567} {
-			a, s := showing(t, width, 24, room(n, 3))
+			a, s := showing(t, width, 24, room(n, 3).Tell("go", "without one"))
 			defer s.Fini()
 			a.numbers = true
 			a.draw()
+			if got := dump(s); strings.Contains(strings.ReplaceAll(got, " 14:02 ", ""), " 14") {
+				t.Errorf("%d columns: a piece of a time on\n%s", width, got)
+			}
 			for seq := n; seq < n+3; seq++ {
 				if want := fmt.Sprintf(" %d ", seq); strings.Count(dump(s), want) != 1 {
 					t.Errorf("%d columns: no %q on\n%s", width, want, dump(s))

@@ -62,6 +62,7 @@ func Plain(ctx context.Context, opts PlainOptions) error {
 			p.event(e)
 		case end := <-p.joins:
 			p.joining = false
+			p.st = p.st.Update(end.room, func(r *state.Room) { r.Joining = r.Joining && end.err == nil })
 			switch {
 			case end.err == nil:
 				p.enter(end.room)
@@ -164,7 +165,7 @@ type answer struct {
 
 // open goes to a room, joining it if need be.
 func (p *plainClient) open(ctx context.Context, room string) {
-	if r := p.st.Room(room); r != nil && r.Joined {
+	if r := p.st.Room(room); r != nil && r.In() {
 		p.enter(room)
 	} else {
 		p.join(ctx, room)
@@ -186,7 +187,7 @@ func (p *plainClient) leave(room string) {
 	}
 	joined := func(name string) bool {
 		r := p.st.Room(name)
-		return r != nil && r.Joined && name != room
+		return r != nil && r.In() && name != room
 	}
 	if joined(p.before) {
 		p.enter(p.before)
@@ -203,7 +204,7 @@ func (p *plainClient) leave(room string) {
 // join goes on beside the reading of events, without which it could not end. Until
 // the room is there the one before is spoken in.
 func (p *plainClient) join(ctx context.Context, room string) {
-	p.joining = true
+	p.joining, p.st = true, p.st.Join(room)
 	go func() { p.joins <- joinEnd{room, p.Session.Join(ctx, room, nil)} }()
 }
 
@@ -218,7 +219,10 @@ func (p *plainClient) event(e client.Event) {
 		if e.Err != nil {
 			text = fmt.Sprintf("you are not in #%s any more: %v", e.Room, e.Err)
 		}
-		if p.leave(e.Room); p.room != e.Room && !p.Script {
+		if r := p.st.Room(e.Room); !r.Joining { // else it was left to be joined again
+			p.leave(e.Room)
+		}
+		if p.room != e.Room && !p.Script {
 			text += "; what you write goes to #" + p.room
 		}
 		p.say("* %s", text)
@@ -280,6 +284,7 @@ func (p *plainClient) line(ctx context.Context, line string) (quit bool) {
 			err = errors.New(notIn(room))
 		}
 		if err == nil {
+			p.st = p.st.Leave(room)
 			p.leave(room) // the event is yet to come, and perhaps a line before it
 		}
 	case "topic":

@@ -85,6 +85,7 @@ func TestPlainTellsByItsEndWhatWasNotSent(t *testing.T) {
 		"/create tea\n/quit\n":             {nil, "* you are in #tea, 1 here: "},
 		"/create go\nhello\n":              {nil, "* there is one\n#go ada: hello\n"},
 		"/part\n/create tea\n/names\n":     {nil, "* 1 here: ada"},
+		"/part\n/join go\nhello\n":         {nil, "#go ada: hello\n"},
 	} {
 		t.Run(strings.ReplaceAll(strings.TrimSpace(in), "\n", ","), func(t *testing.T) {
 			f := serve(t, "go")

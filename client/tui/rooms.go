@@ -89,7 +89,7 @@ func (a *app) parted(name string) bool {
 // since is fetched behind it, and what waited to be sent goes out.
 func (a *app) join(name string) {
 	r := a.st.Room(name)
-	if r == nil || r.Joined || r.Joining {
+	if r == nil || r.In() || r.Joining {
 		return
 	}
 	a.st = a.st.Update(name, func(r *state.Room) { r.Parted = false })
@@ -97,7 +97,7 @@ func (a *app) join(name string) {
 	if a.session == nil {
 		return // logging in joins it
 	}
-	a.st = a.st.Update(name, func(r *state.Room) { r.Joining = true })
+	a.st = a.st.Join(name)
 	s := a.session
 	a.effect(func(ctx context.Context) func() {
 		err := s.Join(ctx, name, nil)
@@ -117,7 +117,6 @@ func (a *app) wants(r *state.Room) bool {
 
 // entered goes on with a room that was joined.
 func (a *app) entered(name string) {
-	a.st = a.st.Update(name, func(r *state.Room) { r.Joining = false })
 	a.submit(name)
 	a.fetch(name, comms.History{Room: name, Before: comms.MaxSeq, Limit: page}, func() {})
 }
@@ -130,6 +129,7 @@ func (a *app) refusedRoom(name string, err error) {
 		a.apply(client.Left{Room: name}) // no event tells it: it was never joined
 		return
 	}
+	a.st = a.st.Update(name, (*state.Room).Out)
 	if errors.As(err, &refused) && refused.Code == comms.CodeExpired { // their clocks: nothing is wrong with the room
 		a.say("#%s: %v", name, err)
 		a.effect(func(ctx context.Context) func() {

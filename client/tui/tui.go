@@ -57,8 +57,10 @@ type app struct {
 	profile   *profile.Profile
 	profileOf string // name@place, see profile.Place
 	st        state.State
-	unkept    error  // why nothing is saved; nil: all is
-	saved     string // what was saved last, to compare
+	unkept    error       // why nothing is saved; nil: all is
+	lost      error       // what another profile could not keep
+	loaded    state.Saved // what the profile had when it was opened
+	saved     string      // what was saved last, to compare
 	savedAt   time.Time
 	title     string
 	passed    string // what passing was when it was drawn
@@ -157,7 +159,7 @@ func (a *app) close(cancel context.CancelFunc) error {
 			a.opts.Logger.Warn("close the profile", "err", err)
 		}
 	}
-	return err
+	return errors.Join(a.lost, err)
 }
 
 // run is the UI goroutine: what happened, new state, draw.
@@ -248,7 +250,9 @@ func (a *app) apply(e client.Event) {
 	case client.Joined:
 		a.entered(e.Room)
 	case client.Left:
-		if e.Err != nil {
+		if r := a.st.Room(e.Room); r.Joining {
+			return // it was left to be joined again
+		} else if e.Err != nil {
 			a.refusedRoom(e.Room, e.Err)
 		} else {
 			a.left(e.Room)

@@ -109,7 +109,7 @@ func TestWhatAShardRefusesForNowIsSaid(t *testing.T) {
 	})
 	for command, want := range map[string]string{
 		"create go":                      "px: not done within 10s: the disk is full\n",
-		"send --room go --timeout 3s hi": "px: #go: the disk is full; trying again\npx: timed out with 1 message not acknowledged: ",
+		"send --room go --timeout 3s hi": "px: #go: the disk is full; trying again\npx: timed out: 1 message not acknowledged: ",
 	} {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
