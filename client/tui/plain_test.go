@@ -12,27 +12,32 @@ import (
 	"positivity-exchange/comms"
 )
 
+// session is ada's with the server, for a moment.
+func (f *fakeServer) session(t *testing.T) (context.Context, *client.Session) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() }) //nolint:errcheck // never fails
+	return ctx, s
+}
+
 // TestRefusedJoinKeepsTheRoom: what is typed then goes where it went before, and
 // is waited for, a topic too. A script's next lines go nowhere.
 func TestRefusedJoinKeepsTheRoom(t *testing.T) {
 	f := serve(t, "go", "tea")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	session := func() *client.Session {
-		s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Close() }) //nolint:errcheck // never fails
-		return s
-	}
+	ctx, s := f.session(t)
 	var out strings.Builder
 	in := strings.NewReader("/join typo\nstill here\n/join tea\nand there\n/topic At four\n")
-	if err := Plain(ctx, PlainOptions{Session: session(), Room: "go", In: in, Out: &out}); err != nil {
+	if err := Plain(ctx, PlainOptions{Session: s, Room: "go", In: in, Out: &out}); err != nil {
 		t.Errorf("ended with %v", err)
 	}
+	ctx, s = f.session(t)
 	script := strings.NewReader("/join typo\nfor typo alone\n")
-	if err := Plain(ctx, PlainOptions{Session: session(), Room: "go", In: script, Out: &out, Script: true}); err == nil || !strings.Contains(err.Error(), "#typo: no such room: nothing from there on was sent") {
+	if err := Plain(ctx, PlainOptions{Session: s, Room: "go", In: script, Out: &out, Script: true}); err == nil || !strings.Contains(err.Error(), "#typo: no such room: nothing from there on was sent") {
 		t.Errorf("a script ended with %v", err)
 	}
 	f.mu.Lock()
@@ -48,13 +53,7 @@ func TestRefusedJoinKeepsTheRoom(t *testing.T) {
 // TestPlainCommandsActOnTheRoomTheyName, else on the one that was opened last.
 func TestPlainCommandsActOnTheRoomTheyName(t *testing.T) {
 	f := serve(t, "go", "tea")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close() //nolint:errcheck // never fails
+	ctx, s := f.session(t)
 	var out strings.Builder
 	in := strings.NewReader("/join tea\n/where #go\n/names go\n/names nowhere\n/part nowhere\n/part #go\n/where\n")
 	if err := Plain(ctx, PlainOptions{Session: s, Room: "go", In: in, Out: &out}); err != nil {
@@ -89,13 +88,7 @@ func TestPlainTellsByItsEndWhatWasNotSent(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(strings.TrimSpace(in), "\n", ","), func(t *testing.T) {
 			f := serve(t, "go")
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close() //nolint:errcheck // never fails
+			ctx, s := f.session(t)
 			var out strings.Builder
 			if err := Plain(ctx, PlainOptions{Session: s, Room: "go", In: strings.NewReader(in), Out: &out, Script: true}); !errors.Is(err, c.err) || !strings.Contains(out.String(), c.want) {
 				t.Errorf("ended with %v, want %v; got\n%swant %s", err, c.err, out.String(), c.want)
@@ -112,15 +105,9 @@ func TestPlainGoesOnInAnotherRoom(t *testing.T) {
 		true:  "* line 3 of the input is not sent: not in the room",
 	} {
 		f := serve(t, "go", "tea")
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		s, err := client.Connect(ctx, client.Options{Routers: []string{f.addr()}, User: "ada"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close() //nolint:errcheck // never fails
+		ctx, s := f.session(t)
 		var out strings.Builder
-		err = Plain(ctx, PlainOptions{Session: s, Room: "go", In: strings.NewReader("/join tea\n/part\nhello\n"), Out: &out, Script: script})
+		err := Plain(ctx, PlainOptions{Session: s, Room: "go", In: strings.NewReader("/join tea\n/part\nhello\n"), Out: &out, Script: script})
 		if !strings.Contains(out.String(), want) || errors.Is(err, ErrNotSent) != script {
 			t.Errorf("script %v: ended with %v, got\n%swant %s", script, err, out.String(), want)
 		}

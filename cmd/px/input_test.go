@@ -220,10 +220,7 @@ func TestAltEnterBeginsALine(t *testing.T) {
 		t.Fatal(err)
 	}
 	term.env = append(term.env, "EDITOR="+editor, "VISUAL=")
-	startShard(t, dir, "s1")
-	router := startRouter(t, dir).addr("client")
-	w := term.client("ada", 80, 24, "--router", router, "--user", "ada")
-	w.seeText("nobody has said anything yet")
+	router, w := term.alone(dir)
 	w.typed("one")
 	w.keys("M-Enter")
 	w.typed("two")

@@ -84,6 +84,16 @@ func (term *terminal) client(name string, width, height int, args ...string) *pa
 	return &pane{term, name}
 }
 
+// alone opens the client of ada, who is alone in the cluster of one shard below dir.
+func (term *terminal) alone(dir string) (router string, w *pane) {
+	term.t.Helper()
+	startShard(term.t, dir, "s1")
+	router = startRouter(term.t, dir).addr("client")
+	w = term.client("ada", 80, 24, "--router", router, "--user", "ada")
+	w.seeText("nobody has said anything yet")
+	return router, w
+}
+
 func (w *pane) keys(names ...string) {
 	w.t.Helper()
 	w.tmux(append([]string{"send-keys", "-t", w.name}, names...)...)
@@ -341,10 +351,7 @@ func TestKilledWithAQueuedOutbox(t *testing.T) {
 func TestTerminalsOfAllKinds(t *testing.T) {
 	term := newTerminal(t)
 	dir := t.TempDir()
-	startShard(t, dir, "s1")
-	router := startRouter(t, dir).addr("client")
-	w := term.client("ada", 80, 24, "--router", router, "--user", "ada")
-	w.seeText("nobody has said anything yet")
+	router, w := term.alone(dir)
 	w.typed("half a sentence")
 	for _, size := range [][2]string{{"1", "1"}, {"2", "2"}, {"7", "3"}, {"200", "50"}, {"40", "10"}} {
 		term.tmux("resize-window", "-t", "ada", "-x", size[0], "-y", size[1])
@@ -409,10 +416,7 @@ func TestLinesAskAndRememberAName(t *testing.T) {
 func TestNothingIsLeftOfWideClusters(t *testing.T) {
 	term := newTerminal(t)
 	dir := t.TempDir()
-	startShard(t, dir, "s1")
-	router := startRouter(t, dir).addr("client")
-	w := term.client("ada", 80, 24, "--router", router, "--user", "ada")
-	w.seeText("nobody has said anything yet")
+	_, w := term.alone(dir)
 	w.typed("thanks 👍🏽")
 	w.seeText("ada ▸ thanks 👍")
 	w.keys("Enter")

@@ -50,6 +50,3 @@
 // then issued once more. Options.Sync "full" demands that every server syncs
 // always, and looks at their monitoring ports.
 package jetstreamlog
-
-// Schema is the version of the streams that this program makes, and works with.
-const Schema = schema

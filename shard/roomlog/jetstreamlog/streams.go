@@ -16,8 +16,10 @@ import (
 	"positivity-exchange/shard/roomlog"
 )
 
+// Schema is the version of the streams that this program makes, and works with.
+const Schema = 1
+
 const (
-	schema = 1
 	// recordStreams is how many streams the partitions are dealt out to: each
 	// has a leader of its own, and takes 50 batches at a time, more than it has
 	// partitions. It may not change for a log that exists: subjects differ then.
@@ -49,7 +51,7 @@ func (l *Log) prepare(opts Options) error {
 	defer cancel()
 	var random [12]byte
 	rand.Read(random[:]) //nolint:errcheck // never fails
-	meta := map[string]string{metaIdentity: hex.EncodeToString(random[:]), metaSchema: strconv.Itoa(schema), metaPartitions: strconv.Itoa(opts.Partitions)}
+	meta := map[string]string{metaIdentity: hex.EncodeToString(random[:]), metaSchema: strconv.Itoa(Schema), metaPartitions: strconv.Itoa(opts.Partitions)}
 	roll := jetstream.StreamConfig{
 		Name: rollName(opts.Cluster), Subjects: []string{rollName(opts.Cluster) + ".>"}, Description: "px: the living processes of " + opts.Cluster,
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,

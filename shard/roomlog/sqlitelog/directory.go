@@ -13,8 +13,9 @@ import (
 	"positivity-exchange/shard/roomlog"
 )
 
-// schema is the version of the files; one directory has one.
-const schema = 1
+// Schema is the newest version of the files that this program reads, and the one
+// that it writes; one directory has one.
+const Schema = 1
 
 // clusterFile is what cluster.json holds. Earlier versions wrote the first two
 // alone; the first member that opens the directory adds the others.
@@ -33,7 +34,7 @@ func identify(dir string, opts Options) (string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		var random [12]byte
 		rand.Read(random[:]) //nolint:errcheck // never fails
-		f = clusterFile{Identity: hex.EncodeToString(random[:]), Schema: schema, Cluster: opts.Cluster, Partitions: opts.Partitions}
+		f = clusterFile{Identity: hex.EncodeToString(random[:]), Schema: Schema, Cluster: opts.Cluster, Partitions: opts.Partitions}
 		// Several may start at once: the first link counts for all.
 		if err = f.write(path, os.Link); err != nil && !errors.Is(err, fs.ErrExist) {
 			return "", fmt.Errorf("data directory %s is not writable: %w (name another with --data)", dir, err)
@@ -43,8 +44,8 @@ func identify(dir string, opts Options) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	if f.Schema > schema {
-		return "", fmt.Errorf("data directory %s has schema %d, this program knows %d: run a newer px", dir, f.Schema, schema)
+	if f.Schema > Schema {
+		return "", fmt.Errorf("data directory %s has schema %d, this program knows %d: run a newer px", dir, f.Schema, Schema)
 	}
 	probe, err := os.CreateTemp(filepath.Join(dir, "roll"), "probe-*")
 	if err != nil {

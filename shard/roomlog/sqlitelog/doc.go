@@ -25,7 +25,3 @@
 // Never open these files by other means inside a process that runs a shard:
 // closing any descriptor of the -shm file drops the process's POSIX locks.
 package sqlitelog
-
-// Schema is the newest version of the files that this program reads, and the one
-// that it writes.
-const Schema = schema

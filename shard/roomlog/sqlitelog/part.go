@@ -142,8 +142,8 @@ func (p *part) prepare(db *sql.DB) (err error) {
 	if err := retryBusy(func() error { return conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version) }); err != nil {
 		return err
 	}
-	if version > schema {
-		return fmt.Errorf("%s has schema %d, this program knows %d: run a newer px", p.path, version, schema)
+	if version > Schema {
+		return fmt.Errorf("%s has schema %d, this program knows %d: run a newer px", p.path, version, Schema)
 	}
 	if version != 0 {
 		return nil
@@ -154,7 +154,7 @@ func (p *part) prepare(db *sql.DB) (err error) {
 	}
 	// Another process may have been first.
 	if err = conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err == nil && version == 0 {
-		_, err = conn.ExecContext(ctx, fmt.Sprintf(createSchema, schema))
+		_, err = conn.ExecContext(ctx, fmt.Sprintf(createSchema, Schema))
 	}
 	if err == nil {
 		err = t.end()
