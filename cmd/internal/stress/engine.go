@@ -22,7 +22,7 @@ type engine struct {
 	numbered bool
 	nonce    string // in every message id: tells ours from others'
 	start    time.Time
-	wg       sync.WaitGroup  // readers, joiners and the pacer
+	wg       sync.WaitGroup  // readers, joiners and, without a poller, the pacer
 	ctx      context.Context // ends with the run
 
 	mu       sync.Mutex
@@ -169,6 +169,9 @@ func (e *engine) begin() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sending = true
+	if err := e.poller.delayAcks(); err != nil {
+		e.fail(err)
+	}
 	for i, s := range e.sessions {
 		e.talk(s, i, len(e.sessions))
 	}
@@ -204,28 +207,26 @@ func (e *engine) talk(s *session, i, n int) {
 	e.talkers.push(talker{session: s, period: period, due: now + period*time.Duration(i)/time.Duration(n)})
 }
 
-// pace says what is due until ctx ends, in open loop.
-func (e *engine) pace(ctx context.Context) {
-	for ctx.Err() == nil {
-		e.mu.Lock()
-		next := e.now() + 50*time.Millisecond
-		for e.sending && e.talkers.len() > 0 {
-			t := e.talkers.first()
-			if t.due > e.now() {
-				next = min(next, t.due)
-				break
-			}
-			sp := t.session.speakers[t.turn%len(t.session.speakers)]
-			e.say(sp, t.due)
-			sp.seat.link.flush()
-			e.talkers.pop()
-			t.due += t.period
-			t.turn++
-			e.talkers.push(t)
+// look is how long nobody is due at most before who has come is looked for.
+const look = 50 * time.Millisecond
+
+// speakDue says what is due and tells when to look again, in open loop. The
+// caller holds e.mu.
+func (e *engine) speakDue() (again time.Duration) {
+	for e.sending && e.talkers.len() > 0 {
+		t := e.talkers.first()
+		if now := e.now(); t.due > now {
+			return min(now+look, t.due)
 		}
-		e.mu.Unlock()
-		sleepUntil(e.start.Add(next))
+		sp := t.session.speakers[t.turn%len(t.session.speakers)]
+		e.say(sp, t.due)
+		sp.seat.link.flush()
+		e.talkers.pop()
+		t.due += t.period
+		t.turn++
+		e.talkers.push(t)
 	}
+	return e.now() + look
 }
 
 // stop ends the talking.

@@ -6,9 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"positivity-exchange/comms/rawconn"
 )
 
 const (
@@ -17,13 +22,17 @@ const (
 	batch      = 256       // connections looked after in one turn
 )
 
-// poller reads all plain connections in one thread, without a goroutine to
-// wake for each: at these rates the generator would otherwise take the
-// processor that the server is measured on.
+// poller reads all plain connections, and says what is due, in one thread,
+// without a goroutine to wake for each: at these rates the generator would
+// otherwise take the processor that the server is measured on. It waits in the
+// runtime's poller and makes no call that the scheduler is told of: either keeps
+// the runtime's monitor thread awake, which looks around every 20 us then, beside
+// the server.
 type poller struct {
 	engine *engine
-	epoll  int
+	epoll  *os.File
 	wake   int // an eventfd that ends run
+	timer  int // a timerfd: somebody is to speak
 	links  []*link
 	buf    []byte
 	once   sync.Once
@@ -31,18 +40,44 @@ type poller struct {
 
 func newPoller(e *engine) (*poller, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err == nil {
+		err = unix.SetNonblock(epoll, true) // so that the runtime's poller takes it
+	}
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err == nil {
-		err = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(wake)})
-	}
-	if err != nil {
-		unix.Close(epoll) //nolint:errcheck // nothing was written
+	p := &poller{engine: e, epoll: os.NewFile(uintptr(epoll), "epoll"), wake: -1, timer: -1, buf: make([]byte, headroom+readBuffer)}
+	if p.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		p.close()
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	return &poller{engine: e, epoll: epoll, wake: wake, buf: make([]byte, headroom+readBuffer)}, nil
+	if p.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK); err != nil {
+		p.close()
+		return nil, fmt.Errorf("timerfd: %w", err)
+	}
+	for _, fd := range []int{p.wake, p.timer} {
+		if err := p.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN); err != nil {
+			p.close()
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// control adds a descriptor to those that are looked after, or changes what for.
+func (p *poller) control(op, fd int, events uint32) error {
+	raw, err := p.epoll.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	var ctlErr error
+	err = raw.Control(func(epoll uintptr) {
+		ctlErr = unix.EpollCtl(int(epoll), op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
+	})
+	if err = cmp.Or(err, ctlErr); err != nil {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	return nil
 }
 
 // open takes nc over for l. The caller holds the engine's lock.
@@ -68,33 +103,68 @@ func (e *engine) open(l *link, nc net.Conn) error {
 	}
 	e.poller.links[fd] = l
 	l.pipe = &descriptor{e.poller, fd}
-	return unix.EpollCtl(e.poller.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
+	return e.poller.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN)
 }
 
-// run reads until close.
+// run reads, and says what is due, until stop.
 func (p *poller) run() {
-	events := make([]unix.EpollEvent, batch)
+	if p.engine.profile.paced() {
+		p.alarm(0)
+	}
+	raw, err := p.epoll.SyscallConn()
+	if err == nil {
+		events := make([]unix.EpollEvent, batch)
+		err = raw.Read(func(epoll uintptr) (over bool) { return p.turns(int(epoll), events) })
+	}
+	if err != nil {
+		p.engine.mu.Lock()
+		p.engine.fail(fmt.Errorf("epoll: %w", err))
+		p.engine.mu.Unlock()
+	}
+}
+
+// turns looks after all that is ready. over: stop was called, or nothing goes on
+// after an error.
+func (p *poller) turns(epoll int, events []unix.EpollEvent) (over bool) {
 	for {
-		n, err := unix.EpollWait(p.epoll, events, -1)
-		if err == unix.EINTR {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+		switch {
+		case errno == unix.EINTR:
 			continue
+		case errno == 0 && n == 0:
+			return false
 		}
 		p.engine.mu.Lock()
-		if err != nil {
-			p.engine.fail(fmt.Errorf("epoll: %w", err))
-			p.engine.mu.Unlock()
-			return
+		if errno != 0 {
+			p.engine.fail(fmt.Errorf("epoll: %w", errno))
+			over, n = true, 0
 		}
 		for _, ev := range events[:n] {
-			if int(ev.Fd) == p.wake {
-				p.engine.mu.Unlock()
-				return
-			}
-			if l := p.links[ev.Fd]; l != nil {
-				p.serve(l, ev)
+			switch fd := int(ev.Fd); fd {
+			case p.wake:
+				over = true
+			case p.timer:
+				p.alarm(p.engine.speakDue() - p.engine.now())
+			default:
+				if l := p.links[fd]; l != nil {
+					p.serve(l, ev)
+				}
 			}
 		}
 		p.engine.mu.Unlock()
+		if over {
+			return true
+		}
+	}
+}
+
+// alarm has the timer go off after d, or at once. Go's own are up to a
+// millisecond late in an idle process, which would count as the server's latency.
+func (p *poller) alarm(d time.Duration) {
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(1, int64(d)))}
+	// It forgets that it went off before, so it need not be read.
+	if _, _, errno := unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(p.timer), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0); errno != 0 {
+		panic("timerfd: " + errno.Error()) // a descriptor of ours, a time above 0
 	}
 }
 
@@ -107,15 +177,15 @@ func (p *poller) serve(l *link, ev unix.EpollEvent) {
 	if ev.Events&^unix.EPOLLOUT == 0 || l.closed {
 		return
 	}
-	n, err := unix.Read(int(ev.Fd), p.buf[headroom:])
+	n, err := rawconn.Read(uintptr(ev.Fd), p.buf[headroom:])
 	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
+	case err == rawconn.ErrWouldBlock:
+		return
+	case err == io.EOF:
+		l.end(io.EOF)
 		return
 	case err != nil:
 		l.end(fmt.Errorf("read from %s: %w", l.addr, err))
-		return
-	case n == 0:
-		l.end(io.EOF)
 		return
 	}
 	now := p.engine.now()
@@ -129,8 +199,8 @@ func (p *poller) serve(l *link, ev unix.EpollEvent) {
 }
 
 func (p *poller) watch(fd int, events uint32) {
-	if err := unix.EpollCtl(p.epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}); err != nil {
-		p.engine.fail(fmt.Errorf("epoll: %w", err))
+	if err := p.control(unix.EPOLL_CTL_MOD, fd, events); err != nil {
+		p.engine.fail(err)
 	}
 }
 
@@ -142,9 +212,33 @@ func (p *poller) stop() {
 // close lets go of the descriptors, after run has ended.
 func (p *poller) close() {
 	p.once.Do(func() {
-		unix.Close(p.epoll) //nolint:errcheck // nothing was written
-		unix.Close(p.wake)  //nolint:errcheck // likewise
+		p.epoll.Close() //nolint:errcheck // nothing was written
+		for _, fd := range []int{p.wake, p.timer} {
+			if fd >= 0 {
+				unix.Close(fd) //nolint:errcheck // likewise
+			}
+		}
 	})
+}
+
+// delayAcks has the connections that are open delay their acknowledgements, as
+// Linux does once a connection has answered something amid other traffic. NATS
+// pings its clients a second after they came, px after half a minute of silence:
+// in a run of seconds NATS's readers would acknowledge every second message, ours
+// each. The caller holds the engine's lock.
+func (p *poller) delayAcks() error {
+	if p == nil {
+		return nil
+	}
+	for fd, l := range p.links {
+		if l == nil {
+			continue
+		}
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0); err != nil {
+			return fmt.Errorf("delay the acknowledgements of %s: %w", l.owner.user, err)
+		}
+	}
+	return nil
 }
 
 // received counts the segments with data that arrived at the connections that
@@ -173,8 +267,8 @@ type descriptor struct {
 
 // Write writes what fits; the poller tells the link when there is room again.
 func (d *descriptor) Write(b []byte) (int, error) {
-	n, err := unix.Write(d.fd, b)
-	if err == unix.EAGAIN || err == unix.EINTR {
+	n, err := rawconn.Write(uintptr(d.fd), b)
+	if err == rawconn.ErrWouldBlock {
 		n, err = 0, nil
 	}
 	if err == nil && n < len(b) {

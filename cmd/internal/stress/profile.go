@@ -90,9 +90,12 @@ func (p Profile) Words() string {
 	return fmt.Sprintf("%d sessions in %d of %d rooms each; %s%s", p.Sessions, p.Joins, p.Rooms, who, how)
 }
 
+// paced tells whether the clock says when somebody speaks.
+func (p Profile) paced() bool { return p.Rate > 0 || p.Every > 0 }
+
 // silent tells whether nobody speaks.
 func (p Profile) silent() bool {
-	return p.Senders == 0 || p.Window == 0 && p.Rate == 0 && p.Every == 0
+	return p.Senders == 0 || p.Window == 0 && !p.paced()
 }
 
 // Check names what does not fit together.

@@ -69,7 +69,7 @@ func Run(ctx context.Context, d Dialect, p Profile, opts Options) (Result, error
 	if poller != nil {
 		e.wg.Go(poller.run)
 	}
-	if p.Rate > 0 || p.Every > 0 {
+	if poller == nil && p.paced() {
 		e.wg.Go(func() { e.pace(inner) })
 	}
 	watching := r.watch(inner)
