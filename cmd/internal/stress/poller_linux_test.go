@@ -19,7 +19,7 @@ func TestAcknowledgementsAreDelayedWhenTheLoadBegins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := newEngine(t.Context(), nil, Profile{}, "test")
+	e := newEngine(t.Context(), &Px{}, Profile{}, "test")
 	if e.poller, err = newPoller(e); err != nil {
 		t.Fatal(err)
 	}
