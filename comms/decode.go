@@ -1,6 +1,7 @@
 package comms
 
 import (
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -155,11 +156,14 @@ func set(v reflect.Value, raw []byte, name string) error {
 		// Plain integers only: 1e3 and 1.0 are numbers that not every reader takes for the same integer.
 		n, err := strconv.ParseUint(string(raw), 10, 64)
 		if err != nil || n > MaxSeq {
-			return wrong("a whole number from 0 to " + strconv.Itoa(MaxSeq))
+			return wrong("a whole number from 0 to " + strconv.FormatInt(MaxSeq, 10))
 		}
-		if v.Kind() == reflect.Uint64 {
+		switch {
+		case v.Kind() == reflect.Uint64:
 			v.SetUint(n)
-		} else {
+		case v.OverflowInt(int64(n)):
+			v.SetInt(math.MaxInt) // a count, where an int has 32 bits: no more can be asked for
+		default:
 			v.SetInt(int64(n))
 		}
 	case reflect.Bool:
