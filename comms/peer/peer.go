@@ -116,7 +116,9 @@ func (p *Pool) dial(ctx context.Context, addr string) (*Conn, error) {
 	if err == nil {
 		e, err = conn.ReadEvent()
 	}
-	stop()
+	if !stop() && err == nil {
+		err = ctx.Err() // the reads of all who share it would end too, now or soon
+	}
 	welcome, ok := e.(comms.Welcome)
 	if err == nil && !ok {
 		if refusal, is := e.(comms.Error); is {

@@ -229,3 +229,52 @@ func TestWatchReportsUntilTheEnd(t *testing.T) {
 		t.Error("a watch over a broken connection ended without an error")
 	}
 }
+
+// late is a connection on which a deadline that is over is set only once the
+// deadlines were reset, or it was closed.
+type late struct {
+	net.Conn
+	heard func() // once something was read
+	begun chan struct{}
+	reset chan struct{}
+	once  sync.Once
+}
+
+func (l *late) Read(b []byte) (int, error) {
+	n, err := l.Conn.Read(b)
+	l.heard()
+	<-l.begun
+	return n, err
+}
+
+func (l *late) SetDeadline(at time.Time) error {
+	if at.IsZero() {
+		l.once.Do(func() { close(l.reset) })
+	} else {
+		close(l.begun)
+		<-l.reset
+	}
+	return l.Conn.SetDeadline(at)
+}
+
+func (l *late) Close() error {
+	l.once.Do(func() { close(l.reset) })
+	return l.Conn.Close()
+}
+
+// TestConnectionThatIsBeingInterruptedIsNotShared: the deadline that ends its
+// reads may be set at any time from then on.
+func TestConnectionThatIsBeingInterruptedIsNotShared(t *testing.T) {
+	s := serve(t, "b", offers)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	p := peer.NewPool(keys, "s2", "boot-2", func(ctx context.Context, addr string) (net.Conn, error) {
+		var d net.Dialer
+		nc, err := d.DialContext(ctx, "tcp", addr)
+		return &late{Conn: nc, heard: cancel, begun: make(chan struct{}), reset: make(chan struct{})}, err
+	})
+	defer p.Close() //nolint:errcheck // never fails
+	if _, err := p.Link(ctx, s.addr, ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

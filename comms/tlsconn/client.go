@@ -59,7 +59,6 @@ func Client(ctx context.Context, nc net.Conn, addr string, config *tls.Config) (
 		config.ServerName = host
 	}
 	stop := context.AfterFunc(ctx, func() { nc.Close() }) //nolint:errcheck // ends the handshake
-	defer stop()
 	w := &wire{Conn: nc}
 	c := &Conn{tls.Client(w, config), w}
 	err := nc.SetDeadline(time.Now().Add(comms.DialTimeout))
@@ -69,8 +68,8 @@ func Client(ctx context.Context, nc net.Conn, addr string, config *tls.Config) (
 	if err == nil {
 		err = nc.SetDeadline(time.Time{})
 	}
-	if ctx.Err() != nil {
-		err = ctx.Err()
+	if !stop() {
+		err = ctx.Err() // it is closed, or will be in a moment
 	}
 	if err != nil {
 		nc.Close() //nolint:errcheck // the first error counts

@@ -86,12 +86,14 @@ func (p *Px) hello(ctx context.Context, addr, user, ticket string) (net.Conn, *c
 		return nil, nil, comms.Welcome{}, err
 	}
 	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) }) //nolint:errcheck // ends the reads below
-	defer stop()
 	conn := comms.NewClientConn(nc)
 	err = conn.WriteCommand(comms.Hello{Version: comms.Version, User: user, Ticket: ticket})
 	var w comms.Welcome
 	if err == nil {
 		w, err = expect[comms.Welcome](conn)
+	}
+	if !stop() && err == nil {
+		err = ctx.Err() // what is read later would end, too
 	}
 	if err == nil {
 		err = nc.SetDeadline(time.Time{})
