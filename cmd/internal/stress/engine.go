@@ -22,11 +22,11 @@ type engine struct {
 	numbered bool
 	nonce    string // in every message id: tells ours from others'
 	start    time.Time
-	wg       sync.WaitGroup  // readers, joiners and, without a poller, the pacer
+	wg       sync.WaitGroup  // readers, joiners and the poller
 	ctx      context.Context // ends with the run
 
 	mu       sync.Mutex
-	poller   *poller // nil where there is none
+	poller   *poller
 	rooms    []*room
 	byName   map[string]*room
 	sessions []*session

@@ -2,12 +2,12 @@ package stress
 
 import (
 	"cmp"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -30,9 +30,10 @@ const (
 // the server.
 type poller struct {
 	engine *engine
-	epoll  *os.File
-	wake   int // an eventfd that ends run
-	timer  int // a timerfd: somebody is to speak
+	file   *os.File
+	epoll  syscall.RawConn // of file
+	wake   int             // an eventfd that ends run
+	timer  int             // a timerfd: somebody is to speak
 	links  []*link
 	buf    []byte
 	once   sync.Once
@@ -46,7 +47,11 @@ func newPoller(e *engine) (*poller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	p := &poller{engine: e, epoll: os.NewFile(uintptr(epoll), "epoll"), wake: -1, timer: -1, buf: make([]byte, headroom+readBuffer)}
+	p := &poller{engine: e, file: os.NewFile(uintptr(epoll), "epoll"), wake: -1, timer: -1, buf: make([]byte, headroom+readBuffer)}
+	if p.epoll, err = p.file.SyscallConn(); err != nil {
+		p.close()
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
 	if p.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		p.close()
 		return nil, fmt.Errorf("eventfd: %w", err)
@@ -66,12 +71,8 @@ func newPoller(e *engine) (*poller, error) {
 
 // control adds a descriptor to those that are looked after, or changes what for.
 func (p *poller) control(op, fd int, events uint32) error {
-	raw, err := p.epoll.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("epoll: %w", err)
-	}
 	var ctlErr error
-	err = raw.Control(func(epoll uintptr) {
+	err := p.epoll.Control(func(epoll uintptr) {
 		ctlErr = unix.EpollCtl(int(epoll), op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 	})
 	if err = cmp.Or(err, ctlErr); err != nil {
@@ -83,7 +84,7 @@ func (p *poller) control(op, fd int, events uint32) error {
 // open takes nc over for l. The caller holds the engine's lock.
 func (e *engine) open(l *link, nc net.Conn) error {
 	tcp, plain := nc.(*net.TCPConn)
-	if _, isTLS := nc.(*tls.Conn); isTLS || !plain || e.poller == nil {
+	if !plain {
 		return e.openReader(l, nc)
 	}
 	raw, err := tcp.SyscallConn()
@@ -111,12 +112,8 @@ func (p *poller) run() {
 	if p.engine.profile.paced() {
 		p.alarm(0)
 	}
-	raw, err := p.epoll.SyscallConn()
-	if err == nil {
-		events := make([]unix.EpollEvent, batch)
-		err = raw.Read(func(epoll uintptr) (over bool) { return p.turns(int(epoll), events) })
-	}
-	if err != nil {
+	events := make([]unix.EpollEvent, batch)
+	if err := p.epoll.Read(func(epoll uintptr) (over bool) { return p.turns(epoll, events) }); err != nil {
 		p.engine.mu.Lock()
 		p.engine.fail(fmt.Errorf("epoll: %w", err))
 		p.engine.mu.Unlock()
@@ -125,9 +122,9 @@ func (p *poller) run() {
 
 // turns looks after all that is ready. over: stop was called, or nothing goes on
 // after an error.
-func (p *poller) turns(epoll int, events []unix.EpollEvent) (over bool) {
+func (p *poller) turns(epoll uintptr, events []unix.EpollEvent) (over bool) {
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, epoll, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
 		switch {
 		case errno == unix.EINTR:
 			continue
@@ -212,7 +209,7 @@ func (p *poller) stop() {
 // close lets go of the descriptors, after run has ended.
 func (p *poller) close() {
 	p.once.Do(func() {
-		p.epoll.Close() //nolint:errcheck // nothing was written
+		p.file.Close() //nolint:errcheck // nothing was written
 		for _, fd := range []int{p.wake, p.timer} {
 			if fd >= 0 {
 				unix.Close(fd) //nolint:errcheck // likewise
@@ -227,9 +224,6 @@ func (p *poller) close() {
 // in a run of seconds NATS's readers would acknowledge every second message, ours
 // each. The caller holds the engine's lock.
 func (p *poller) delayAcks() error {
-	if p == nil {
-		return nil
-	}
 	for fd, l := range p.links {
 		if l == nil {
 			continue
@@ -245,9 +239,6 @@ func (p *poller) delayAcks() error {
 // are open: one for each write of the server's below 64 KiB, whichever system
 // call that was. The caller holds the engine's lock.
 func (p *poller) received() (n int64) {
-	if p == nil {
-		return 0
-	}
 	for fd, l := range p.links {
 		if l == nil {
 			continue

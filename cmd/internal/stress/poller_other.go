@@ -2,15 +2,34 @@
 
 package stress
 
-import "net"
+import (
+	"context"
+	"net"
+)
 
-// poller does not exist here: every connection has a goroutine.
-type poller struct{}
+// poller says what is due. Here it reads nothing: every connection has a goroutine.
+type poller struct {
+	engine *engine
+	ctx    context.Context // of run
+	stop   func()          // ends run
+}
 
-func newPoller(*engine) (*poller, error) { return nil, nil }
+func newPoller(e *engine) (*poller, error) {
+	ctx, stop := context.WithCancel(e.ctx)
+	return &poller{e, ctx, stop}, nil
+}
 
-func (p *poller) run()   {}
-func (p *poller) stop()  {}
+func (p *poller) run() {
+	for p.engine.profile.paced() {
+		p.engine.mu.Lock()
+		wait := p.engine.speakDue() - p.engine.now()
+		p.engine.mu.Unlock()
+		if pause(p.ctx, wait) != nil {
+			return
+		}
+	}
+}
+
 func (p *poller) close() {}
 
 func (p *poller) delayAcks() error { return nil }

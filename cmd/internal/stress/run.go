@@ -66,12 +66,7 @@ func Run(ctx context.Context, d Dialect, p Profile, opts Options) (Result, error
 		return r.result, err
 	}
 	e.poller = poller
-	if poller != nil {
-		e.wg.Go(poller.run)
-	}
-	if poller == nil && p.paced() {
-		e.wg.Go(func() { e.pace(inner) })
-	}
+	e.wg.Go(poller.run)
 	watching := r.watch(inner)
 	err = r.phases(ctx)
 	cancel()
@@ -90,13 +85,9 @@ func (r *run) close() {
 		}
 	}
 	r.mu.Unlock()
-	if r.poller != nil {
-		r.poller.stop()
-	}
+	r.poller.stop()
 	r.wg.Wait()
-	if r.poller != nil {
-		r.poller.close()
-	}
+	r.poller.close()
 }
 
 // enter names the phase for the progress.
